@@ -1,0 +1,58 @@
+// How far a task is, as a share of the time it will take.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "durascribe/domain/pipeline.h"
+
+namespace durascribe::domain {
+
+// Seconds of work per second of audio for each step, learned or prior.
+struct StepSpeed {
+    Step step;
+    double seconds_per_audio_second = 0;
+    double fixed_seconds = 0;  // start-up that does not grow with the audio
+};
+// What a machine of today needs before anything was measured.
+StepSpeed prior_speed(Step step);
+
+struct StepProgress {
+    Step step;
+    double weight = 0;        // share of the whole in percent; the steps' add up to 100
+    int units_total = 0;      // 0 while the step has not opened
+    int units_completed = 0;
+    int units_failed = 0;
+    double progress = 0;      // of this step, 0 to 100
+};
+
+// What is known of one step when progress is asked for.
+struct StepFacts {
+    Step step;
+    Millis audio_total{0};  // to be worked through in this step; 0: not known yet
+    Millis audio_done{0};   // ended units whole, running units as far as they reported
+    int units_total = 0;
+    int units_completed = 0;
+    int units_failed = 0;
+    int units_running = 0;
+    bool ended = false;
+};
+
+struct TaskProgress {
+    double percent = 0;  // 0 to 100; 100 only where every step has ended
+    std::vector<StepProgress> steps;
+    std::optional<double> eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
+};
+
+// Weighted by predicted time where the media's duration is known, by the prior weights before that.
+// Monotonic in every fact: more audio done or a step ended never lowers `percent`.
+TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
+                              std::optional<Millis> media_duration,
+                              std::span<const StepSpeed> speeds, int speech_slots);
+
+// A learned speed after one more unit: an exponentially weighted mean that forgets slowly and is
+// not thrown by a single outlier.
+double learn_speed(double current, int samples, double measured);
+
+}  // namespace durascribe::domain

@@ -1,0 +1,40 @@
+// What follows from a failed attempt (the table "Errors and what follows" in ARCHITECTURE.md).
+#pragma once
+
+#include <optional>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/time.h"
+
+namespace durascribe::domain {
+
+struct RetryLimits {
+    int max_attempts = 3;  // retries after the first attempt, for the classes that have no own number
+    int max_crashes = 3;   // deaths by crash or memory before a unit is quarantined
+    Millis base{30'000};
+    Millis cap{300'000};
+    double jitter = 0.2;
+};
+
+struct RetryHistory {
+    int retries_of_class = 0;  // attempts that failed with this class before this one
+    int retries_total = 0;
+    int crashes = 0;  // classes crash and memory together, this one not counted
+};
+
+struct RetryDecision {
+    bool retry = false;
+    Millis delay{0};
+    bool counts_as_attempt = true;  // false: lost, storage
+    bool smaller_model = false;
+    bool quarantined = false;  // given up because the crash budget is spent
+};
+
+// `random01` in [0, 1) decides the jitter; `retry_after` is what the other side asked for.
+RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const RetryLimits& limits,
+                           double random01, std::optional<Millis> retry_after = std::nullopt);
+
+// base · 2^n, at most cap, ± jitter.
+Millis backoff(int n, const RetryLimits& limits, double random01);
+
+}  // namespace durascribe::domain

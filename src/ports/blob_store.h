@@ -1,0 +1,67 @@
+// Where bytes live: uploads, decoded audio. Content-addressed by SHA-256, never changed once there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/unique_fd.h"
+
+namespace durascribe::ports {
+
+struct BlobRef {
+    std::string sha256;  // 64 lower-case hex digits; empty: no blob
+    std::int64_t size_bytes = 0;
+    bool empty() const { return sha256.empty(); }
+    bool operator==(const BlobRef&) const = default;
+};
+
+// A blob being written. Dropped without commit(), it leaves nothing behind. One thread at a time.
+class PendingBlob {
+  public:
+    virtual ~PendingBlob() = default;
+
+    // Appends and hashes. Errors: storage (disk full, I/O).
+    virtual Result<void> write(std::span<const std::byte> bytes) = 0;
+
+    // The file itself, for a worker that writes it; then call commit() alone, which reads it back to
+    // hash it. Not to be mixed with write(). Valid while this object lives.
+    virtual int fd() const = 0;
+
+    virtual std::int64_t size_bytes() const = 0;
+
+    // Makes it durable (file synced, renamed into place, folder synced) and returns its address.
+    // The same bytes stored before: this copy is dropped and the address is the old one's. When this
+    // returns, a power cut loses nothing; until a row names the blob, a sweep may still remove it.
+    virtual Result<BlobRef> commit() = 0;
+};
+
+// Thread-safe.
+class BlobStore {
+  public:
+    virtual ~BlobStore() = default;
+
+    // `expected_bytes`, where known (0: not), lets a full disk be refused before the first byte.
+    virtual Result<std::unique_ptr<PendingBlob>> create(std::int64_t expected_bytes = 0) = 0;
+
+    // Read-only. Errors: storage, code "blob_missing", where the address is not there.
+    virtual Result<UniqueFd> open(const BlobRef& blob) = 0;
+
+    virtual Result<bool> exists(const BlobRef& blob) = 0;
+
+    // Removing what is not there succeeds.
+    virtual Result<void> remove(const BlobRef& blob) = 0;
+
+    // Removes leftovers of writes that never committed, and every blob for which `is_referenced`
+    // says no. Only while nothing writes (at start, before intake opens). Returns how many went.
+    virtual Result<int> sweep(const std::function<bool(const std::string& sha256)>& is_referenced) = 0;
+
+    // Bytes that can still be written. Errors: storage.
+    virtual Result<std::int64_t> free_bytes() = 0;
+};
+
+}  // namespace durascribe::ports

@@ -1,0 +1,352 @@
+// The durable record of media, tasks, units, attempts and events. Its methods are the verbs of the
+// state machine (domain/states.h), never generic updates. One contract suite
+// (tests/contract/store_contract.h) runs against every implementation.
+//
+// Rules that hold for every verb:
+//  * It returns after the commit: what it reports is on disk (SQLite: synchronous=FULL). An error
+//    means that nothing changed, except code "in_doubt": the commit's outcome is not known.
+//  * The rows, their cleared fields, and the events are one transaction. The listener is called
+//    after the commit, in commit order, from one thread.
+//  * Verbs that end or report an attempt carry its Lease and change nothing when it is stale:
+//    class lost, code "stale_lease".
+//  * They block the calling thread and are thread-safe; concurrent calls share commits.
+//  * Errors beyond those named: storage (disk full, I/O), internal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/ids.h"
+#include "durascribe/base/time.h"
+#include "durascribe/domain/media_info.h"
+#include "durascribe/domain/pipeline.h"
+#include "durascribe/domain/progress.h"
+#include "durascribe/domain/retry_policy.h"
+#include "durascribe/domain/states.h"
+#include "durascribe/domain/subtitle_formats.h"
+#include "durascribe/domain/transcript.h"
+#include "durascribe/ports/blob_store.h"
+
+namespace durascribe::ports {
+
+// ---- rows -------------------------------------------------------------------------------------
+
+struct MediaRow {
+    MediaId id;
+    std::string title;
+    std::string filename;  // as uploaded: any UTF-8, for showing only
+    BlobRef source;
+    WallTime created_at;
+    WallTime updated_at;
+    std::optional<domain::MediaInfo> info;  // known once extracted
+};
+
+struct StoredError {
+    ErrorClass cls;
+    std::string code;
+    std::string message;
+};
+
+struct TaskRow {
+    TaskId id;
+    MediaId media_id;
+    int run_number = 1;  // grows with every retry
+    domain::TaskState state = domain::TaskState::pending;
+    std::string current_step;  // a step's name, or "queued", "retry_queued"
+    domain::TaskOptions options;
+    double progress = 0;  // 0 to 100, as last persisted; never falls within a run
+    int retry_count = 0;
+    WallTime created_at;
+    WallTime updated_at;
+    std::optional<WallTime> started_at;
+    std::optional<WallTime> completed_at;
+    std::optional<WallTime> cancel_requested_at;
+    std::optional<WallTime> next_attempt_at;
+    std::optional<StoredError> error;
+    std::string engine;  // that did the work, once known
+    std::string model;
+};
+
+struct UnitRow {
+    UnitId id;
+    TaskId task_id;
+    domain::Step step;
+    int ordinal = 0;  // within its step, from 0
+    domain::AudioSpan span;
+    domain::UnitState state = domain::UnitState::pending;
+    std::int64_t lease = 0;
+    int attempts = 0;  // claims that counted
+    int crashes = 0;
+    Millis audio_done{0};  // of the running or last attempt
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> started_at;  // of the first attempt
+    std::optional<WallTime> completed_at;
+    std::optional<StoredError> error;
+};
+
+struct AttemptRow {
+    UnitId unit_id;
+    int number = 0;  // from 1, per unit
+    std::int64_t lease = 0;
+    std::string node;
+    std::string model;
+    WallTime started_at;
+    std::optional<WallTime> ended_at;
+    std::string outcome;  // "running", "completed", "failed", "returned", "cancelled", "lost"
+    std::optional<StoredError> error;
+    Millis audio_done{0};
+};
+
+struct Event {
+    std::int64_t seq = 0;  // grows by commit order, never reused
+    WallTime at;
+    std::string type;  // "task.created", "task.state", "task.progress", "unit.completed", "unit.failed",
+                       // "unit.retry", "media.created", "media.updated", "media.deleted"
+    MediaId media_id;
+    TaskId task_id;       // empty where the event is of no task
+    std::string payload;  // a JSON object
+};
+
+// ---- what the verbs take and give -------------------------------------------------------------
+
+struct Lease {
+    UnitId unit;
+    std::int64_t number = 0;  // the fencing token: grows with every claim of the unit
+    bool operator==(const Lease&) const = default;
+};
+
+struct NewMedia {
+    MediaId id;
+    TaskId task_id;
+    std::string title;
+    std::string filename;
+    BlobRef source;  // committed in the blob store
+    domain::TaskOptions options;
+};
+
+struct ClaimRequest {
+    NodeId node;
+    domain::Lane lane;
+    Millis lease_length{30'000};
+    std::string model;  // recorded with the attempt
+};
+
+struct ClaimedUnit {
+    Lease lease;
+    TaskId task_id;
+    MediaId media_id;
+    domain::Step step;
+    int ordinal = 0;
+    int attempt = 1;
+    domain::AudioSpan span;   // of a transcribe unit
+    domain::TaskOptions options;
+    BlobRef source;           // the media
+    BlobRef pcm;              // the decoded audio, once extracted
+    Millis media_duration{0};  // once extracted
+};
+
+struct ExtractResult {
+    domain::MediaInfo info;
+    BlobRef pcm;  // committed in the blob store; empty where there is nothing to recognise
+    domain::WaveformPeaks peaks;
+    std::vector<domain::AudioSpan> chunks;  // become the transcribe units; empty: silence only
+};
+
+struct ChunkResult {
+    std::vector<domain::Segment> segments;
+    std::string engine;
+    std::string model;
+};
+
+struct FinalResult {
+    std::vector<domain::Segment> segments;  // joined, replace those of the chunks as what is shown
+    std::vector<std::pair<domain::DocumentFormat, std::string>> documents;
+};
+
+// What the end of an attempt did.
+struct UnitEnd {
+    domain::UnitState unit_state;
+    domain::TaskState task_state;
+    std::optional<WallTime> next_attempt_at;
+    bool quarantined = false;
+};
+
+struct RenewedLease {
+    Lease lease;
+    bool lost = false;              // no longer ours: stop at once, the result will be refused
+    bool cancel_requested = false;  // stop, then acknowledge_cancelled
+};
+
+struct UnitProgress {
+    Lease lease;
+    Millis audio_done{0};
+};
+
+struct TaskPercent {
+    TaskId task;
+    double percent = 0;
+};
+
+struct RetryOutcome {
+    TaskRow task;
+    std::vector<std::pair<domain::Step, int>> queued;  // units queued again, by step
+};
+
+struct CancelOutcome {
+    TaskRow task;  // already cancelled where nothing ran
+    std::vector<Lease> running;
+};
+
+struct TaskCounts {
+    int pending = 0, processing = 0, retrying = 0;
+    int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
+};
+
+struct Page {
+    int limit = 50;      // 1 to 200
+    std::string cursor;  // opaque; empty: the first page
+};
+template <typename Row>
+struct PageOf {
+    std::vector<Row> rows;
+    std::string next_cursor;  // empty: the end
+};
+
+struct MediaFilter {
+    std::optional<domain::TaskState> state;  // of the newest task
+    std::string title_contains;
+};
+
+struct TaskFilter {
+    std::optional<domain::TaskState> state;
+    std::optional<MediaId> media_id;
+    bool active_only = false;
+};
+
+// ---- the listener -----------------------------------------------------------------------------
+
+// Called on the store's own thread after each commit: must be quick, must not call the store.
+class CommitListener {
+  public:
+    virtual ~CommitListener() = default;
+    // `events` in order of seq. `lanes[i]`: a unit of lane i may have become claimable.
+    virtual void on_commit(std::span<const Event> events, std::span<const bool, domain::kLanes> lanes) noexcept = 0;
+};
+
+// ---- the store --------------------------------------------------------------------------------
+
+class Store {
+  public:
+    virtual ~Store() = default;
+
+    // At most one, set before the first verb; not owned.
+    virtual void set_listener(CommitListener* listener) = 0;
+
+    // -- intake --
+
+    // One media, its first task, the task's first units, their events. Idempotent in the ids: the
+    // same media id and task id again returns the rows as they are.
+    virtual Result<TaskRow> submit(const NewMedia& media) = 0;
+
+    // A new task over a media that is there. Errors: request "not_found"; request "task_running"
+    // where an active task exists (one active task per media), whose id is Error::detail; with
+    // `force` that one gets request_cancel first and the error stands until it has ended.
+    virtual Result<TaskRow> submit_task(const MediaId& media, const TaskId& task,
+                                        const domain::TaskOptions& options, bool force) = 0;
+
+    // Errors: request "not_found".
+    virtual Result<MediaRow> rename_media(const MediaId& id, const std::string& title) = 0;
+
+    // Removes the media, its tasks and all that hangs on them. Errors: request "not_found";
+    // request "task_running" while a task is active. Returns the blobs that nothing names any more.
+    virtual Result<std::vector<BlobRef>> delete_media(const MediaId& id) = 0;
+
+    // -- units --
+
+    // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
+    // cancel. Order: priority, then the task with the fewest running units, then age, then ordinal.
+    virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
+
+    // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.
+    virtual Result<std::vector<RenewedLease>> renew_leases(const NodeId& node, std::span<const Lease> leases,
+                                                           Millis lease_length) = 0;
+
+    // Persists how far units and their tasks are; entries with a stale lease are skipped. Task
+    // percentages only rise within a run. One "task.progress" event per task.
+    virtual Result<void> report_progress(std::span<const UnitProgress> units,
+                                         std::span<const TaskPercent> tasks) = 0;
+
+    // Each ends an attempt with its result and, where it was the last of its step, opens the next
+    // step, or ends the task.
+    virtual Result<UnitEnd> finish_extract(const Lease& lease, const ExtractResult& result) = 0;
+    virtual Result<UnitEnd> finish_chunk(const Lease& lease, const ChunkResult& result) = 0;
+    virtual Result<UnitEnd> finish_final(const Lease& lease, const FinalResult& result) = 0;
+
+    // Ends an attempt with an error; domain::decide_retry says what follows.
+    virtual Result<UnitEnd> fail_unit(const Lease& lease, const Error& error, const domain::RetryLimits& limits,
+                                      double random01) = 0;
+
+    // Hands a unit back, no attempt spent (drain, lost worker). `reason` is kept with the attempt.
+    virtual Result<UnitEnd> return_unit(const Lease& lease, const std::string& reason) = 0;
+
+    // The last process on this unit is dead after a cancel: unit cancelled, and the task with the last.
+    virtual Result<UnitEnd> acknowledge_cancelled(const Lease& lease) = 0;
+
+    // -- tasks --
+
+    // Errors: request "not_found"; request "task_ended" where it is terminal already.
+    virtual Result<CancelOutcome> request_cancel(const TaskId& id) = 0;
+
+    // Queues again every failed or cancelled unit; finished ones keep their results. Errors: request
+    // "not_found"; request "not_retryable" unless cancelled, failed or partial_failure; request
+    // "task_running" where another task of the media is active.
+    virtual Result<RetryOutcome> retry(const TaskId& id) = 0;
+
+    // -- recovery --
+
+    // At start: every processing unit of any other node run goes back to pending (the data
+    // directory's lock says that its server is dead); tasks that were asked to cancel end cancelled.
+    // Returns how many units.
+    virtual Result<int> recover(const NodeId& self) = 0;
+    // Units whose lease has run out, judged by the clock the store was given: back to pending, and
+    // counted as lost. The condition is repeated in the write.
+    virtual Result<int> rescue_expired() = 0;
+    // When the next pending unit of any lane becomes claimable; nullopt: none waits for a time.
+    virtual Result<std::optional<WallTime>> next_wake_up() = 0;
+
+    // -- learned speeds --
+
+    virtual Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,
+                               const NodeId& node, double seconds_per_audio_second) = 0;
+    virtual Result<std::vector<domain::StepSpeed>> speeds() = 0;
+
+    // -- reading: a consistent view of the last commit, never waiting for the writer --
+
+    virtual Result<MediaRow> media(const MediaId& id) = 0;  // errors: request "not_found"
+    virtual Result<PageOf<MediaRow>> list_media(const MediaFilter& filter, const Page& page) = 0;  // newest first
+    virtual Result<std::optional<MediaRow>> newest_media_of(const BlobRef& source) = 0;
+    virtual Result<TaskRow> task(const TaskId& id) = 0;  // errors: request "not_found"
+    virtual Result<std::optional<TaskRow>> newest_task(const MediaId& media) = 0;
+    virtual Result<PageOf<TaskRow>> list_tasks(const TaskFilter& filter, const Page& page) = 0;  // newest first
+    virtual Result<std::vector<UnitRow>> units(const TaskId& task) = 0;  // by step and ordinal
+    virtual Result<std::vector<AttemptRow>> attempts(const TaskId& task) = 0;
+    // What there is so far, by time: the joined segments once finalized, the chunks' until then.
+    virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
+    virtual Result<std::vector<domain::Gap>> gaps(const TaskId& task) = 0;
+    // nullopt until `finalize` has written it.
+    virtual Result<std::optional<std::string>> document(const TaskId& task, domain::DocumentFormat format) = 0;
+    virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
+    virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
+    virtual Result<TaskCounts> counts() = 0;
+    // Tasks that would be served before this one plus one; nullopt: it does not wait.
+    virtual Result<std::optional<int>> queue_position(const TaskId& task) = 0;
+    // Whether any row names this blob.
+    virtual Result<bool> blob_referenced(const std::string& sha256) = 0;
+};
+
+}  // namespace durascribe::ports

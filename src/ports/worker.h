@@ -1,0 +1,86 @@
+// Workers as the engine sees them: something that runs one unit at a time and can be killed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/time.h"
+#include "durascribe/domain/media_info.h"
+#include "durascribe/domain/pipeline.h"
+#include "durascribe/domain/transcript.h"
+
+namespace durascribe::ports {
+
+enum class WorkerRole { media, speech };
+
+struct ExtractJob {
+    int source_fd = -1;  // the media, read-only, seekable
+    int pcm_fd = -1;     // receives 16 kHz mono signed 16-bit little-endian samples, no header
+    std::optional<int> audio_track;
+    Millis longest_media{0};  // more decoded audio than this is an input error; 0: no limit
+};
+
+struct ExtractOutcome {
+    domain::MediaInfo info;
+    domain::Silences silences;
+    domain::WaveformPeaks peaks;
+};
+
+struct TranscribeJob {
+    int pcm_fd = -1;  // 16 kHz mono signed 16-bit little-endian, read-only
+    domain::AudioSpan span;  // the chunk, within the media
+    std::string engine;
+    std::string model;
+    std::string language;
+};
+
+struct TranscribeOutcome {
+    std::vector<domain::Segment> segments;  // times from the start of the media
+    std::string engine;
+    std::string model;
+};
+
+// What surrounds one run. `on_progress` gets the audio done so far within the unit, from the thread
+// that called run; it must not block.
+struct RunControl {
+    Millis stall_window{60'000};  // no progress for so long: killed, class stall
+    Millis deadline{1'800'000};   // for the whole run: killed, class timeout
+    std::stop_token stop;         // asked to stop: killed, class lost, code "stopped"
+    std::function<void(Millis audio_done)> on_progress;
+};
+
+// One worker. One thread at a time, the one that started it (the kernel's parent-death signal is
+// bound to that thread).
+//
+// extract and transcribe return when the unit ended or the worker is dead: after any error but those
+// that the worker itself reported (see alive()), its process has been killed and reaped, so that
+// nothing works on the unit any more. Errors: input, model, memory, network as the worker reports
+// them; crash (death by a signal, an exit without a result, garbage on the wire), memory (killed at
+// its limit), stall, timeout, lost.
+class Worker {
+  public:
+    virtual ~Worker() = default;  // kills and reaps
+    virtual Result<ExtractOutcome> extract(const ExtractJob& job, const RunControl& control) = 0;
+    virtual Result<TranscribeOutcome> transcribe(const TranscribeJob& job, const RunControl& control) = 0;
+    // Whether it can take another unit.
+    virtual bool alive() = 0;
+    // Waits until it is warm: media libraries loaded, the speech model in memory.
+    virtual Result<void> wait_ready(Millis deadline, std::stop_token stop) = 0;
+    virtual int pid() const = 0;                       // 0: not a process
+    virtual std::int64_t resident_bytes() const = 0;   // 0: not known
+};
+
+// Thread-safe.
+class WorkerFactory {
+  public:
+    virtual ~WorkerFactory() = default;
+    // Returns as soon as the process runs; it warms up by itself. Errors: internal, memory, model.
+    virtual Result<std::unique_ptr<Worker>> start(WorkerRole role) = 0;
+};
+
+}  // namespace durascribe::ports

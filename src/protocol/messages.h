@@ -1,0 +1,72 @@
+// What the frames say, as typed values. Decoding checks every field: a worker's bytes are not
+// trusted. A message that does not decode is an error of class crash, code "protocol_error".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "durascribe/base/error.h"
+#include "durascribe/domain/media_info.h"
+#include "durascribe/domain/transcript.h"
+
+namespace durascribe::protocol {
+
+struct Ready {
+    std::string engine;  // of a speech worker
+    std::string model;
+    bool operator==(const Ready&) const = default;
+};
+
+struct ExtractRequest {
+    int audio_track = -1;  // -1: the default one
+    Millis longest_media{0};  // 0: no limit
+    bool operator==(const ExtractRequest&) const = default;
+};
+
+struct TranscribeRequest {
+    domain::AudioSpan span;
+    std::string engine;
+    std::string model;
+    std::string language;
+    bool operator==(const TranscribeRequest&) const = default;
+};
+
+struct Progress {
+    Millis audio_done{0};  // within the unit
+    bool operator==(const Progress&) const = default;
+};
+
+struct Extracted {
+    domain::MediaInfo info;
+    domain::Silences silences;
+    domain::WaveformPeaks peaks;
+};
+
+struct Transcribed {
+    std::vector<domain::Segment> segments;
+    std::string engine;
+    std::string model;
+};
+
+std::string encode(const Ready& m);
+std::string encode(const ExtractRequest& m);
+std::string encode(const TranscribeRequest& m);
+std::string encode(const Progress& m);
+std::string encode(const Extracted& m);
+std::string encode(const Transcribed& m);
+std::string encode(const Error& m);  // FrameType::failed
+
+// Message is one of the above.
+template <typename Message>
+Result<Message> decode(std::string_view payload);
+
+extern template Result<Ready> decode<Ready>(std::string_view);
+extern template Result<ExtractRequest> decode<ExtractRequest>(std::string_view);
+extern template Result<TranscribeRequest> decode<TranscribeRequest>(std::string_view);
+extern template Result<Progress> decode<Progress>(std::string_view);
+extern template Result<Extracted> decode<Extracted>(std::string_view);
+extern template Result<Transcribed> decode<Transcribed>(std::string_view);
+// Only the classes that a worker may report: input, network, memory, model, storage, internal.
+extern template Result<Error> decode<Error>(std::string_view);
+
+}  // namespace durascribe::protocol
