@@ -1,0 +1,57 @@
+// The HTTP server: Beast with coroutines. Routes and wire shapes live in their own files; this is
+// the listening, the connections and their limits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "durascribe/base/error.h"
+#include "durascribe/engine/engine.h"
+
+namespace durascribe::api {
+
+struct ServerSettings {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 8000;  // 0: chosen by the system
+    std::int64_t upload_limit_bytes = 10LL << 30;
+    std::int64_t json_limit_bytes = 1 << 20;
+    Millis idle_timeout{75'000};    // between requests
+    Millis header_timeout{15'000};
+    Millis body_timeout{60'000};    // without a byte
+    int connections_max = 12'000;
+    int threads = 2;
+    int blocking_threads = 8;  // that call the store and the disk
+};
+
+// Facts that /health/ready and /api/v1/system tell.
+struct NodeFacts {
+    std::string version;
+    std::string data_directory;
+    std::string database;       // "sqlite"
+    std::string sandbox_level;  // of the workers
+    std::string engine;
+    std::string model;
+};
+
+class Server {
+  public:
+    // The references outlive the server.
+    Server(engine::Engine& engine, ports::Store& store, ports::BlobStore& blobs, NodeFacts facts,
+           ServerSettings settings);
+    ~Server();
+
+    // Binds and starts answering; returns at once. Errors: request "address_in_use" (names it and
+    // the remedy), request "bad_address".
+    Result<void> start();
+    std::uint16_t port() const;  // bound
+
+    // Takes no new connections, lets requests in progress end within `grace`, then closes all.
+    void stop(Millis grace);
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace durascribe::api

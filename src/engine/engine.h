@@ -1,0 +1,120 @@
+// The durable engine: claims units, runs them on workers, records their ends, and goes on after a
+// crash from what the store says. It knows neither HTTP nor SQL nor how a worker is made.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "durascribe/base/error.h"
+#include "durascribe/domain/chunk_plan.h"
+#include "durascribe/domain/retry_policy.h"
+#include "durascribe/engine/event_feed.h"
+#include "durascribe/engine/task_view.h"
+#include "durascribe/ports/blob_store.h"
+#include "durascribe/ports/clock.h"
+#include "durascribe/ports/store.h"
+#include "durascribe/ports/worker.h"
+
+namespace durascribe::engine {
+
+struct EngineSettings {
+    int speech_slots = 2;  // MAX_CONCURRENT_TRANSCRIPTIONS: warm speech workers, one each
+    int media_slots = 2;
+    Millis lease_length{30'000};
+    Millis task_timeout{1'800'000};  // TRANSCRIPTION_TIMEOUT: the least deadline of one unit
+    double deadline_factor = 4;      // times the predicted length of the unit, where that is more
+    Millis stall_floor{30'000};      // a unit without progress for so long is killed …
+    double stall_factor = 4;         // … or for so many times its predicted length, where that is more
+    Millis longest_media{24LL * 3600 * 1000};
+    Millis cancel_patience{2'000};   // within which a cancelled unit's worker is dead
+    int chunks_per_worker = 500;     // then a speech worker is replaced
+    std::int64_t worker_growth_bytes = 512LL << 20;  // more than when it was warm: replaced
+    domain::RetryLimits retry;
+    domain::ChunkLimits chunks;
+    std::string model;  // what the speech workers load, for the attempt records
+};
+
+// A file on its way in. Dropped without finish(), nothing of it stays. One thread at a time.
+class Upload {
+  public:
+    virtual ~Upload() = default;
+    // Errors: storage; request "body_too_large" past the limit given to begin_upload.
+    virtual Result<void> write(std::span<const std::byte> bytes) = 0;
+    virtual std::int64_t size_bytes() const = 0;
+
+    struct Submitted {
+        ports::MediaRow media;
+        ports::TaskRow task;
+        bool stored_before = false;  // the same bytes were there: kept once
+    };
+    // Bytes, media and task are on disk when it returns. Errors: input "empty_file"; storage.
+    virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
+                                     const domain::TaskOptions& options) = 0;
+};
+
+// Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, and the
+// supervisor (leases, persisted progress, retry times); all end in stop().
+class Engine {
+  public:
+    // The references must outlive the engine; it becomes the store's listener.
+    Engine(ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,
+           const ports::Clock& clock, EngineSettings settings);
+    ~Engine();  // stop()
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    // Recovers what an earlier run left, sweeps files that no row names, then starts the slots.
+    // Returns before the workers are warm. Errors: the store's and the blob store's.
+    Result<void> start();
+
+    // Takes nothing new, gives running units `grace` to end, then kills their workers and hands the
+    // units back with no attempt spent. Returns when every worker is dead. Idempotent.
+    void stop(Millis grace = Millis{0});
+
+    // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
+    // "body_too_large".
+    Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes, std::int64_t limit_bytes);
+
+    // A new task over a media that is there; errors as ports::Store::submit_task.
+    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options, bool force);
+
+    // Requested when this returns: the row says cancel_requested_at, or cancelled where nothing ran.
+    // The workers on it are dead within cancel_patience. Errors: request "not_found", "task_ended".
+    Result<ports::TaskRow> cancel(const TaskId& task);
+
+    // Errors: as ports::Store::retry.
+    Result<ports::RetryOutcome> retry(const TaskId& task);
+
+    // Removes rows, then the files that nothing names any more. Errors: as ports::Store::delete_media.
+    Result<void> delete_media(const MediaId& media);
+
+    // The task with live progress, stage, time left and queue position. Errors: request "not_found".
+    Result<TaskView> view(const TaskId& task);
+    // Of a media's newest task; nullopt: it never had one.
+    Result<std::optional<TaskView>> view_of_media(const MediaId& media);
+
+    // The result in one of the formats: as finalized, or rendered from what there is so far.
+    Result<std::string> document(const TaskId& task, domain::DocumentFormat format);
+
+    EventFeed& feed();
+
+    struct SlotStatus {
+        domain::Lane lane;
+        int pid = 0;  // of the slot's worker; 0: none now
+        bool warm = false;
+        std::optional<TaskId> task;  // it works on
+        std::optional<domain::Step> step;
+        std::int64_t resident_bytes = 0;
+    };
+    std::vector<SlotStatus> slots();
+    bool draining() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace durascribe::engine

@@ -1,0 +1,33 @@
+// A task as people see it: the stored row with what is known only while it runs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "durascribe/domain/progress.h"
+#include "durascribe/ports/store.h"
+
+namespace durascribe::engine {
+
+struct StepView {
+    domain::StepProgress progress;
+    std::string status;  // "pending", "processing", "retrying", "completed", "partial_failure", "failed", "cancelled"
+    std::optional<WallTime> started_at;
+    std::optional<WallTime> completed_at;
+    std::optional<ports::StoredError> error;
+};
+
+struct TaskView {
+    ports::TaskRow row;
+    double percent = 0;  // live; never below row.progress
+    std::string stage;   // "Transcribing 12 of 40"
+    std::optional<double> eta_seconds;
+    std::optional<int> queue_position;  // 1: next; none: it does not wait
+    std::vector<StepView> steps;
+    int chunks_total = 0;
+    int chunks_completed = 0;
+    int chunks_failed = 0;
+};
+
+}  // namespace durascribe::engine
