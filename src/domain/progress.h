@@ -20,11 +20,11 @@ StepSpeed prior_speed(Step step);
 
 struct StepProgress {
     Step step;
-    double weight = 0;        // share of the whole in percent; the steps' add up to 100
-    int units_total = 0;      // 0 while the step has not opened
+    double weight = 0;    // share of the whole in percent; the steps' add up to 100
+    int units_total = 0;  // 0 while the step has not opened
     int units_completed = 0;
     int units_failed = 0;
-    double progress = 0;      // of this step, 0 to 100
+    double progress = 0;  // of this step, 0 to 100
 };
 
 // What is known of one step when progress is asked for.
@@ -42,7 +42,8 @@ struct StepFacts {
 struct TaskProgress {
     double percent = 0;  // 0 to 100; 100 only where every step has ended
     std::vector<StepProgress> steps;
-    std::optional<double> eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
+    std::optional<double>
+        eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
 };
 
 // Weighted by predicted time where the media's duration is known, by the prior weights before that.

@@ -9,8 +9,9 @@
 namespace durascribe::domain {
 
 struct RetryLimits {
-    int max_attempts = 3;  // retries after the first attempt, for the classes that have no own number
-    int max_crashes = 3;   // deaths by crash or memory before a unit is quarantined
+    int max_attempts =
+        3;  // retries after the first attempt, for the classes that have no own number
+    int max_crashes = 3;  // deaths by crash or memory before a unit is quarantined
     Millis base{30'000};
     Millis cap{300'000};
     double jitter = 0.2;

@@ -9,18 +9,26 @@
 
 namespace durascribe::domain {
 
-enum class TaskState { pending, processing, retrying, completed, partial_failure, failed, cancelled };
+enum class TaskState {
+    pending,
+    processing,
+    retrying,
+    completed,
+    partial_failure,
+    failed,
+    cancelled
+};
 enum class UnitState { pending, processing, completed, failed, cancelled };
 
 inline constexpr int kTaskStates = 7;
 inline constexpr int kUnitStates = 5;
 
 enum class TaskEvent {
-    unit_claimed,      // a worker took a unit
-    work_waits,        // nothing runs, something waits for a slot (a lost worker's unit, the next step)
-    retry_waits,       // nothing runs, something waits for its next attempt
-    all_done,          // every unit completed
-    some_failed,       // every unit ended, some failed for good, something was delivered
+    unit_claimed,  // a worker took a unit
+    work_waits,    // nothing runs, something waits for a slot (a lost worker's unit, the next step)
+    retry_waits,   // nothing runs, something waits for its next attempt
+    all_done,      // every unit completed
+    some_failed,   // every unit ended, some failed for good, something was delivered
     failed_for_good,   // every unit ended and nothing could be delivered
     cancel_requested,  // asked for while units run
     cancelled,         // no unit runs any more (at once where none ran)
@@ -31,9 +39,9 @@ inline constexpr int kTaskEvents = 9;
 enum class UnitEvent {
     claimed,
     finished,
-    attempt_failed,   // attempts left: back to pending, not before a time
+    attempt_failed,  // attempts left: back to pending, not before a time
     failed_for_good,
-    returned,         // lost or drained: back to pending, no attempt spent
+    returned,  // lost or drained: back to pending, no attempt spent
     cancelled,
     retry_requested,
 };
