@@ -228,7 +228,11 @@ Result<Submission> HttpClient::submit(const SubmitRequest& request) {
 }
 
 Result<TaskStatus> HttpClient::status(const std::string& task_id) {
-    return object_of(server_.get("/api/v1/tasks/" + url_encoded(task_id))).and_then(status_from);
+    const auto task = object_of(server_.get("/api/v1/tasks/" + url_encoded(task_id)));
+    if (!task) {
+        return std::unexpected(task.error());
+    }
+    return status_from(*task);
 }
 
 Result<std::string> HttpClient::transcript(const std::string& task_id, domain::DocumentFormat format) {

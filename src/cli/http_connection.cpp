@@ -79,9 +79,13 @@ class Exchange {
     }
 
     Result<void> outcome(error_code problem) const {
-        if (!problem) {
-            return {};
+        if (problem) {
+            return unreachable(problem);
         }
+        return {};
+    }
+
+    std::unexpected<Error> unreachable(error_code problem) const {
         return fail(ErrorClass::network, "server_unreachable",
                     fmt::format("The durascribe server on {}:{} does not answer. If it still runs, stop it and "
                                 "start it again; nothing that it had accepted is lost.",
@@ -148,7 +152,7 @@ Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int
     for (std::int64_t sent = 0; sent < size && problem == http::error::need_buffer;) {
         const auto piece = next();
         if (piece.empty()) {
-            return exchange.outcome(asio::error::operation_aborted).transform([] { return HttpReply{}; });
+            return exchange.unreachable(asio::error::operation_aborted);
         }
         sent += static_cast<std::int64_t>(piece.size());
         request.body().data = const_cast<std::byte*>(piece.data());  // only read: Beast's body is untyped
@@ -159,7 +163,7 @@ Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int
     // A server that refuses a body answers and closes: its answer says more than the broken pipe.
     auto reply = exchange.read();
     if (!reply && problem && problem != http::error::need_buffer) {
-        return exchange.outcome(problem).transform([] { return HttpReply{}; });
+        return exchange.unreachable(problem);
     }
     return reply;
 }

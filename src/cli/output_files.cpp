@@ -131,9 +131,9 @@ Result<void> write_output(const fs::path& path, const std::string& content, bool
         const int problem = errno;
         temporary.path.clear();
         if (problem == EACCES || problem == EROFS || problem == ENOENT) {
-            return check_writable(folder).and_then([&]() -> Result<void> {
-                return std::unexpected(system_error(problem, doing));
-            });
+            if (auto writable = check_writable(folder); !writable) {
+                return writable;
+            }
         }
         return std::unexpected(system_error(problem, doing));
     }

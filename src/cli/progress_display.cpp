@@ -71,7 +71,7 @@ class LiveDisplay final : public ProgressDisplay {
         // Where there is no room for all, those that are furthest are the ones at work.
         const std::size_t hidden = live.size() > room ? live.size() - (room - (room > 1 ? 1 : 0)) : 0;
         if (hidden > 0) {
-            std::ranges::stable_sort(live, std::greater<>{}, &ProgressLine::percent);
+            std::ranges::sort(live, std::greater<>{}, &ProgressLine::percent);
             live.resize(live.size() - hidden);
         }
         std::string text = erase();

@@ -105,9 +105,11 @@ int cancel_task(const Settings& settings, const Composition& composition, const 
     if (!task) {
         return report(task.error());
     }
-    fmt::print(task->state == domain::TaskState::cancelled ? "Cancelled {}.\n"
-                                                           : "Cancelling {}: its workers are being stopped.\n",
-               id);
+    if (task->state == domain::TaskState::cancelled) {
+        fmt::print("Cancelled {}.\n", id);
+    } else {
+        fmt::print("Cancelling {}: its workers are being stopped.\n", id);
+    }
     return kOk;
 }
 
