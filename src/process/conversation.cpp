@@ -84,14 +84,21 @@ Conversation::Conversation(ChildProcess child, protocol::Channel channel)
 
 Result<void> Conversation::send(FrameType type, std::string_view payload,
                                 std::span<const int> descriptors, const Watch& watch) {
-    auto sent = channel_.send(type, payload, descriptors, std::min(watch.deadline, Millis{10'000}));
+    // An answer from before its question is not taken for one.
+    auto early = channel_.try_receive();
+    if (early && *early) {
+        return kill_for(protocol::protocol_error("the worker spoke unasked"));
+    }
+    const auto sent =
+        early ? channel_.send(type, payload, descriptors, std::min(watch.deadline, Millis{10'000}))
+              : std::unexpected(early.error());
     if (sent) {
         return {};
     }
     if (sent.error().code == "worker_gone") {
         return explain_end(sent.error(), Course{watch}, -1);
     }
-    return kill_for(std::move(sent.error()));
+    return kill_for(sent.error());
 }
 
 Result<std::string> Conversation::await(FrameType awaited, const Watch& watch) {
@@ -260,9 +267,13 @@ bool Conversation::idle() {
         return false;
     }
     drain_errors();
-    std::array<pollfd, 2> waits{pollfd{channel_.fd(), POLLIN, 0},
-                                pollfd{child_.pidfd(), POLLIN, 0}};
-    return ::poll(waits.data(), waits.size(), 0) == 0;
+    pollfd ended{child_.pidfd(), POLLIN, 0};
+    const auto received = channel_.try_receive();
+    if (received && !*received && ::poll(&ended, 1, 0) == 0) {
+        return true;
+    }
+    kill();
+    return false;
 }
 
 void Conversation::drain_errors() {

@@ -54,7 +54,7 @@ class Conversation {
     std::unexpected<Error> kill_for(Error error);
     void kill();  // no effect where it is dead
 
-    // Idle, connected and silent: it can be given a job.
+    // Connected and silent: it can be given a job. One that isn't is killed.
     bool idle();
     const ChildProcess& child() const { return child_; }
 
