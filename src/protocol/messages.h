@@ -24,6 +24,9 @@ inline constexpr std::size_t kPeakValuesMax = 3'000'000;  // 41 hours at 100 ms
 inline constexpr std::size_t kSegmentsMax = 5'000;        // of one chunk
 inline constexpr std::size_t kWordsMax = 20'000;          // of one chunk
 
+// A worker's exit code when an allocation failed. It sends nothing then: that would allocate too.
+inline constexpr int kExitOutOfMemory = 86;
+
 struct Ready {
     std::string engine;  // of a speech worker
     std::string model;
