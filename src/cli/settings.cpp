@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <unistd.h>
@@ -213,14 +212,21 @@ std::optional<std::string> text_of(const toml::node& node) {
     return std::nullopt;
 }
 
-Result<void> read_file(Settings& settings, const std::filesystem::path& file, bool in_data_dir) {
-    const toml::parse_result parsed = toml::parse_file(file.string());
-    if (!parsed) {
+Result<toml::table> parse(const std::filesystem::path& file) {
+    try {
+        return toml::parse_file(file.string());
+    } catch (const toml::parse_error& e) {
         return fail(ErrorClass::request, "bad_config_file",
-                    fmt::format("{} can't be read: {}.", line_of(file, parsed.error().source()),
-                                parsed.error().description()));
+                    fmt::format("{} can't be read: {}.", line_of(file, e.source()), e.description()));
     }
-    for (const auto& [name, node] : parsed.table()) {
+}
+
+Result<void> read_file(Settings& settings, const std::filesystem::path& file, bool in_data_dir) {
+    const auto table = parse(file);
+    if (!table) {
+        return std::unexpected(table.error());
+    }
+    for (const auto& [name, node] : *table) {
         const Key* key = key_of_toml(name.str());
         if (key == nullptr) {
             return fail(ErrorClass::request, "unknown_setting",
