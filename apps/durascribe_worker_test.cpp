@@ -147,7 +147,7 @@ TEST_F(WorkerProgram, TooLittleMemoryForTheModelIsAMemoryError) {
     settings.engine = "pocketsphinx";
     settings.model = "auto";
     settings.language = "en";
-    settings.memory_limit_bytes = 16 << 20;
+    settings.memory_limit_bytes = 80 << 20;
     auto worker = ProcessWorkerFactory(settings).start(WorkerRole::speech);
     ASSERT_TRUE(worker.has_value());
     const auto ready = (*worker)->wait_ready(Millis{60'000}, {});
