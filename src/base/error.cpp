@@ -53,18 +53,22 @@ Error system_error(int error_number, std::string_view doing) {
         case ENOSPC:
         case EDQUOT:
             return {ErrorClass::storage, "disk_full",
-                    fmt::format("The disk is full: could not {}. Free some space; work goes on by itself.", doing),
+                    fmt::format(
+                        "The disk is full: could not {}. Free some space; work goes on by itself.",
+                        doing),
                     detail};
         case EIO:
         case EROFS:
-            return {ErrorClass::storage, "disk_error",
-                    fmt::format("The disk failed: could not {} ({}). Check the disk.", doing, reason), detail};
+            return {
+                ErrorClass::storage, "disk_error",
+                fmt::format("The disk failed: could not {} ({}). Check the disk.", doing, reason),
+                detail};
         case ENOMEM:
             return {ErrorClass::memory, "out_of_memory",
                     fmt::format("Out of memory: could not {}.", doing), detail};
         default:
-            return {ErrorClass::internal, "system_error", fmt::format("Could not {}: {}.", doing, reason),
-                    detail};
+            return {ErrorClass::internal, "system_error",
+                    fmt::format("Could not {}: {}.", doing, reason), detail};
     }
 }
 

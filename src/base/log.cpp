@@ -10,11 +10,16 @@ namespace {
 
 spdlog::level::level_enum native(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
-        case Level::off: return spdlog::level::off;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warning:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
+        case Level::off:
+            return spdlog::level::off;
     }
     return spdlog::level::info;
 }
@@ -31,9 +36,13 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void set_up(Level level) { logger().set_level(native(level)); }
+void set_up(Level level) {
+    logger().set_level(native(level));
+}
 
-bool enabled(Level level) { return logger().should_log(native(level)); }
+bool enabled(Level level) {
+    return logger().should_log(native(level));
+}
 
 void write(Level level, std::string_view line) {
     logger().log(native(level), spdlog::string_view_t(line.data(), line.size()));

@@ -25,8 +25,8 @@ struct MediaInfo {
     bool has_video = false;
     std::vector<AudioTrack> audio_tracks;
     int chosen_track = 0;
-    double loudness_lufs = -70.0;  // integrated, EBU R 128; -70 is silence
-    double peak_dbfs = -120.0;     // of samples, not true peak
+    double loudness_lufs = -70.0;       // integrated, EBU R 128; -70 is silence
+    double peak_dbfs = -120.0;          // of samples, not true peak
     std::vector<std::string> warnings;  // for people: "The file ends early: …"
 };
 

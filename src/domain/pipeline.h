@@ -42,9 +42,10 @@ std::string_view to_string(Step s);
 std::string_view to_string(Lane l);
 std::optional<Step> step_from(std::string_view name);
 
-// What a person sees: "Waiting for a free slot", "Loading audio", "Preparing model",
-// "Transcribing 12 of 40", "Detecting speakers", "Finalizing", "Completed" …
-// `done` and `total` count the step's units.
+// What a person sees: "Waiting for a free slot" where nothing of the step runs, else "Downloading",
+// "Loading audio", "Preparing model" (no chunk known yet), "Transcribing 12 of 40" (11 are done),
+// "Detecting speakers", "Finalizing"; "Completed" once the last step's units are done. `done` and
+// `total` count the step's units.
 std::string stage_text(Step step, int done, int total, bool running);
 
 }  // namespace durascribe::domain

@@ -20,11 +20,11 @@ StepSpeed prior_speed(Step step);
 
 struct StepProgress {
     Step step;
-    double weight = 0;        // share of the whole in percent; the steps' add up to 100
-    int units_total = 0;      // 0 while the step has not opened
+    double weight = 0;    // share of the whole in percent; the steps' add up to 100
+    int units_total = 0;  // 0 while the step has not opened
     int units_completed = 0;
     int units_failed = 0;
-    double progress = 0;      // of this step, 0 to 100
+    double progress = 0;  // of this step, 0 to 100
 };
 
 // What is known of one step when progress is asked for.
@@ -42,17 +42,22 @@ struct StepFacts {
 struct TaskProgress {
     double percent = 0;  // 0 to 100; 100 only where every step has ended
     std::vector<StepProgress> steps;
-    std::optional<double> eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
+    std::optional<double>
+        eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
 };
 
-// Weighted by predicted time where the media's duration is known, by the prior weights before that.
-// Monotonic in every fact: more audio done or a step ended never lowers `percent`.
+// Weighted by predicted time where the media's duration is known. Before that by the prior weights,
+// with acquire and extract held down to the least that they can weigh for any duration, so that
+// `percent` does not fall when the duration becomes known. Monotonic in every fact: more audio done
+// or a step ended never lowers `percent`. Speeds or slots that change may: the caller keeps the
+// greatest of a run.
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
                               std::span<const StepSpeed> speeds, int speech_slots);
 
-// A learned speed after one more unit: an exponentially weighted mean that forgets slowly and is
-// not thrown by a single outlier.
+// A learned speed after one more unit, `samples` having been learned before: an exponentially
+// weighted geometric mean that forgets slowly and is not thrown by a single outlier. The first
+// measurement takes the place of the prior.
 double learn_speed(double current, int samples, double measured);
 
 }  // namespace durascribe::domain

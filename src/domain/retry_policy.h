@@ -9,8 +9,8 @@
 namespace durascribe::domain {
 
 struct RetryLimits {
-    int max_attempts = 3;  // retries after the first attempt, for the classes that have no own number
-    int max_crashes = 3;   // deaths by crash or memory before a unit is quarantined
+    int max_attempts = 3;  // retries after the first attempt; no class gets more, some get fewer
+    int max_crashes = 3;   // the death by crash or memory with which a unit is quarantined
     Millis base{30'000};
     Millis cap{300'000};
     double jitter = 0.2;
@@ -18,7 +18,7 @@ struct RetryLimits {
 
 struct RetryHistory {
     int retries_of_class = 0;  // attempts that failed with this class before this one
-    int retries_total = 0;
+    int retries_total = 0;  // the same over all classes that count; the backoff grows with it
     int crashes = 0;  // classes crash and memory together, this one not counted
 };
 
@@ -30,11 +30,15 @@ struct RetryDecision {
     bool quarantined = false;  // given up because the crash budget is spent
 };
 
-// `random01` in [0, 1) decides the jitter; `retry_after` is what the other side asked for.
+// The longest wait that another side may ask for.
+inline constexpr Millis kLongestRetryAfter{3'600'000};
+
+// `random01` in [0, 1) decides the jitter. `retry_after` is what the other side asked for: it takes
+// the place of the backoff for class network, up to kLongestRetryAfter.
 RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const RetryLimits& limits,
                            double random01, std::optional<Millis> retry_after = std::nullopt);
 
-// base · 2^n, at most cap, ± jitter.
+// base · 2^n, at most cap; then ± jitter, so that the longest is cap · (1 + jitter).
 Millis backoff(int n, const RetryLimits& limits, double random01);
 
 }  // namespace durascribe::domain

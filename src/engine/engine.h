@@ -27,14 +27,15 @@ struct EngineSettings {
     Millis task_timeout{1'800'000};  // TRANSCRIPTION_TIMEOUT: the least deadline of one unit
     double deadline_factor = 4;      // times the predicted length of the unit, where that is more
     Millis stall_floor{30'000};      // a unit without progress for so long is killed …
-    double stall_factor = 4;         // … or for so many times its predicted length, where that is more
+    double stall_factor = 4;  // … or for so many times its predicted length, where that is more
     Millis longest_media{24LL * 3600 * 1000};
-    Millis cancel_patience{2'000};   // within which a cancelled unit's worker is dead
-    int chunks_per_worker = 500;     // then a speech worker is replaced
+    Millis cancel_patience{2'000};  // within which a cancelled unit's worker is dead
+    int chunks_per_worker = 500;    // then a speech worker is replaced
     std::int64_t worker_growth_bytes = 512LL << 20;  // more than when it was warm: replaced
     domain::RetryLimits retry;
     domain::ChunkLimits chunks;
-    std::string model;  // what the speech workers load, for the attempt records
+    std::string model;          // what the speech workers load, for the attempt records
+    NodeId node_name{"local"};  // of the machine: learned speeds are kept under it
 };
 
 // A file on its way in. Dropped without finish(), nothing of it stays. One thread at a time.
@@ -76,22 +77,27 @@ class Engine {
 
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
     // "body_too_large".
-    Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes, std::int64_t limit_bytes);
+    Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
+                                                 std::int64_t limit_bytes);
 
     // A new task over a media that is there; errors as ports::Store::submit_task.
-    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options, bool force);
+    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options,
+                                       bool force);
 
-    // Requested when this returns: the row says cancel_requested_at, or cancelled where nothing ran.
-    // The workers on it are dead within cancel_patience. Errors: request "not_found", "task_ended".
+    // Requested when this returns: the row says cancel_requested_at, or cancelled where nothing
+    // ran. The workers on it are dead within cancel_patience. Errors: request "not_found",
+    // "task_ended".
     Result<ports::TaskRow> cancel(const TaskId& task);
 
     // Errors: as ports::Store::retry.
     Result<ports::RetryOutcome> retry(const TaskId& task);
 
-    // Removes rows, then the files that nothing names any more. Errors: as ports::Store::delete_media.
+    // Removes rows, then the files that nothing names any more. Errors: as
+    // ports::Store::delete_media.
     Result<void> delete_media(const MediaId& media);
 
-    // The task with live progress, stage, time left and queue position. Errors: request "not_found".
+    // The task with live progress, stage, time left and queue position. Errors: request
+    // "not_found".
     Result<TaskView> view(const TaskId& task);
     // Of a media's newest task; nullopt: it never had one.
     Result<std::optional<TaskView>> view_of_media(const MediaId& media);

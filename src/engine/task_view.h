@@ -12,7 +12,8 @@ namespace durascribe::engine {
 
 struct StepView {
     domain::StepProgress progress;
-    std::string status;  // "pending", "processing", "retrying", "completed", "partial_failure", "failed", "cancelled"
+    std::string status;  // "pending", "processing", "retrying", "completed", "partial_failure",
+                         // "failed", "cancelled"
     std::optional<WallTime> started_at;
     std::optional<WallTime> completed_at;
     std::optional<ports::StoredError> error;

@@ -28,15 +28,16 @@ class PendingBlob {
     // Appends and hashes. Errors: storage (disk full, I/O).
     virtual Result<void> write(std::span<const std::byte> bytes) = 0;
 
-    // The file itself, for a worker that writes it; then call commit() alone, which reads it back to
-    // hash it. Not to be mixed with write(). Valid while this object lives.
+    // The file itself, for a worker that writes it; then call commit() alone, which reads it back
+    // to hash it. Not to be mixed with write(). Valid while this object lives.
     virtual int fd() const = 0;
 
     virtual std::int64_t size_bytes() const = 0;
 
     // Makes it durable (file synced, renamed into place, folder synced) and returns its address.
-    // The same bytes stored before: this copy is dropped and the address is the old one's. When this
-    // returns, a power cut loses nothing; until a row names the blob, a sweep may still remove it.
+    // The same bytes stored before: this copy is dropped and the address is the old one's. When
+    // this returns, a power cut loses nothing; until a row names the blob, a sweep may still remove
+    // it.
     virtual Result<BlobRef> commit() = 0;
 };
 
@@ -58,7 +59,8 @@ class BlobStore {
 
     // Removes leftovers of writes that never committed, and every blob for which `is_referenced`
     // says no. Only while nothing writes (at start, before intake opens). Returns how many went.
-    virtual Result<int> sweep(const std::function<bool(const std::string& sha256)>& is_referenced) = 0;
+    virtual Result<int> sweep(
+        const std::function<bool(const std::string& sha256)>& is_referenced) = 0;
 
     // Bytes that can still be written. Errors: storage.
     virtual Result<std::int64_t> free_bytes() = 0;

@@ -13,7 +13,11 @@ Millis read(clockid_t id) {
 
 }  // namespace
 
-WallTime SystemClock::wall() const { return WallTime{read(CLOCK_REALTIME)}; }
-MonoTime SystemClock::mono() const { return {read(CLOCK_BOOTTIME)}; }
+WallTime SystemClock::wall() const {
+    return WallTime{read(CLOCK_REALTIME)};
+}
+MonoTime SystemClock::mono() const {
+    return {read(CLOCK_BOOTTIME)};
+}
 
 }  // namespace durascribe::ports

@@ -105,8 +105,9 @@ struct AttemptRow {
 struct Event {
     std::int64_t seq = 0;  // grows by commit order, never reused
     WallTime at;
-    std::string type;  // "task.created", "task.state", "task.progress", "unit.completed", "unit.failed",
-                       // "unit.retry", "media.created", "media.updated", "media.deleted"
+    std::string
+        type;  // "task.created", "task.state", "task.progress", "unit.completed", "unit.failed",
+               // "unit.retry", "media.created", "media.updated", "media.deleted"
     MediaId media_id;
     TaskId task_id;       // empty where the event is of no task
     std::string payload;  // a JSON object
@@ -143,10 +144,10 @@ struct ClaimedUnit {
     domain::Step step;
     int ordinal = 0;
     int attempt = 1;
-    domain::AudioSpan span;   // of a transcribe unit
+    domain::AudioSpan span;  // of a transcribe unit
     domain::TaskOptions options;
-    BlobRef source;           // the media
-    BlobRef pcm;              // the decoded audio, once extracted
+    BlobRef source;            // the media
+    BlobRef pcm;               // the decoded audio, once extracted
     Millis media_duration{0};  // once extracted
 };
 
@@ -235,7 +236,8 @@ class CommitListener {
   public:
     virtual ~CommitListener() = default;
     // `events` in order of seq. `lanes[i]`: a unit of lane i may have become claimable.
-    virtual void on_commit(std::span<const Event> events, std::span<const bool, domain::kLanes> lanes) noexcept = 0;
+    virtual void on_commit(std::span<const Event> events,
+                           std::span<const bool, domain::kLanes> lanes) noexcept = 0;
 };
 
 // ---- the store --------------------------------------------------------------------------------
@@ -273,7 +275,8 @@ class Store {
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.
-    virtual Result<std::vector<RenewedLease>> renew_leases(const NodeId& node, std::span<const Lease> leases,
+    virtual Result<std::vector<RenewedLease>> renew_leases(const NodeId& node,
+                                                           std::span<const Lease> leases,
                                                            Millis lease_length) = 0;
 
     // Persists how far units and their tasks are; entries with a stale lease are skipped. Task
@@ -288,13 +291,14 @@ class Store {
     virtual Result<UnitEnd> finish_final(const Lease& lease, const FinalResult& result) = 0;
 
     // Ends an attempt with an error; domain::decide_retry says what follows.
-    virtual Result<UnitEnd> fail_unit(const Lease& lease, const Error& error, const domain::RetryLimits& limits,
-                                      double random01) = 0;
+    virtual Result<UnitEnd> fail_unit(const Lease& lease, const Error& error,
+                                      const domain::RetryLimits& limits, double random01) = 0;
 
     // Hands a unit back, no attempt spent (drain, lost worker). `reason` is kept with the attempt.
     virtual Result<UnitEnd> return_unit(const Lease& lease, const std::string& reason) = 0;
 
-    // The last process on this unit is dead after a cancel: unit cancelled, and the task with the last.
+    // The last process on this unit is dead after a cancel: unit cancelled, and the task with the
+    // last.
     virtual Result<UnitEnd> acknowledge_cancelled(const Lease& lease) = 0;
 
     // -- tasks --
@@ -302,16 +306,16 @@ class Store {
     // Errors: request "not_found"; request "task_ended" where it is terminal already.
     virtual Result<CancelOutcome> request_cancel(const TaskId& id) = 0;
 
-    // Queues again every failed or cancelled unit; finished ones keep their results. Errors: request
-    // "not_found"; request "not_retryable" unless cancelled, failed or partial_failure; request
-    // "task_running" where another task of the media is active.
+    // Queues again every failed or cancelled unit; finished ones keep their results. Errors:
+    // request "not_found"; request "not_retryable" unless cancelled, failed or partial_failure;
+    // request "task_running" where another task of the media is active.
     virtual Result<RetryOutcome> retry(const TaskId& id) = 0;
 
     // -- recovery --
 
     // At start: every processing unit of any other node run goes back to pending (the data
-    // directory's lock says that its server is dead); tasks that were asked to cancel end cancelled.
-    // Returns how many units.
+    // directory's lock says that its server is dead); tasks that were asked to cancel end
+    // cancelled. Returns how many units.
     virtual Result<int> recover(const NodeId& self) = 0;
     // Units whose lease has run out, judged by the clock the store was given: back to pending, and
     // counted as lost. The condition is repeated in the write.
@@ -321,25 +325,29 @@ class Store {
 
     // -- learned speeds --
 
-    virtual Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,
-                               const NodeId& node, double seconds_per_audio_second) = 0;
+    virtual Result<void> learn(domain::Step step, const std::string& engine,
+                               const std::string& model, const NodeId& node,
+                               double seconds_per_audio_second) = 0;
     virtual Result<std::vector<domain::StepSpeed>> speeds() = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --
 
     virtual Result<MediaRow> media(const MediaId& id) = 0;  // errors: request "not_found"
-    virtual Result<PageOf<MediaRow>> list_media(const MediaFilter& filter, const Page& page) = 0;  // newest first
+    virtual Result<PageOf<MediaRow>> list_media(const MediaFilter& filter,
+                                                const Page& page) = 0;  // newest first
     virtual Result<std::optional<MediaRow>> newest_media_of(const BlobRef& source) = 0;
     virtual Result<TaskRow> task(const TaskId& id) = 0;  // errors: request "not_found"
     virtual Result<std::optional<TaskRow>> newest_task(const MediaId& media) = 0;
-    virtual Result<PageOf<TaskRow>> list_tasks(const TaskFilter& filter, const Page& page) = 0;  // newest first
+    virtual Result<PageOf<TaskRow>> list_tasks(const TaskFilter& filter,
+                                               const Page& page) = 0;    // newest first
     virtual Result<std::vector<UnitRow>> units(const TaskId& task) = 0;  // by step and ordinal
     virtual Result<std::vector<AttemptRow>> attempts(const TaskId& task) = 0;
     // What there is so far, by time: the joined segments once finalized, the chunks' until then.
     virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
     virtual Result<std::vector<domain::Gap>> gaps(const TaskId& task) = 0;
     // nullopt until `finalize` has written it.
-    virtual Result<std::optional<std::string>> document(const TaskId& task, domain::DocumentFormat format) = 0;
+    virtual Result<std::optional<std::string>> document(const TaskId& task,
+                                                        domain::DocumentFormat format) = 0;
     virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
     virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
     virtual Result<TaskCounts> counts() = 0;

@@ -32,7 +32,7 @@ struct ExtractOutcome {
 };
 
 struct TranscribeJob {
-    int pcm_fd = -1;  // 16 kHz mono signed 16-bit little-endian, read-only
+    int pcm_fd = -1;         // 16 kHz mono signed 16-bit little-endian, read-only
     domain::AudioSpan span;  // the chunk, within the media
     std::string engine;
     std::string model;
@@ -57,22 +57,23 @@ struct RunControl {
 // One worker. One thread at a time, the one that started it (the kernel's parent-death signal is
 // bound to that thread).
 //
-// extract and transcribe return when the unit ended or the worker is dead: after any error but those
-// that the worker itself reported (see alive()), its process has been killed and reaped, so that
-// nothing works on the unit any more. Errors: input, model, memory, network as the worker reports
-// them; crash (death by a signal, an exit without a result, garbage on the wire), memory (killed at
-// its limit), stall, timeout, lost.
+// extract and transcribe return when the unit ended or the worker is dead: after any error but
+// those that the worker itself reported (see alive()), its process has been killed and reaped, so
+// that nothing works on the unit any more. Errors: input, model, memory, network as the worker
+// reports them; crash (death by a signal, an exit without a result, garbage on the wire), memory
+// (killed at its limit), stall, timeout, lost.
 class Worker {
   public:
     virtual ~Worker() = default;  // kills and reaps
     virtual Result<ExtractOutcome> extract(const ExtractJob& job, const RunControl& control) = 0;
-    virtual Result<TranscribeOutcome> transcribe(const TranscribeJob& job, const RunControl& control) = 0;
+    virtual Result<TranscribeOutcome> transcribe(const TranscribeJob& job,
+                                                 const RunControl& control) = 0;
     // Whether it can take another unit.
     virtual bool alive() = 0;
     // Waits until it is warm: media libraries loaded, the speech model in memory.
     virtual Result<void> wait_ready(Millis deadline, std::stop_token stop) = 0;
-    virtual int pid() const = 0;                       // 0: not a process
-    virtual std::int64_t resident_bytes() const = 0;   // 0: not known
+    virtual int pid() const = 0;                      // 0: not a process
+    virtual std::int64_t resident_bytes() const = 0;  // 0: not known
 };
 
 // Thread-safe.

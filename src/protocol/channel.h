@@ -26,8 +26,8 @@ class Channel {
 
     // Writes the whole frame; the descriptors are duplicated into the peer. Errors: crash
     // "worker_gone" where the peer has closed; timeout where it does not read for `patience`.
-    Result<void> send(FrameType type, std::string_view payload, std::span<const int> descriptors = {},
-                      Millis patience = Millis{10'000});
+    Result<void> send(FrameType type, std::string_view payload,
+                      std::span<const int> descriptors = {}, Millis patience = Millis{10'000});
 
     struct Received {
         Frame frame;

@@ -1,5 +1,5 @@
-// The bytes between server and worker (docs/worker-protocol.md): a 16-byte header, then a payload of
-// JSON. Pure parsing: no sockets here.
+// The bytes between server and worker (docs/worker-protocol.md): a 16-byte header, then a payload
+// of JSON. Pure parsing: no sockets here.
 //
 //   offset  size  field             little-endian
 //        0     4  magic             "DSW1"

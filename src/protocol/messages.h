@@ -18,7 +18,7 @@ struct Ready {
 };
 
 struct ExtractRequest {
-    int audio_track = -1;  // -1: the default one
+    int audio_track = -1;     // -1: the default one
     Millis longest_media{0};  // 0: no limit
     bool operator==(const ExtractRequest&) const = default;
 };

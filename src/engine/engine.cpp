@@ -1,0 +1,356 @@
+#include "durascribe/engine/engine.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+
+#include "durascribe/base/log.h"
+#include "durascribe/engine/slot.h"
+#include "durascribe/engine/supervisor.h"
+#include "durascribe/engine/upload.h"
+#include "durascribe/engine/view_builder.h"
+
+namespace durascribe::engine {
+
+class Engine::Impl final : public ports::CommitListener {
+  public:
+    Impl(Engine& self, ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,
+         const ports::Clock& clock, EngineSettings settings)
+        : self_(self),
+          store_(store),
+          blobs_(blobs),
+          workers_(workers),
+          clock_(clock),
+          settings_(std::move(settings)),
+          guard_(store, blobs) {
+        store_.set_listener(this);
+    }
+
+    ~Impl() override { store_.set_listener(nullptr); }
+
+    Result<void> start() {
+        auto recovered = store_.recover(node_);
+        if (!recovered) {
+            return std::unexpected(recovered.error());
+        }
+        if (*recovered > 0) {
+            log::info("{} units were running when the last server ended: they go on now",
+                      *recovered);
+        }
+        const auto swept = blobs_.sweep([&](const std::string& sha256) {
+            const auto referenced = store_.blob_referenced(sha256);
+            return !referenced || *referenced;  // when in doubt, keep
+        });
+        if (!swept) {
+            return std::unexpected(swept.error());
+        }
+        if (*swept > 0) {
+            log::info("{} files that no media names were removed", *swept);
+        }
+        const SlotContext context{.store = store_,
+                                  .workers = workers_,
+                                  .clock = clock_,
+                                  .settings = settings_,
+                                  .running = running_,
+                                  .node = node_,
+                                  .unit_started = [this] { kick_supervisor(); }};
+        {
+            const std::scoped_lock lock(supervisor_mutex_);
+            supervisor_ = std::make_unique<Supervisor>(self_, store_, clock_, settings_, running_,
+                                                       node_, [this] { wake_lanes(); });
+        }
+        const auto add_slots = [&](domain::Lane lane, int count) {
+            for (int i = 0; i < count; ++i) {
+                slots_.push_back(
+                    std::make_unique<Slot>(context, lane, signal(lane),
+                                           UnitRunner(store_, blobs_, guard_, clock_, settings_)));
+            }
+        };
+        add_slots(domain::Lane::speech, settings_.speech_slots);
+        add_slots(domain::Lane::media, settings_.media_slots);
+        add_slots(domain::Lane::local, 1);
+        return {};
+    }
+
+    void stop(Millis grace) {
+        draining_ = true;
+        const std::scoped_lock stopping(stop_mutex_);
+        for (const auto& slot : slots_) {
+            slot->request_stop();
+        }
+        if (!running_.wait_until_empty(grace)) {
+            running_.stop_all(StopReason::drained);
+        }
+        for (const auto& slot : slots_) {
+            slot->join();
+        }
+        std::unique_ptr<Supervisor> supervisor;
+        {
+            const std::scoped_lock lock(supervisor_mutex_);
+            supervisor = std::move(supervisor_);
+        }
+        // Ends outside the lock: it may be in a store call whose commit tells us, and so takes it.
+    }
+
+    // On the store's thread, after the commit: the one place from which changes are told.
+    void on_commit(std::span<const ports::Event> events,
+                   std::span<const bool, domain::kLanes> lanes) noexcept override {
+        for (const ports::Event& event : events) {
+            if (event.type == "task.progress") {
+                log::debug("{} {} {}", event.type, event.task_id.value, event.payload);
+            } else {
+                log::info("{} {} {}", event.type,
+                          event.task_id.value.empty() ? event.media_id.value : event.task_id.value,
+                          event.payload);
+            }
+            if (event.type == "unit.retry") {
+                kick_supervisor();
+            }
+        }
+        feed_.publish(events);
+        for (std::size_t i = 0; i < lanes.size(); ++i) {
+            if (lanes[i]) {
+                signals_[i].notify();
+            }
+        }
+    }
+
+    Result<ports::TaskRow> cancel(const TaskId& task) {
+        auto outcome = store_.request_cancel(task);
+        if (!outcome) {
+            return std::unexpected(outcome.error());
+        }
+        running_.stop_task(task, StopReason::cancelled);
+        return std::move(outcome->task);
+    }
+
+    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options,
+                                       bool force) {
+        const TaskId id = new_id<TaskId>();
+        auto task = store_.submit_task(media, id, options, force);
+        if (!task && force && task.error().code == "task_running") {
+            const TaskId running{task.error().detail};
+            running_.stop_task(running, StopReason::cancelled);
+            wait_until_ended(running);
+            task = store_.submit_task(media, id, options, false);
+        }
+        return task;
+    }
+
+    Result<void> delete_media(const MediaId& media) {
+        auto blobs = store_.delete_media(media);
+        if (!blobs) {
+            return std::unexpected(blobs.error());
+        }
+        guard_.collect(*blobs);
+        return {};
+    }
+
+    Result<TaskView> view(const TaskId& task) {
+        auto row = store_.task(task);
+        if (!row) {
+            return std::unexpected(row.error());
+        }
+        return view_of(std::move(*row));
+    }
+
+    Result<std::optional<TaskView>> view_of_media(const MediaId& media) {
+        auto row = store_.newest_task(media);
+        if (!row) {
+            return std::unexpected(row.error());
+        }
+        if (!*row) {
+            return std::nullopt;
+        }
+        return view_of(std::move(**row));
+    }
+
+    Result<std::string> document(const TaskId& id, domain::DocumentFormat format) {
+        auto finished = store_.document(id, format);
+        if (!finished) {
+            return std::unexpected(finished.error());
+        }
+        if (*finished) {
+            return std::move(**finished);
+        }
+        auto task = store_.task(id);
+        if (!task) {
+            return std::unexpected(task.error());
+        }
+        auto media = store_.media(task->media_id);
+        if (!media) {
+            return std::unexpected(media.error());
+        }
+        auto segments = store_.segments(id);
+        if (!segments) {
+            return std::unexpected(segments.error());
+        }
+        auto gaps = store_.gaps(id);
+        if (!gaps) {
+            return std::unexpected(gaps.error());
+        }
+        return domain::write_document({.title = media->title,
+                                       .language = task->options.language,
+                                       .engine = task->engine,
+                                       .model = task->model,
+                                       .duration = media->info ? media->info->duration : Millis{0},
+                                       .segments = domain::join_chunks({std::move(*segments)}),
+                                       .gaps = std::move(*gaps)},
+                                      format);
+    }
+
+    std::vector<SlotStatus> slot_status() {
+        std::vector<SlotStatus> all;
+        for (const auto& slot : slots_) {
+            all.push_back(slot->status());
+        }
+        return all;
+    }
+
+    ports::Store& store() { return store_; }
+    ports::BlobStore& blobs() { return blobs_; }
+    BlobGuard& guard() { return guard_; }
+    EventFeed& feed() { return feed_; }
+    bool draining() const { return draining_; }
+
+  private:
+    LaneSignal& signal(domain::Lane lane) { return signals_[static_cast<std::size_t>(lane)]; }
+
+    void wake_lanes() {
+        for (LaneSignal& lane : signals_) {
+            lane.notify();
+        }
+    }
+
+    void kick_supervisor() {
+        const std::scoped_lock lock(supervisor_mutex_);
+        if (supervisor_) {
+            supervisor_->kick();
+        }
+    }
+
+    // Until the task is terminal or cancel_patience is over; the next claim of the store tells
+    // which.
+    void wait_until_ended(const TaskId& task) {
+        const MonoTime until = clock_.mono() + settings_.cancel_patience;
+        std::int64_t seen = feed_.newest();
+        while (clock_.mono() < until) {
+            const auto row = store_.task(task);
+            if (!row || domain::is_terminal(row->state)) {
+                return;
+            }
+            seen = feed_.wait_after(seen, until - clock_.mono());
+        }
+    }
+
+    Result<TaskView> view_of(ports::TaskRow row) {
+        ViewFacts facts;
+        auto units = store_.units(row.id);
+        if (!units) {
+            return std::unexpected(units.error());
+        }
+        facts.units = std::move(*units);
+        auto media = store_.media(row.media_id);
+        if (!media) {
+            return std::unexpected(media.error());
+        }
+        if (media->info) {
+            facts.media_duration = media->info->duration;
+        }
+        if (!domain::is_terminal(row.state)) {
+            auto speeds = store_.speeds();
+            if (!speeds) {
+                return std::unexpected(speeds.error());
+            }
+            facts.speeds = std::move(*speeds);
+            auto position = store_.queue_position(row.id);
+            if (!position) {
+                return std::unexpected(position.error());
+            }
+            facts.queue_position = *position;
+            for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
+                facts.live.push_back({.unit = unit->claimed().lease.unit,
+                                      .audio_done = unit->audio_done(),
+                                      .preparing = unit->preparing()});
+            }
+        }
+        facts.speech_slots = settings_.speech_slots;
+        facts.row = std::move(row);
+        return build_view(std::move(facts));
+    }
+
+    Engine& self_;
+    ports::Store& store_;
+    ports::BlobStore& blobs_;
+    ports::WorkerFactory& workers_;
+    const ports::Clock& clock_;
+    const EngineSettings settings_;
+    const NodeId node_ = new_id<NodeId>();
+    BlobGuard guard_;
+    RunningUnits running_;
+    EventFeed feed_;
+    std::array<LaneSignal, domain::kLanes> signals_;
+    std::atomic<bool> draining_{false};
+
+    std::mutex supervisor_mutex_;
+    std::unique_ptr<Supervisor> supervisor_;
+    std::mutex stop_mutex_;
+    std::vector<std::unique_ptr<Slot>> slots_;
+};
+
+Engine::Engine(ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,
+               const ports::Clock& clock, EngineSettings settings)
+    : impl_(std::make_unique<Impl>(*this, store, blobs, workers, clock, std::move(settings))) {}
+
+Engine::~Engine() {
+    stop();
+}
+
+Result<void> Engine::start() {
+    return impl_->start();
+}
+void Engine::stop(Millis grace) {
+    impl_->stop(grace);
+}
+
+Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes,
+                                                     std::int64_t limit_bytes) {
+    return engine::begin_upload(impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes,
+                                limit_bytes);
+}
+
+Result<ports::TaskRow> Engine::submit_task(const MediaId& media, const domain::TaskOptions& options,
+                                           bool force) {
+    return impl_->submit_task(media, options, force);
+}
+
+Result<ports::TaskRow> Engine::cancel(const TaskId& task) {
+    return impl_->cancel(task);
+}
+Result<ports::RetryOutcome> Engine::retry(const TaskId& task) {
+    return impl_->store().retry(task);
+}
+Result<void> Engine::delete_media(const MediaId& media) {
+    return impl_->delete_media(media);
+}
+Result<TaskView> Engine::view(const TaskId& task) {
+    return impl_->view(task);
+}
+Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
+    return impl_->view_of_media(media);
+}
+Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format) {
+    return impl_->document(task, format);
+}
+EventFeed& Engine::feed() {
+    return impl_->feed();
+}
+std::vector<Engine::SlotStatus> Engine::slots() {
+    return impl_->slot_status();
+}
+bool Engine::draining() const {
+    return impl_->draining();
+}
+
+}  // namespace durascribe::engine

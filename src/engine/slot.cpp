@@ -1,0 +1,138 @@
+#include "durascribe/engine/slot.h"
+
+#include <condition_variable>
+
+#include "durascribe/base/log.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr Millis kStartAgain{1'000};
+constexpr Millis kStoreAgain{1'000};
+
+void pause(std::stop_token stop, Millis how_long) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, how_long, [] { return false; });
+}
+
+}  // namespace
+
+Slot::Slot(SlotContext context, domain::Lane lane, LaneSignal& signal, UnitRunner runner)
+    : context_(std::move(context)), lane_(lane), signal_(signal), runner_(std::move(runner)) {
+    status_.lane = lane;
+    thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
+}
+
+Slot::~Slot() {
+    request_stop();
+    join();
+}
+
+void Slot::request_stop() {
+    thread_.request_stop();
+}
+
+void Slot::join() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+Engine::SlotStatus Slot::status() const {
+    const std::scoped_lock lock(status_mutex_);
+    return status_;
+}
+
+void Slot::loop(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        const std::uint64_t ticket = signal_.ticket();
+        if (!ensure_worker(stop)) {
+            continue;
+        }
+        set_status(nullptr);
+        auto claimed = context_.store.claim(
+            {.node = context_.node,
+             .lane = lane_,
+             .lease_length = context_.settings.lease_length,
+             .model = lane_ == domain::Lane::speech ? context_.settings.model : ""});
+        if (!claimed) {
+            log::error("could not look for work: {}", claimed.error().message);
+            pause(stop, kStoreAgain);
+            continue;
+        }
+        if (!*claimed) {
+            signal_.wait(ticket, stop);
+            continue;
+        }
+        run_one(**claimed, stop);
+    }
+    worker_.reset();
+    set_status(nullptr);
+}
+
+void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
+    const RunningUnits::Handle unit = context_.running.add(claimed, context_.clock.mono());
+    // A cancel that was committed before the unit was listed did not find it here; one committed
+    // after finds it. A stop asked for meanwhile hands the unit back.
+    if (const auto task = context_.store.task(claimed.task_id); task && task->cancel_requested_at) {
+        unit->stop(StopReason::cancelled);
+    }
+    if (stop.stop_requested()) {
+        unit->stop(StopReason::drained);
+    }
+    context_.unit_started();
+    set_status(&claimed);
+    runner_.run(*unit, worker_.get());
+    context_.running.remove(*unit);
+    ++units_served_;
+    retire_worn_worker();
+}
+
+// Lane `local` needs none. The worker may still be warming up when this returns true.
+bool Slot::ensure_worker(std::stop_token stop) {
+    if (lane_ == domain::Lane::local || (worker_ && worker_->alive())) {
+        return true;
+    }
+    worker_.reset();
+    units_served_ = 0;
+    warm_resident_bytes_ = 0;
+    auto started = context_.workers.start(lane_ == domain::Lane::media ? ports::WorkerRole::media
+                                                                       : ports::WorkerRole::speech);
+    if (!started) {
+        log::error("could not start a {} worker: {}", domain::to_string(lane_),
+                   started.error().message);
+        pause(stop, kStartAgain);
+        return false;
+    }
+    worker_ = std::move(*started);
+    return true;
+}
+
+void Slot::retire_worn_worker() {
+    if (!worker_ || lane_ != domain::Lane::speech || !worker_->alive()) {
+        return;
+    }
+    const std::int64_t resident = worker_->resident_bytes();
+    if (warm_resident_bytes_ == 0) {
+        warm_resident_bytes_ = resident;  // after the first unit: the model and its working memory
+    }
+    const bool grown = resident - warm_resident_bytes_ > context_.settings.worker_growth_bytes;
+    if (grown || units_served_ >= context_.settings.chunks_per_worker) {
+        log::info("replacing speech worker {} after {} chunks, {} MiB resident", worker_->pid(),
+                  units_served_, resident >> 20);
+        worker_.reset();
+    }
+}
+
+void Slot::set_status(const ports::ClaimedUnit* working_on) {
+    const std::scoped_lock lock(status_mutex_);
+    status_.pid = worker_ ? worker_->pid() : 0;
+    status_.resident_bytes = worker_ ? worker_->resident_bytes() : 0;
+    status_.warm = lane_ == domain::Lane::local || units_served_ > 0;
+    status_.task = working_on ? std::optional(working_on->task_id) : std::nullopt;
+    status_.step = working_on ? std::optional(working_on->step) : std::nullopt;
+}
+
+}  // namespace durascribe::engine

@@ -1,0 +1,58 @@
+// One slot: a thread that claims the units of its lane one after the other and runs them on a
+// worker of its own, kept warm.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "durascribe/engine/lane_signal.h"
+#include "durascribe/engine/unit_runner.h"
+
+namespace durascribe::engine {
+
+// What all slots of an engine share. Lives as long as the engine.
+struct SlotContext {
+    ports::Store& store;
+    ports::WorkerFactory& workers;
+    const ports::Clock& clock;
+    const EngineSettings& settings;
+    RunningUnits& running;
+    NodeId node;
+    std::function<void()> unit_started;  // tells the supervisor
+};
+
+class Slot {
+  public:
+    Slot(SlotContext context, domain::Lane lane, LaneSignal& signal, UnitRunner runner);
+    // request_stop() first; the thread ends after its unit has.
+    ~Slot();
+
+    // No claim happens after this returned, but for one that is under way.
+    void request_stop();
+    void join();
+    Engine::SlotStatus status() const;
+
+  private:
+    void loop(std::stop_token stop);
+    void run_one(const ports::ClaimedUnit& claimed, std::stop_token stop);
+    bool ensure_worker(std::stop_token stop);
+    void retire_worn_worker();
+    void set_status(const ports::ClaimedUnit* working_on);
+
+    const SlotContext context_;
+    const domain::Lane lane_;
+    LaneSignal& signal_;
+    UnitRunner runner_;
+
+    // Of the thread alone:
+    std::unique_ptr<ports::Worker> worker_;
+    int units_served_ = 0;
+    std::int64_t warm_resident_bytes_ = 0;
+
+    mutable std::mutex status_mutex_;
+    Engine::SlotStatus status_;
+    std::jthread thread_;
+};
+
+}  // namespace durascribe::engine

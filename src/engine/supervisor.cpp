@@ -1,0 +1,157 @@
+#include "durascribe/engine/supervisor.h"
+
+#include <algorithm>
+#include <set>
+
+#include "durascribe/base/log.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr Millis kTick{1'000};
+
+}  // namespace
+
+Supervisor::Supervisor(Engine& engine, ports::Store& store, const ports::Clock& clock,
+                       const EngineSettings& settings, RunningUnits& running, NodeId node,
+                       std::function<void()> wake_lanes)
+    : engine_(engine),
+      store_(store),
+      clock_(clock),
+      settings_(settings),
+      running_(running),
+      node_(std::move(node)),
+      wake_lanes_(std::move(wake_lanes)),
+      renewed_at_(clock.mono()) {
+    thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
+}
+
+Supervisor::~Supervisor() = default;
+
+void Supervisor::kick() {
+    {
+        const std::scoped_lock lock(mutex_);
+        kicked_ = true;
+    }
+    changed_.notify_all();
+}
+
+// Sleeps without end once nothing runs and nothing waits for its time: a server at rest is at rest.
+void Supervisor::loop(std::stop_token stop) {
+    MonoTime persisted_at = clock_.mono();
+    MonoTime rescued_at = clock_.mono();
+    // A unit whose end could not be recorded is found by its lease, which runs out by then.
+    MonoTime watch_until = clock_.mono();
+    bool retry_waits = false;
+    while (!stop.stop_requested()) {
+        {
+            const bool busy = retry_waits || !running_.all().empty() || clock_.mono() < watch_until;
+            std::unique_lock lock(mutex_);
+            if (busy) {
+                changed_.wait_for(lock, stop, kTick, [&] { return kicked_; });
+            } else {
+                changed_.wait(lock, stop, [&] { return kicked_; });
+            }
+            kicked_ = false;
+        }
+        if (stop.stop_requested()) {
+            return;
+        }
+        const MonoTime now = clock_.mono();
+        if (running_.all().empty()) {
+            renewed_at_ = now;
+        } else {
+            watch_until = now + settings_.lease_length * 2;
+            if (now - renewed_at_ >= settings_.lease_length / 3) {
+                renew_leases();
+            }
+            if (now - persisted_at >= kTick) {
+                persist_progress();
+                persisted_at = now;
+            }
+        }
+        if (now - rescued_at >= settings_.lease_length / 3) {
+            rescue_expired();
+            rescued_at = now;
+        }
+        const auto next = until_next_retry();
+        retry_waits = next.has_value();
+        if (next && *next <= Millis{0}) {
+            wake_lanes_();
+        }
+    }
+}
+
+void Supervisor::renew_leases() {
+    std::vector<ports::Lease> leases;
+    for (const RunningUnits::Handle& unit : running_.all()) {
+        leases.push_back(unit->claimed().lease);
+    }
+    const MonoTime asked_at = clock_.mono();
+    const auto renewed = store_.renew_leases(node_, leases, settings_.lease_length);
+    if (!renewed) {
+        // The workers must be dead before another node may take their units: one more try fits in
+        // the last third.
+        if (clock_.mono() - renewed_at_ >= settings_.lease_length * 2 / 3) {
+            log::error("leases could not be renewed ({}): stopping this node's workers",
+                       renewed.error().message);
+            running_.stop_all(StopReason::lease_lost);
+        }
+        return;
+    }
+    renewed_at_ = asked_at;
+    for (const ports::RenewedLease& lease : *renewed) {
+        const RunningUnits::Handle unit = running_.find(lease.lease);
+        if (unit == nullptr) {
+            continue;
+        }
+        if (lease.lost) {
+            unit->stop(StopReason::lease_lost);
+        } else if (lease.cancel_requested) {
+            unit->stop(StopReason::cancelled);
+        }
+    }
+}
+
+void Supervisor::rescue_expired() {
+    if (const auto rescued = store_.rescue_expired(); !rescued) {
+        log::error("could not look for expired leases: {}", rescued.error().message);
+    } else if (*rescued > 0) {
+        log::warning("{} units were handed back: their leases had run out", *rescued);
+    }
+}
+
+void Supervisor::persist_progress() {
+    std::vector<ports::UnitProgress> units;
+    std::set<TaskId> tasks;
+    for (const RunningUnits::Handle& unit : running_.all()) {
+        units.push_back({.lease = unit->claimed().lease, .audio_done = unit->audio_done()});
+        tasks.insert(unit->claimed().task_id);
+    }
+    std::vector<ports::TaskPercent> percents;
+    for (const TaskId& task : tasks) {
+        if (const auto view = engine_.view(task)) {
+            percents.push_back({.task = task, .percent = view->percent});
+        }
+    }
+    if (units.empty()) {
+        return;
+    }
+    if (const auto reported = store_.report_progress(units, percents); !reported) {
+        log::warning("progress could not be stored: {}", reported.error().message);
+    }
+}
+
+std::optional<Millis> Supervisor::until_next_retry() {
+    const auto next = store_.next_wake_up();
+    if (!next) {
+        log::warning("could not look for waiting retries: {}", next.error().message);
+        return kTick;
+    }
+    if (!*next) {
+        return std::nullopt;
+    }
+    return std::chrono::duration_cast<Millis>(**next - clock_.wall());
+}
+
+}  // namespace durascribe::engine

@@ -1,0 +1,50 @@
+// The thread that keeps the node's promises while others work: renews leases, persists progress
+// once a second, wakes lanes when a retry's time has come, rescues what expired.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "durascribe/engine/engine.h"
+#include "durascribe/engine/running_units.h"
+
+namespace durascribe::engine {
+
+class Supervisor {
+  public:
+    // `wake_lanes` is called from the supervisor's thread.
+    Supervisor(Engine& engine, ports::Store& store, const ports::Clock& clock,
+               const EngineSettings& settings, RunningUnits& running, NodeId node,
+               std::function<void()> wake_lanes);
+    ~Supervisor();  // stops and joins
+
+    // Something may have changed that has a time: a unit started, a retry was planned. Thread-safe,
+    // quick.
+    void kick();
+
+  private:
+    void loop(std::stop_token stop);
+    void renew_leases();
+    void rescue_expired();
+    void persist_progress();
+    // When a pending unit's time comes; nullopt: none waits.
+    std::optional<Millis> until_next_retry();
+
+    Engine& engine_;
+    ports::Store& store_;
+    const ports::Clock& clock_;
+    const EngineSettings& settings_;
+    RunningUnits& running_;
+    const NodeId node_;
+    const std::function<void()> wake_lanes_;
+    MonoTime renewed_at_;
+
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    bool kicked_ = true;  // the first look happens at once
+    std::jthread thread_;
+};
+
+}  // namespace durascribe::engine

@@ -1,0 +1,284 @@
+#include "durascribe/engine/unit_runner.h"
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <mutex>
+
+#include "durascribe/base/log.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr Millis kStorageRetry{1'000};
+constexpr Millis kWarmUpDeadline{60'000};
+
+// Waits, or returns false at once when the unit is told to stop.
+bool pause(const RunningUnit& unit, Millis how_long) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, unit.stop_token(), how_long, [] { return false; });
+    return !unit.stop_token().stop_requested();
+}
+
+bool is_stale(const Error& error) {
+    return error.cls == ErrorClass::lost && error.code == "stale_lease";
+}
+
+}  // namespace
+
+UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
+                       const ports::Clock& clock, const EngineSettings& settings)
+    : store_(store),
+      blobs_(blobs),
+      guard_(guard),
+      clock_(clock),
+      settings_(settings),
+      random_(std::random_device{}()) {}
+
+void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
+    const domain::Step step = unit.claimed().step;
+    Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
+        switch (step) {
+            case domain::Step::extract:
+                return run_extract(unit, *worker);
+            case domain::Step::transcribe:
+                return run_transcribe(unit, *worker);
+            case domain::Step::finalize:
+                return run_finalize(unit);
+            case domain::Step::acquire:
+            case domain::Step::diarize:
+                break;
+        }
+        return fail(ErrorClass::internal, "step_unknown",
+                    fmt::format("This server cannot do the step {}.", domain::to_string(step)));
+    }();
+    if (!end) {
+        record_failure(unit, end.error());
+    }
+}
+
+Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker& worker) {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    unit.set_preparing(true);
+    if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
+        return std::unexpected(ready.error());
+    }
+    unit.set_preparing(false);
+    auto source = blobs_.open(claimed.source);
+    if (!source) {
+        return std::unexpected(source.error());
+    }
+    auto pcm = blobs_.create();
+    if (!pcm) {
+        return std::unexpected(pcm.error());
+    }
+    const ports::ExtractJob job{.source_fd = source->get(),
+                                .pcm_fd = (*pcm)->fd(),
+                                .audio_track = claimed.options.audio_track,
+                                .longest_media = settings_.longest_media};
+    // How long the media is, is known only afterwards: the least limits hold, and the stall limit.
+    auto outcome = worker.extract(job, control_for(unit, Millis{0}));
+    if (!outcome) {
+        return std::unexpected(outcome.error());
+    }
+
+    domain::ChunkLimits limits = settings_.chunks;
+    limits.parallel = settings_.speech_slots;
+    ports::ExtractResult result{.info = std::move(outcome->info),
+                                .pcm = {},
+                                .peaks = std::move(outcome->peaks),
+                                .chunks = {}};
+    result.chunks = domain::plan_chunks(result.info.duration, outcome->silences, limits);
+    const Millis duration = result.info.duration;
+    if (!result.chunks.empty()) {
+        auto blob = (*pcm)->commit();
+        if (!blob) {
+            return std::unexpected(blob.error());
+        }
+        result.pcm = *blob;
+    }
+    auto end = record_when_possible(unit, [&]() -> Result<ports::UnitEnd> {
+        const auto recording = guard_.recording();
+        if (!result.pcm.empty()) {
+            const auto there = blobs_.exists(result.pcm);
+            if (!there) {
+                return std::unexpected(there.error());
+            }
+            if (!*there) {  // a removal of the same bytes came between; once more, then
+                return fail(ErrorClass::internal, "blob_missing",
+                            "The decoded audio was removed too early.");
+            }
+        }
+        return store_.finish_extract(claimed.lease, result);
+    });
+    if (!end) {
+        guard_.collect(std::array{result.pcm});
+        return end;
+    }
+    learn(unit, "ffmpeg", "", duration);
+    return end;
+}
+
+Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker) {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    unit.set_preparing(true);
+    if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
+        return std::unexpected(ready.error());
+    }
+    unit.set_preparing(false);
+    auto pcm = blobs_.open(claimed.pcm);
+    if (!pcm) {
+        return std::unexpected(pcm.error());
+    }
+    const ports::TranscribeJob job{.pcm_fd = pcm->get(),
+                                   .span = claimed.span,
+                                   .engine = claimed.options.engine,
+                                   .model = claimed.options.model,
+                                   .language = claimed.options.language};
+    const Millis audio = claimed.span.length();
+    auto outcome = worker.transcribe(
+        job, control_for(unit, predicted_length(domain::Step::transcribe, audio)));
+    if (!outcome) {
+        return std::unexpected(outcome.error());
+    }
+    const ports::ChunkResult result{.segments = std::move(outcome->segments),
+                                    .engine = std::move(outcome->engine),
+                                    .model = std::move(outcome->model)};
+    auto end =
+        record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
+    if (end) {
+        learn(unit, result.engine, result.model, audio);
+    }
+    return end;
+}
+
+Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    auto media = store_.media(claimed.media_id);
+    auto task = store_.task(claimed.task_id);
+    auto segments = store_.segments(claimed.task_id);
+    auto gaps = store_.gaps(claimed.task_id);
+    for (const Error* error :
+         {media ? nullptr : &media.error(), task ? nullptr : &task.error(),
+          segments ? nullptr : &segments.error(), gaps ? nullptr : &gaps.error()}) {
+        if (error != nullptr) {
+            return std::unexpected(*error);
+        }
+    }
+    domain::Transcript transcript{.title = media->title,
+                                  .language = task->options.language,
+                                  .engine = task->engine,
+                                  .model = task->model,
+                                  .duration = claimed.media_duration,
+                                  .segments = domain::join_chunks({std::move(*segments)}),
+                                  .gaps = std::move(*gaps)};
+    ports::FinalResult result;
+    for (const domain::DocumentFormat format : domain::kDocumentFormats) {
+        result.documents.emplace_back(format, domain::write_document(transcript, format));
+    }
+    result.segments = std::move(transcript.segments);
+    auto end =
+        record_when_possible(unit, [&] { return store_.finish_final(claimed.lease, result); });
+    if (end && end->task_state == domain::TaskState::completed) {
+        guard_.collect(
+            std::array{claimed.pcm});  // nothing of this task needs the decoded audio again
+    }
+    return end;
+}
+
+ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) const {
+    const auto times = [&](double factor) {
+        return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
+    };
+    return {.stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
+            .deadline = std::max(settings_.task_timeout, times(settings_.deadline_factor)),
+            .stop = unit.stop_token(),
+            .on_progress = [&unit](Millis done) { unit.set_audio_done(done); }};
+}
+
+Millis UnitRunner::predicted_length(domain::Step step, Millis audio) const {
+    domain::StepSpeed speed = domain::prior_speed(step);
+    if (const auto learned = store_.speeds()) {
+        for (const domain::StepSpeed& known : *learned) {
+            if (known.step == step) {
+                speed = known;
+            }
+        }
+    }
+    const double ms = speed.fixed_seconds * 1000 +
+                      speed.seconds_per_audio_second * static_cast<double>(audio.count());
+    return Millis{static_cast<std::int64_t>(ms)};
+}
+
+void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const std::string& model,
+                       Millis audio) {
+    if (audio < Millis{1'000}) {
+        return;  // the fixed cost would drown the speed
+    }
+    const double elapsed = static_cast<double>((clock_.mono() - unit.started()).count());
+    const double speed = elapsed / static_cast<double>(audio.count());
+    const auto learned =
+        store_.learn(unit.claimed().step, engine, model, settings_.node_name, speed);
+    if (!learned) {
+        log::warning("could not record the speed of {}: {}", domain::to_string(unit.claimed().step),
+                     learned.error().message);  // an estimate is worth no failure
+    }
+}
+
+void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
+    const ports::Lease lease = unit.claimed().lease;
+    if (is_stale(error)) {
+        log::warning("unit {} lease {}: the result was refused, the lease had been lost",
+                     lease.unit.value, lease.number);
+        return;
+    }
+    const auto record = [&]() -> Result<ports::UnitEnd> {
+        switch (unit.stop_reason()) {
+            case StopReason::cancelled:
+                return store_.acknowledge_cancelled(lease);
+            case StopReason::drained:
+                return store_.return_unit(lease, "drained");
+            case StopReason::lease_lost:
+                return store_.return_unit(lease, "lease not renewed in time");
+            case StopReason::none:
+                break;
+        }
+        const double random01 = std::uniform_real_distribution<double>(0, 1)(random_);
+        return store_.fail_unit(lease, error, settings_.retry, random01);
+    };
+    if (!error.detail.empty()) {
+        log::info("unit {} lease {}: {} {}: {}", lease.unit.value, lease.number,
+                  to_string(error.cls), error.code, error.detail);
+    }
+    const auto recorded = record_when_possible(unit, record);
+    if (!recorded && !is_stale(recorded.error())) {
+        log::error(
+            "unit {} lease {}: its end could not be recorded: {}; the lease will run out and it "
+            "will be done again",
+            lease.unit.value, lease.number, recorded.error().message);
+    }
+}
+
+Result<ports::UnitEnd> UnitRunner::record_when_possible(
+    RunningUnit& unit, const std::function<Result<ports::UnitEnd>()>& record) {
+    bool told = false;
+    while (true) {
+        auto end = record();
+        if (end || end.error().cls != ErrorClass::storage) {
+            return end;
+        }
+        if (!told) {
+            log::error("unit {}: waiting to record its result: {}", unit.claimed().lease.unit.value,
+                       end.error().message);
+            told = true;
+        }
+        if (!pause(unit, kStorageRetry)) {
+            // Told to stop: one last try, and the reason decides what the failure path records.
+            return record();
+        }
+    }
+}
+
+}  // namespace durascribe::engine

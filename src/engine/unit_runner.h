@@ -1,0 +1,49 @@
+// Runs one claimed unit on a worker and records its end. Knows the steps; knows neither slots nor
+// threads.
+#pragma once
+
+#include <functional>
+#include <random>
+
+#include "durascribe/engine/blob_guard.h"
+#include "durascribe/engine/engine.h"
+#include "durascribe/engine/running_units.h"
+
+namespace durascribe::engine {
+
+// One per slot; used by its thread alone.
+class UnitRunner {
+  public:
+    UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
+               const ports::Clock& clock, const EngineSettings& settings);
+
+    // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
+    // the lease was lost, or `unit` was stopped while the disk refused the record (then the next
+    // start does it again). `worker` may be null for the local lane only.
+    void run(RunningUnit& unit, ports::Worker* worker);
+
+  private:
+    Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
+    Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker);
+    Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
+
+    ports::RunControl control_for(RunningUnit& unit, Millis predicted) const;
+    Millis predicted_length(domain::Step step, Millis audio) const;
+    void learn(const RunningUnit& unit, const std::string& engine, const std::string& model,
+               Millis audio);
+    void record_failure(RunningUnit& unit, const Error& error);
+
+    // Repeats `record` while the disk refuses it (class storage), until it is accepted, the lease
+    // is lost, or the unit is stopped: finished work waits for room, it is not thrown away.
+    Result<ports::UnitEnd> record_when_possible(
+        RunningUnit& unit, const std::function<Result<ports::UnitEnd>()>& record);
+
+    ports::Store& store_;
+    ports::BlobStore& blobs_;
+    BlobGuard& guard_;
+    const ports::Clock& clock_;
+    const EngineSettings& settings_;
+    std::mt19937_64 random_;
+};
+
+}  // namespace durascribe::engine

@@ -1,0 +1,93 @@
+#include "durascribe/engine/upload.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace durascribe::engine {
+namespace {
+
+class StoredUpload final : public Upload {
+  public:
+    StoredUpload(ports::Store& store, BlobGuard& guard, std::unique_ptr<ports::PendingBlob> blob,
+                 std::int64_t limit_bytes)
+        : store_(store), guard_(guard), blob_(std::move(blob)), limit_bytes_(limit_bytes) {}
+
+    Result<void> write(std::span<const std::byte> bytes) override {
+        if (limit_bytes_ > 0 &&
+            blob_->size_bytes() + static_cast<std::int64_t>(bytes.size()) > limit_bytes_) {
+            return std::unexpected(body_too_large(limit_bytes_));
+        }
+        return blob_->write(bytes);
+    }
+
+    std::int64_t size_bytes() const override { return blob_->size_bytes(); }
+
+    Result<Submitted> finish(const std::string& filename, const std::string& title,
+                             const domain::TaskOptions& options) override {
+        if (blob_->size_bytes() == 0) {
+            return fail(ErrorClass::input, "empty_file",
+                        fmt::format("{} is empty: there is nothing to transcribe.",
+                                    filename.empty() ? "The file" : filename));
+        }
+        auto recording = guard_.recording();
+        auto blob = blob_->commit();
+        if (!blob) {
+            return std::unexpected(blob.error());
+        }
+        auto before = store_.newest_media_of(*blob);
+        if (!before) {
+            return std::unexpected(before.error());
+        }
+        const ports::NewMedia media{.id = new_id<MediaId>(),
+                                    .task_id = new_id<TaskId>(),
+                                    .title = title.empty() ? filename : title,
+                                    .filename = filename,
+                                    .source = *blob,
+                                    .options = options};
+        auto task = store_.submit(media);
+        if (!task) {
+            recording.unlock();
+            guard_.collect(std::array{*blob});
+            return std::unexpected(task.error());
+        }
+        auto row = store_.media(media.id);
+        if (!row) {
+            return std::unexpected(row.error());
+        }
+        return Submitted{.media = std::move(*row),
+                         .task = std::move(*task),
+                         .stored_before = before->has_value()};
+    }
+
+  private:
+    ports::Store& store_;
+    BlobGuard& guard_;
+    std::unique_ptr<ports::PendingBlob> blob_;
+    std::int64_t limit_bytes_;
+};
+
+}  // namespace
+
+Error body_too_large(std::int64_t limit_bytes) {
+    return {ErrorClass::request, "body_too_large",
+            fmt::format("The file is larger than this server takes ({} bytes). Raise upload_limit, "
+                        "or cut the file.",
+                        limit_bytes),
+            ""};
+}
+
+Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
+                                             BlobGuard& guard, std::int64_t expected_bytes,
+                                             std::int64_t limit_bytes) {
+    if (limit_bytes > 0 && expected_bytes > limit_bytes) {
+        return std::unexpected(body_too_large(limit_bytes));
+    }
+    auto blob = blobs.create(expected_bytes);
+    if (!blob) {
+        return std::unexpected(blob.error());
+    }
+    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes);
+}
+
+}  // namespace durascribe::engine

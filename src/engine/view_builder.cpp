@@ -1,0 +1,203 @@
+#include "durascribe/engine/view_builder.h"
+
+#include <algorithm>
+
+namespace durascribe::engine {
+namespace {
+
+struct StepUnits {
+    domain::StepFacts facts;
+    StepView view;
+    int waiting = 0;  // for their next attempt
+    int pending = 0;
+    int cancelled = 0;
+    bool preparing = false;
+};
+
+void note_times(StepView& view, const ports::UnitRow& unit) {
+    if (unit.started_at && (!view.started_at || *unit.started_at < *view.started_at)) {
+        view.started_at = unit.started_at;
+    }
+    if (unit.completed_at && (!view.completed_at || *unit.completed_at > *view.completed_at)) {
+        view.completed_at = unit.completed_at;
+    }
+    if (unit.error && (unit.state != domain::UnitState::completed)) {
+        view.error = unit.error;
+    }
+}
+
+Millis done_of(const ports::UnitRow& unit, const std::vector<LiveUnit>& live) {
+    switch (unit.state) {
+        case domain::UnitState::completed:
+        case domain::UnitState::failed:
+            return unit.span.length();
+        case domain::UnitState::processing:
+            break;
+        case domain::UnitState::pending:
+        case domain::UnitState::cancelled:
+            return Millis{0};
+    }
+    const auto running = std::ranges::find(live, unit.id, &LiveUnit::unit);
+    const Millis done = running != live.end() ? running->audio_done : unit.audio_done;
+    return unit.step == domain::Step::transcribe ? std::min(done, unit.span.length()) : done;
+}
+
+StepUnits gather(domain::Step step, const ViewFacts& facts) {
+    StepUnits s;
+    s.facts.step = step;
+    for (const ports::UnitRow& unit : facts.units) {
+        if (unit.step != step) {
+            continue;
+        }
+        ++s.facts.units_total;
+        s.facts.audio_total += unit.span.length();
+        s.facts.audio_done += done_of(unit, facts.live);
+        note_times(s.view, unit);
+        switch (unit.state) {
+            case domain::UnitState::completed:
+                ++s.facts.units_completed;
+                break;
+            case domain::UnitState::failed:
+                ++s.facts.units_failed;
+                break;
+            case domain::UnitState::cancelled:
+                ++s.cancelled;
+                break;
+            case domain::UnitState::processing: {
+                ++s.facts.units_running;
+                const auto running = std::ranges::find(facts.live, unit.id, &LiveUnit::unit);
+                s.preparing = s.preparing || (running != facts.live.end() && running->preparing);
+                break;
+            }
+            case domain::UnitState::pending:
+                ++s.pending;
+                s.waiting += unit.not_before ? 1 : 0;
+                break;
+        }
+    }
+    s.facts.ended = s.facts.units_total > 0 &&
+                    s.facts.units_completed + s.facts.units_failed == s.facts.units_total;
+    if (step != domain::Step::transcribe && s.facts.units_total > 0) {
+        s.facts.audio_total = facts.media_duration.value_or(Millis{0});
+        if (s.facts.ended) {
+            s.facts.audio_done = s.facts.audio_total;
+        }
+    }
+    return s;
+}
+
+std::string status_of(const StepUnits& s) {
+    if (s.facts.units_total == 0) {
+        return "pending";
+    }
+    if (s.facts.units_running > 0) {
+        return "processing";
+    }
+    if (s.waiting > 0) {
+        return "retrying";
+    }
+    if (s.pending > 0) {
+        return s.facts.units_completed + s.facts.units_failed > 0 ? "processing" : "pending";
+    }
+    if (s.cancelled > 0) {
+        return "cancelled";
+    }
+    if (s.facts.units_failed == 0) {
+        return "completed";
+    }
+    return s.facts.units_completed > 0 ? "partial_failure" : "failed";
+}
+
+std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& steps,
+                     int chunks_total) {
+    switch (row.state) {
+        case domain::TaskState::completed:
+            return chunks_total == 0 ? "Completed: no speech was found" : "Completed";
+        case domain::TaskState::partial_failure:
+            return "Completed, with parts missing";
+        case domain::TaskState::failed:
+            return "Failed";
+        case domain::TaskState::cancelled:
+            return "Cancelled";
+        case domain::TaskState::retrying:
+            return "Waiting for the next attempt";
+        case domain::TaskState::pending:
+        case domain::TaskState::processing:
+            break;
+    }
+    if (row.cancel_requested_at) {
+        return "Stopping";
+    }
+    // The step at work: the last that has opened and not ended.
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+        const domain::StepFacts& f = step->facts;
+        if (f.units_total == 0 || f.ended) {
+            continue;
+        }
+        if (step->preparing && f.units_completed == 0 && f.audio_done == Millis{0} &&
+            f.step == domain::Step::transcribe) {
+            return "Preparing model";
+        }
+        return domain::stage_text(f.step, f.units_completed + f.units_failed, f.units_total,
+                                  f.units_running > 0);
+    }
+    return "Waiting for a free slot";
+}
+
+}  // namespace
+
+TaskView build_view(ViewFacts facts) {
+    std::vector<StepUnits> steps;
+    std::vector<domain::StepFacts> step_facts;
+    for (const domain::Step step : domain::steps_for(facts.row.options)) {
+        steps.push_back(gather(step, facts));
+    }
+    // A step that was passed over (silence only: nothing to transcribe) has ended when a later one
+    // opened.
+    bool later_opened = false;
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+        if (step->facts.units_total == 0 &&
+            (later_opened || facts.row.state == domain::TaskState::completed)) {
+            step->facts.ended = true;
+        }
+        later_opened = later_opened || step->facts.units_total > 0;
+    }
+    for (const StepUnits& step : steps) {
+        step_facts.push_back(step.facts);
+        // A step whose audio is known before it opens.
+        if (step.facts.units_total == 0 && !step.facts.ended) {
+            step_facts.back().audio_total = facts.media_duration.value_or(Millis{0});
+        }
+    }
+    domain::TaskProgress progress = domain::compute_progress(
+        facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots);
+    TaskView view;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        StepUnits& step = steps[i];
+        step.view.progress = i < progress.steps.size() ? progress.steps[i] : domain::StepProgress{};
+        step.view.status =
+            step.facts.ended && step.facts.units_total == 0 ? "completed" : status_of(step);
+        if (!domain::is_terminal(facts.row.state) && step.view.status != "completed" &&
+            step.view.status != "partial_failure" && step.view.status != "failed") {
+            step.view.completed_at.reset();
+        }
+        if (step.facts.step == domain::Step::transcribe) {
+            view.chunks_total = step.facts.units_total;
+            view.chunks_completed = step.facts.units_completed;
+            view.chunks_failed = step.facts.units_failed;
+        }
+        view.steps.push_back(std::move(step.view));
+    }
+    view.stage = stage_of(facts.row, steps, view.chunks_total);
+    view.percent = facts.row.state == domain::TaskState::completed
+                       ? 100
+                       : std::max(facts.row.progress, progress.percent);
+    if (!domain::is_terminal(facts.row.state)) {
+        view.eta_seconds = progress.eta_seconds;
+        view.queue_position = facts.queue_position;
+    }
+    view.row = std::move(facts.row);
+    return view;
+}
+
+}  // namespace durascribe::engine

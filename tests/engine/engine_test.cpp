@@ -1,0 +1,378 @@
+// The engine on a real SQLite store and real files, with scripted workers.
+#include "durascribe/engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+
+#include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/store/sqlite/sqlite_store.h"
+#include "scratch_directory.h"
+#include "scripted_workers.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr Millis kPatience{20'000};
+constexpr Millis kChunk{20'000};
+
+// Lets a test hold workers in the middle of a chunk.
+class Gate {
+  public:
+    // A worker comes in and waits; false: it was told to stop.
+    bool pass(std::stop_token stop) {
+        std::unique_lock lock(mutex_);
+        ++inside_;
+        changed_.notify_all();
+        changed_.wait(lock, stop, [&] { return open_; });
+        --inside_;
+        changed_.notify_all();
+        return open_;
+    }
+    bool wait_inside(int count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, kPatience, [&] { return inside_ >= count; });
+    }
+    void open() {
+        const std::scoped_lock lock(mutex_);
+        open_ = true;
+        changed_.notify_all();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    int inside_ = 0;
+    bool open_ = false;
+};
+
+std::string said_in(const domain::AudioSpan& span) { return fmt::format("at {}", span.start.count()); }
+
+class EngineTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        auto store = store::sqlite::SqliteStore::open(directory_.path(), clock_, {});
+        ASSERT_TRUE(store) << store.error().message;
+        store_ = std::move(*store);
+        auto blobs = blobs::local::LocalBlobStore::open(directory_.path());
+        ASSERT_TRUE(blobs) << blobs.error().message;
+        blobs_ = std::move(*blobs);
+        settings_.retry.base = Millis{1};
+        settings_.retry.cap = Millis{1};
+        workers_.on_extract = [this](const ports::ExtractJob& job, const ports::RunControl&) {
+            return extract(job);
+        };
+        workers_.on_transcribe = [](const ports::TranscribeJob& job, const ports::RunControl& control) {
+            control.on_progress(job.span.length());
+            return transcribe(job);
+        };
+    }
+
+    void TearDown() override { engine_.reset(); }
+
+    // `chunks_` stretches of sound with silences between, and real bytes for the decoded audio.
+    Result<ports::ExtractOutcome> extract(const ports::ExtractJob& job) const {
+        const char sample[2] = {1, 0};
+        if (::write(job.pcm_fd, sample, sizeof sample) != sizeof sample) {
+            return std::unexpected(system_error(errno, "write the audio"));
+        }
+        ports::ExtractOutcome outcome;
+        outcome.info.container = "wav";
+        outcome.info.duration = kChunk * chunks_;
+        for (int i = 1; i < chunks_; ++i) {
+            outcome.silences.push_back({kChunk * i - Millis{300}, kChunk * i + Millis{300}});
+        }
+        return outcome;
+    }
+
+    static Result<ports::TranscribeOutcome> transcribe(const ports::TranscribeJob& job) {
+        ports::TranscribeOutcome outcome{.segments = {}, .engine = "scripted", .model = "none"};
+        outcome.segments.push_back({.span = job.span, .text = said_in(job.span)});
+        return outcome;
+    }
+
+    void start() {
+        engine_ = std::make_unique<Engine>(*store_, *blobs_, workers_, clock_, settings_);
+        const auto started = engine_->start();
+        ASSERT_TRUE(started) << started.error().message;
+    }
+
+    Upload::Submitted upload(const std::string& bytes = "media bytes") {
+        auto upload = engine_->begin_upload(0, 0);
+        EXPECT_TRUE(upload);
+        EXPECT_TRUE((*upload)->write(std::as_bytes(std::span(bytes))));
+        auto submitted = (*upload)->finish("talk.wav", "", {});
+        EXPECT_TRUE(submitted) << submitted.error().message;
+        return *submitted;
+    }
+
+    // Awaits the state; what the task is when patience ends otherwise.
+    domain::TaskState await(const TaskId& task, domain::TaskState wanted) {
+        const MonoTime until = clock_.mono() + kPatience;
+        std::int64_t seen = 0;
+        while (true) {
+            const auto row = store_->task(task);
+            EXPECT_TRUE(row);
+            if (row->state == wanted || clock_.mono() > until) {
+                return row->state;
+            }
+            seen = engine_->feed().wait_after(seen, until - clock_.mono());
+        }
+    }
+
+    testing::ScratchDirectory directory_;
+    ports::SystemClock clock_;
+    EngineSettings settings_;
+    testing::ScriptedWorkers workers_;
+    int chunks_ = 4;
+    std::unique_ptr<store::sqlite::SqliteStore> store_;
+    std::unique_ptr<blobs::local::LocalBlobStore> blobs_;
+    std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, AMediaBecomesATranscript) {
+    start();
+    const auto submitted = upload();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    const auto segments = store_->segments(submitted.task.id);
+    ASSERT_TRUE(segments);
+    EXPECT_EQ(segments->size(), static_cast<std::size_t>(workers_.transcribes.load()));
+    const auto srt = engine_->document(submitted.task.id, domain::DocumentFormat::srt);
+    ASSERT_TRUE(srt);
+    EXPECT_NE(srt->find(" --> "), std::string::npos);
+    const auto view = engine_->view(submitted.task.id);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->percent, 100);
+    EXPECT_EQ(view->stage, "Completed");
+}
+
+TEST_F(EngineTest, TheChunksOfOneFileRunOnAllSlotsAtOnce) {
+    settings_.speech_slots = 3;
+    chunks_ = 6;
+    Gate gate;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+        gate.pass(control.stop);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    EXPECT_TRUE(gate.wait_inside(3));
+    gate.open();
+    EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, AChunkWhoseWorkerDiedIsDoneAgain) {
+    std::atomic<int> deaths{2};
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        if (deaths-- > 0) {
+            return fail(ErrorClass::crash, "worker_died", "The worker died by SIGKILL.");
+        }
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    const auto attempts = store_->attempts(submitted.task.id);
+    ASSERT_TRUE(attempts);
+    EXPECT_EQ(std::ranges::count(*attempts, "failed", &ports::AttemptRow::outcome), 2);
+}
+
+TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {
+    std::atomic<bool> broken{true};
+    std::mutex mutex;
+    std::multiset<Millis> recognised;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        if (broken && job.span.start == Millis{0}) {
+            return fail(ErrorClass::input, "cannot_hear", "This part cannot be recognised.");
+        }
+        const std::scoped_lock lock(mutex);
+        recognised.insert(job.span.start);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::partial_failure), domain::TaskState::partial_failure);
+    const auto gaps = store_->gaps(submitted.task.id);
+    ASSERT_TRUE(gaps);
+    ASSERT_EQ(gaps->size(), 1U);
+    EXPECT_EQ(gaps->front().span.start, Millis{0});
+    EXPECT_TRUE(*store_->document(submitted.task.id, domain::DocumentFormat::srt));
+
+    broken = false;
+    const auto retried = engine_->retry(submitted.task.id);
+    ASSERT_TRUE(retried) << retried.error().message;
+    EXPECT_EQ(retried->task.current_step, "retry_queued");
+    EXPECT_FALSE(retried->task.completed_at);
+    EXPECT_FALSE(retried->task.error);
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_TRUE(store_->gaps(submitted.task.id)->empty());
+    for (const Millis start : recognised) {
+        EXPECT_EQ(recognised.count(start), 1U) << start.count();
+    }
+    EXPECT_EQ(recognised.count(Millis{0}), 1U);
+}
+
+TEST_F(EngineTest, CancelledIsSaidOnlyWhenTheLastWorkerIsDone) {
+    Gate gate;
+    std::atomic<int> working{0};
+    workers_.on_transcribe = [&](const ports::TranscribeJob&,
+                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        ++working;
+        gate.pass(control.stop);
+        --working;
+        return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    const auto cancelled = engine_->cancel(submitted.task.id);
+    ASSERT_TRUE(cancelled);
+    EXPECT_TRUE(cancelled->cancel_requested_at);
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::cancelled), domain::TaskState::cancelled);
+    EXPECT_EQ(working, 0);
+    EXPECT_EQ(engine_->view(submitted.task.id)->stage, "Cancelled");
+}
+
+TEST_F(EngineTest, AStoppedEngineHandsBackAndTheNextGoesOnFromTheFinishedChunks) {
+    Gate gate;
+    std::atomic<int> finished{0};
+    settings_.speech_slots = 1;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        if (finished == 1 && !gate.pass(control.stop)) {
+            return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+        }
+        ++finished;
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(1));
+    engine_->stop();
+    engine_.reset();
+    const auto units = store_->units(submitted.task.id);
+    ASSERT_TRUE(units);
+    const auto chunks = std::ranges::count(*units, domain::Step::transcribe, &ports::UnitRow::step);
+    for (const ports::UnitRow& unit : *units) {
+        EXPECT_NE(unit.state, domain::UnitState::processing);
+        EXPECT_LE(unit.attempts, unit.state == domain::UnitState::completed ? 1 : 0);
+    }
+
+    gate.open();
+    start();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_EQ(finished, chunks);
+    EXPECT_EQ(workers_.extracts, 1);
+}
+
+TEST_F(EngineTest, TheLateResultOfALostLeaseIsRefused) {
+    Gate gate;
+    std::atomic<int> calls{0};
+    settings_.speech_slots = 2;
+    chunks_ = 1;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        auto outcome = transcribe(job);
+        if (calls++ == 0) {
+            gate.pass(control.stop);
+            outcome->segments.front().text = "late";
+        }
+        return outcome;
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(1));
+    // As though another node had judged this one dead: its units go to whoever is free.
+    ASSERT_EQ(store_->recover(new_id<NodeId>()).value_or(0), 1);
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    gate.open();
+    engine_->stop(kPatience);
+    const auto segments = store_->segments(submitted.task.id);
+    ASSERT_TRUE(segments);
+    ASSERT_EQ(segments->size(), 1U);
+    EXPECT_NE(segments->front().text, "late");
+    EXPECT_EQ(calls, 2);
+}
+
+TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
+    Gate gate;
+    chunks_ = 2;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+        control.on_progress(job.span.length() / 2);
+        gate.pass(control.stop);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    const auto view = engine_->view(submitted.task.id);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->stage, "Transcribing 1 of 2");
+    EXPECT_GT(view->percent, 30);
+    EXPECT_LT(view->percent, 80);
+    ASSERT_TRUE(view->eta_seconds);
+    gate.open();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, TheSameBytesTwiceAreStoredOnceAndMakeTwoTasks) {
+    start();
+    const auto first = upload("the same");
+    const auto second = upload("the same");
+    EXPECT_FALSE(first.stored_before);
+    EXPECT_TRUE(second.stored_before);
+    EXPECT_EQ(first.media.source, second.media.source);
+    EXPECT_NE(first.task.id, second.task.id);
+    EXPECT_EQ(await(first.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_EQ(await(second.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    ASSERT_TRUE(engine_->delete_media(first.media.id));
+    EXPECT_TRUE(blobs_->exists(first.media.source).value_or(false));
+    ASSERT_TRUE(engine_->delete_media(second.media.id));
+    EXPECT_FALSE(blobs_->exists(first.media.source).value_or(true));
+}
+
+TEST_F(EngineTest, SilenceOnlyCompletesAndSaysSo) {
+    workers_.on_extract = [](const ports::ExtractJob&, const ports::RunControl&) {
+        ports::ExtractOutcome outcome;
+        outcome.info.duration = Millis{5'000};
+        outcome.silences.push_back({Millis{0}, Millis{5'000}});
+        return Result<ports::ExtractOutcome>(outcome);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_EQ(workers_.transcribes, 0);
+    EXPECT_EQ(engine_->view(submitted.task.id)->stage, "Completed: no speech was found");
+}
+
+TEST_F(EngineTest, ForceCancelsTheRunningTaskFirst) {
+    Gate gate;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        if (!gate.pass(control.stop)) {
+            return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+        }
+        return transcribe(job);
+    };
+    start();
+    const auto first = upload();
+    ASSERT_TRUE(gate.wait_inside(1));
+    const auto refused = engine_->submit_task(first.media.id, {}, false);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "task_running");
+    EXPECT_EQ(refused.error().detail, first.task.id.value);
+    const auto second = engine_->submit_task(first.media.id, {}, true);
+    ASSERT_TRUE(second) << second.error().message;
+    EXPECT_EQ(store_->task(first.task.id)->state, domain::TaskState::cancelled);
+    gate.open();
+    EXPECT_EQ(await(second->id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+}  // namespace
+}  // namespace durascribe::engine

@@ -1,0 +1,59 @@
+// Workers in this process whose every answer a test decides: a fake, named as such. What real worker
+// processes do is tested in src/process and tests/e2e.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "durascribe/ports/worker.h"
+
+namespace durascribe::testing {
+
+class ScriptedWorkers final : public ports::WorkerFactory {
+  public:
+    using Extract =
+        std::function<Result<ports::ExtractOutcome>(const ports::ExtractJob&, const ports::RunControl&)>;
+    using Transcribe = std::function<Result<ports::TranscribeOutcome>(const ports::TranscribeJob&,
+                                                                      const ports::RunControl&)>;
+    Extract on_extract;
+    Transcribe on_transcribe;
+    std::atomic<int> started{0};
+    std::atomic<int> extracts{0};
+    std::atomic<int> transcribes{0};
+
+    Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole) override {
+        ++started;
+        return std::make_unique<ScriptedWorker>(*this);
+    }
+
+  private:
+    class ScriptedWorker final : public ports::Worker {
+      public:
+        explicit ScriptedWorker(ScriptedWorkers& script) : script_(script) {}
+        Result<ports::ExtractOutcome> extract(const ports::ExtractJob& job,
+                                              const ports::RunControl& control) override {
+            ++script_.extracts;
+            auto outcome = script_.on_extract(job, control);
+            alive_ = false;  // as the real one: a media worker serves one job
+            return outcome;
+        }
+        Result<ports::TranscribeOutcome> transcribe(const ports::TranscribeJob& job,
+                                                    const ports::RunControl& control) override {
+            ++script_.transcribes;
+            auto outcome = script_.on_transcribe(job, control);
+            alive_ = outcome.has_value();
+            return outcome;
+        }
+        bool alive() override { return alive_; }
+        Result<void> wait_ready(Millis, std::stop_token) override { return {}; }
+        int pid() const override { return 0; }
+        std::int64_t resident_bytes() const override { return 0; }
+
+      private:
+        ScriptedWorkers& script_;
+        bool alive_ = true;
+    };
+};
+
+}  // namespace durascribe::testing

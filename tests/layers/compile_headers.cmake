@@ -1,0 +1,17 @@
+# Each of HEADERS (joined by |) compiles as the only include of a file.
+string(REPLACE "|" ";" folders "${INCLUDES}")
+string(REPLACE "|" ";" headers "${HEADERS}")
+set(flags)
+foreach(folder ${folders})
+  if(folder)
+    list(APPEND flags -I${folder})
+  endif()
+endforeach()
+foreach(header ${headers})
+  file(WRITE ${SCRATCH}.cpp "#include \"durascribe/${header}\"\n")
+  execute_process(COMMAND ${COMPILER} -std=c++23 -fsyntax-only ${flags} ${SCRATCH}.cpp
+    RESULT_VARIABLE code ERROR_VARIABLE errors)
+  if(NOT code EQUAL 0)
+    message(SEND_ERROR "${header} does not compile alone:\n${errors}")
+  endif()
+endforeach()
