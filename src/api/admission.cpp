@@ -35,16 +35,16 @@ std::optional<HostAndPort> parse_url(std::string_view text) {
     return out;
 }
 
+// Names that resolve to this machine everywhere (RFC 6761 §6.3).
+bool is_loopback_name(std::string_view host) {
+    return host == "localhost" || host.ends_with(".localhost");
+}
+
 bool changes_state(Method m) {
     return m != Method::get && m != Method::head && m != Method::options;
 }
 
 }  // namespace
-
-bool is_loopback_name(std::string_view host) {
-    return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
-           host == "[::1]" || host.starts_with("127.");
-}
 
 Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback) {
     const auto hosts = std::ranges::count(request.headers, "host", &Fields::value_type::first);

@@ -8,9 +8,6 @@
 
 namespace durascribe::api {
 
-// Whether `host` (as settings or a Host field say it, without port) is this machine's loopback.
-bool is_loopback_name(std::string_view host);
-
 // Refuses what a browser sends on behalf of a foreign page:
 //  * a Host that is neither an address nor localhost, where the server is bound to loopback: a name
 //    that was made to resolve to this machine (DNS rebinding) would read everything;

@@ -1,5 +1,3 @@
-#include <chrono>
-
 #include <fmt/format.h>
 
 #include "durascribe/api/handlers.h"
@@ -12,9 +10,6 @@
 namespace durascribe::api {
 namespace {
 
-// How long a forced start waits for the task in its way to end: twice what a cancel takes at most.
-constexpr Millis kForcePatience{5'000};
-constexpr Millis kForceLook{250};
 constexpr int kQueueMax = 200;
 
 struct StartRequest {
@@ -68,21 +63,6 @@ Result<StartRequest> parse_start(const Request& request) {
     return start;
 }
 
-// With force, the task in the way has been asked to end: this waits until it has.
-Result<ports::TaskRow> submit(engine::Engine& engine, const MediaId& media,
-                              const domain::TaskOptions& options, bool force) {
-    const auto deadline = std::chrono::steady_clock::now() + kForcePatience;
-    for (;;) {
-        const std::int64_t seen = engine.feed().newest();
-        auto task = engine.submit_task(media, options, force);
-        if (task || !force || task.error().code != "task_running" ||
-            std::chrono::steady_clock::now() >= deadline) {
-            return task;
-        }
-        engine.feed().wait_after(seen, kForceLook);
-    }
-}
-
 }  // namespace
 
 Result<Response> start_task(const Services& services, const Request& request) {
@@ -100,7 +80,7 @@ Result<Response> start_task(const Services& services, const Request& request) {
     }
     // What was chosen last time holds until something else is chosen.
     const auto options = start->fields.over(*before ? (*before)->options : domain::TaskOptions{});
-    const auto task = submit(services.engine, *id, options, start->force);
+    const auto task = services.engine.submit_task(*id, options, start->force);
     if (!task) {
         return std::unexpected(task.error());
     }
