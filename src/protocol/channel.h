@@ -21,7 +21,7 @@ class Channel {
   public:
     explicit Channel(UniqueFd socket);
 
-    // A connected pair, close-on-exec, non-blocking on neither side's behalf.
+    // A connected pair, close-on-exec, both ends in blocking mode.
     static Result<std::pair<UniqueFd, UniqueFd>> make_pair();
 
     // Writes the whole frame; the descriptors are duplicated into the peer. Errors: crash
@@ -29,12 +29,15 @@ class Channel {
     Result<void> send(FrameType type, std::string_view payload,
                       std::span<const int> descriptors = {}, Millis patience = Millis{10'000});
 
+    // Descriptors come with the first frame that is whole after they arrived. A sender therefore
+    // has at most one frame with descriptors under way that the other side has not yet taken.
     struct Received {
         Frame frame;
         std::vector<UniqueFd> descriptors;
     };
     // Reads what is there without blocking; nullopt: no whole frame yet. Errors: crash
-    // "protocol_error" (garbage, too many descriptors), crash "worker_gone" (end of stream).
+    // "protocol_error" (garbage, too many descriptors), crash "worker_gone" (end of stream,
+    // also in the middle of a frame; whole frames before it are given first).
     Result<std::optional<Received>> try_receive();
 
     // Blocks until a frame is there. For the worker's side, which has nothing else to wait for; an
@@ -44,12 +47,13 @@ class Channel {
     int fd() const { return socket_.get(); }
 
   private:
-    Result<bool> read_some(bool blocking);  // false: nothing now
+    enum class Read { bytes, nothing_now, end };
+    Result<Read> read_some(bool blocking);
+    Result<std::optional<Received>> take_frame();
 
     UniqueFd socket_;
     FrameParser parser_;
     std::vector<UniqueFd> descriptors_;
-    bool ended_ = false;
 };
 
 }  // namespace durascribe::protocol

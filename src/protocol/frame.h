@@ -6,12 +6,12 @@
 //        4     2  protocol version  1
 //        6     2  frame type
 //        8     4  payload length    at most kPayloadMax
-//       12     4  CRC-32 of the payload (IEEE 802.3)
+//       12     4  CRC-32 (IEEE 802.3) of bytes 0 to 11 and the payload
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,6 +40,10 @@ struct Frame {
     bool operator==(const Frame&) const = default;
 };
 
+// The error of everything that breaks the protocol: class crash, code "protocol_error". `detail`
+// says what was wrong.
+Error protocol_error(std::string detail);
+
 // Errors: internal "frame_too_large" (nothing that durascribe sends is).
 Result<std::string> encode_frame(FrameType type, std::string_view payload);
 
@@ -55,7 +59,7 @@ class FrameParser {
 
   private:
     std::string buffer_;
-    std::size_t consumed_ = 0;
+    std::size_t consumed_ = 0;  // of buffer_, by frames already given
     std::optional<Error> broken_;
 };
 

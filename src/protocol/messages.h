@@ -1,7 +1,9 @@
 // What the frames say, as typed values. Decoding checks every field: a worker's bytes are not
-// trusted. A message that does not decode is an error of class crash, code "protocol_error".
+// trusted. Whether an answer fits its question (words within the chunk) is checked by process/. A
+// message that does not decode is an error of class crash, code "protocol_error".
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -10,6 +12,20 @@
 #include "durascribe/domain/transcript.h"
 
 namespace durascribe::protocol {
+
+// Bounds of what decodes. The largest message of each kind fits into one frame.
+inline constexpr Millis kAudioMax{std::chrono::hours{24 * 30}};
+inline constexpr std::size_t kNameMax = 1024;       // bytes: engine, model, codec, title …
+inline constexpr std::size_t kTextMax = 16U << 10;  // bytes: a segment, an error's message
+inline constexpr std::size_t kTracksMax = 256;
+inline constexpr std::size_t kWarningsMax = 64;
+inline constexpr std::size_t kSilencesMax = 500'000;      // 100 hours with one every 0.7 s
+inline constexpr std::size_t kPeakValuesMax = 3'000'000;  // 41 hours at 100 ms
+inline constexpr std::size_t kSegmentsMax = 5'000;        // of one chunk
+inline constexpr std::size_t kWordsMax = 20'000;          // of one chunk
+
+// A worker's exit code when an allocation failed. It sends nothing then: that would allocate too.
+inline constexpr int kExitOutOfMemory = 86;
 
 struct Ready {
     std::string engine;  // of a speech worker
@@ -48,6 +64,13 @@ struct Transcribed {
     std::string model;
 };
 
+// Brings what was measured within the bounds: peaks coarser, the shortest silences left out,
+// silences cut at the media's end.
+void fit_to_bounds(Extracted& m);
+
+// Text that is no clean UTF-8 is repaired and over-long text is cut: what encode writes of values
+// within the bounds above, decode takes. An error whose class a worker may not report is sent as
+// class internal.
 std::string encode(const Ready& m);
 std::string encode(const ExtractRequest& m);
 std::string encode(const TranscribeRequest& m);

@@ -1,0 +1,82 @@
+#include "durascribe/media/fd_input.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace durascribe::media {
+namespace {
+constexpr int kBufferBytes = 128 * 1024;
+}
+
+FdInput::FdInput(int fd) : fd_(fd) {}
+
+Result<void> FdInput::open() {
+    struct stat info{};
+    if (::fstat(fd_, &info) != 0) {
+        return std::unexpected(system_error(errno, "read the media"));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return fail(ErrorClass::input, "not_media", "This is not a file. Give a recording.");
+    }
+    if (info.st_size == 0) {
+        return fail(ErrorClass::input, "empty_file",
+                    "This file is empty. Check that it was copied or uploaded completely.");
+    }
+    size_ = info.st_size;
+    ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);  // a hint: its failure changes nothing
+    auto* buffer = allocated(static_cast<std::uint8_t*>(av_malloc(kBufferBytes)));
+    io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &read, nullptr, &seek));
+    if (!io_) {
+        av_free(buffer);
+        throw std::bad_alloc();
+    }
+    return {};
+}
+
+int FdInput::read(void* self, std::uint8_t* to, int size) {
+    auto& input = *static_cast<FdInput*>(self);
+    for (;;) {
+        const ssize_t got = ::pread(input.fd_, to, static_cast<std::size_t>(size), input.position_);
+        if (got > 0) {
+            input.position_ += got;
+            return static_cast<int>(got);
+        }
+        if (got == 0) {
+            return AVERROR_EOF;
+        }
+        if (errno != EINTR) {
+            input.read_error_ = errno;
+            return AVERROR(errno);
+        }
+    }
+}
+
+std::int64_t FdInput::seek(void* self, std::int64_t offset, int whence) {
+    auto& input = *static_cast<FdInput*>(self);
+    std::int64_t base = 0;
+    switch (whence & ~AVSEEK_FORCE) {
+        case AVSEEK_SIZE:
+            return input.size_;
+        case SEEK_SET:
+            break;
+        case SEEK_CUR:
+            base = input.position_;
+            break;
+        case SEEK_END:
+            base = input.size_;
+            break;
+        default:
+            return AVERROR(EINVAL);
+    }
+    std::int64_t target = 0;
+    if (__builtin_add_overflow(base, offset, &target) || target < 0) {
+        return AVERROR(EINVAL);
+    }
+    return input.position_ = target;
+}
+
+}  // namespace durascribe::media

@@ -1,0 +1,36 @@
+// Lets FFmpeg read an open file descriptor: no path, no protocol.
+#pragma once
+
+#include <cstdint>
+
+#include "durascribe/base/error.h"
+#include "durascribe/media/handles.h"
+
+namespace durascribe::media {
+
+// Must outlive the AVFormatContext that reads from it. One thread at a time.
+class FdInput {
+  public:
+    explicit FdInput(int fd);
+    FdInput(const FdInput&) = delete;
+    FdInput& operator=(const FdInput&) = delete;
+
+    // Errors: input/empty_file, input/not_media where it is no regular file, storage.
+    Result<void> open();
+
+    AVIOContext* io() { return io_.get(); }
+    // The error number of a read that failed; 0: none did.
+    int read_error() const { return read_error_; }
+
+  private:
+    static int read(void* self, std::uint8_t* to, int size);
+    static std::int64_t seek(void* self, std::int64_t offset, int whence);
+
+    int fd_;
+    std::int64_t size_ = 0;
+    std::int64_t position_ = 0;
+    int read_error_ = 0;
+    IoPtr io_;
+};
+
+}  // namespace durascribe::media

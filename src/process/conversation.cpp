@@ -1,0 +1,283 @@
+#include "durascribe/process/conversation.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "durascribe/ports/clock.h"
+#include "durascribe/process/death.h"
+#include "durascribe/process/stop_signal.h"
+#include "durascribe/protocol/messages.h"
+#include "durascribe/protocol/text.h"
+
+namespace durascribe::process {
+namespace {
+
+using protocol::FrameType;
+
+constexpr std::size_t kDrainMax = 64U << 10;
+// poll(2) does not count the time that the machine sleeps; so it is woken this often to look.
+constexpr Millis kLookAgain{1'000};
+// How long a worker that closed its socket has to show what it died of.
+constexpr Millis kLastMoment{500};
+
+MonoTime now() {
+    return ports::SystemClock().mono();
+}
+
+double seconds(Millis t) {
+    return static_cast<double>(t.count()) / 1000.0;
+}
+
+}  // namespace
+
+bool LastWords::drain(int fd) {
+    std::array<char, 4096> buffer;
+    for (std::size_t total = 0; total < kDrainMax;) {
+        const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 && errno == EAGAIN;
+        }
+        total += static_cast<std::size_t>(got);
+        tail_.append(buffer.data(), static_cast<std::size_t>(got));
+        if (tail_.size() > kBytesMax) {
+            tail_.erase(0, tail_.size() - kBytesMax);
+        }
+    }
+    return true;
+}
+
+std::string LastWords::text() const {
+    return protocol::clean_text(tail_, kBytesMax);
+}
+
+// ---- one wait ----
+
+struct Conversation::Course {
+    const Watch& watch;
+    MonoTime started = now();
+    MonoTime grown = started;  // when audio_done last did
+    Millis audio_done{0};
+
+    // "while decoding, after 12.3 s of audio"
+    std::string place() const {
+        return fmt::format("while {}, after {:.1f} s of audio", watch.activity,
+                           seconds(audio_done));
+    }
+    Millis until_limit() const {
+        const MonoTime t = now();
+        return std::max(Millis{0},
+                        std::min(watch.deadline - (t - started), watch.stall_window - (t - grown)));
+    }
+};
+
+Conversation::Conversation(ChildProcess child, protocol::Channel channel)
+    : child_(std::move(child)), channel_(std::move(channel)) {}
+
+Result<void> Conversation::send(FrameType type, std::string_view payload,
+                                std::span<const int> descriptors, const Watch& watch) {
+    // An answer from before its question is not taken for one.
+    auto early = channel_.try_receive();
+    if (early && *early) {
+        return kill_for(protocol::protocol_error("the worker spoke unasked"));
+    }
+    const auto sent =
+        early ? channel_.send(type, payload, descriptors, std::min(watch.deadline, Millis{10'000}))
+              : std::unexpected(early.error());
+    if (sent) {
+        return {};
+    }
+    if (sent.error().code == "worker_gone") {
+        return explain_end(sent.error(), Course{watch}, -1);
+    }
+    return kill_for(sent.error());
+}
+
+Result<std::string> Conversation::await(FrameType awaited, const Watch& watch) {
+    const auto stop_event = StopSignal::make_event();
+    if (!stop_event) {
+        return kill_for(stop_event.error());
+    }
+    const StopSignal stop_signal(stop_event->get(), watch.stop);
+    Course course{watch};
+    bool ended = false;
+    while (true) {
+        if (auto error = limit_reached(course)) {
+            return kill_for(std::move(*error));
+        }
+        auto received = channel_.try_receive();
+        if (!received) {
+            if (received.error().code == "worker_gone") {
+                return explain_end(received.error(), course, stop_event->get());
+            }
+            return kill_for(std::move(received.error()));
+        }
+        if (*received) {
+            auto payload = take(std::move(**received), awaited, course);
+            if (!payload) {
+                return std::unexpected(std::move(payload.error()));
+            }
+            if (*payload) {
+                return std::move(**payload);
+            }
+            continue;
+        }
+        if (ended) {  // and all that it said has been read
+            return explain_end(Error{}, course, stop_event->get());
+        }
+        if (auto waited = wait_for_something(course, stop_event->get(), ended); !waited) {
+            return kill_for(std::move(waited.error()));
+        }
+    }
+}
+
+// nullopt: progress; the payload where it is the frame that was waited for.
+Result<std::optional<std::string>> Conversation::take(protocol::Channel::Received received,
+                                                      FrameType awaited, Course& course) {
+    const FrameType type = received.frame.type;
+    if (!received.descriptors.empty()) {
+        return kill_for(protocol::protocol_error("the worker sent file descriptors"));
+    }
+    if (type == awaited) {
+        return std::move(received.frame.payload);
+    }
+    if (type == FrameType::failed) {
+        auto error = protocol::decode<Error>(received.frame.payload);
+        if (!error) {
+            return kill_for(std::move(error.error()));
+        }
+        drain_errors();
+        if (error->detail.empty()) {
+            error->detail = last_words_.text();
+        }
+        return std::unexpected(std::move(*error));
+    }
+    if (type != FrameType::progress || awaited == FrameType::ready) {
+        return kill_for(protocol::protocol_error(
+            fmt::format("frame type {} while {}", static_cast<int>(type), course.watch.activity)));
+    }
+    const auto progress = protocol::decode<protocol::Progress>(received.frame.payload);
+    if (!progress) {
+        return kill_for(progress.error());
+    }
+    Millis done = progress->audio_done;
+    if (course.watch.audio_total > Millis{0}) {
+        done = std::min(done, course.watch.audio_total);
+    }
+    if (done > course.audio_done) {
+        course.audio_done = done;
+        course.grown = now();
+        if (course.watch.on_progress) {
+            course.watch.on_progress(done);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> Conversation::limit_reached(const Course& course) const {
+    const Watch& watch = course.watch;
+    if (watch.stop.stop_requested()) {
+        return Error{
+            ErrorClass::lost, "stopped", fmt::format("Stopped on request {}.", course.place()), {}};
+    }
+    const MonoTime t = now();
+    if (t - course.started >= watch.deadline) {
+        return Error{ErrorClass::timeout,
+                     "deadline",
+                     fmt::format("Not finished within {:.1f} s {}; the worker was stopped. Raise "
+                                 "TRANSCRIPTION_TIMEOUT if this much time is needed.",
+                                 seconds(watch.deadline), course.place()),
+                     {}};
+    }
+    if (t - course.grown >= watch.stall_window) {
+        return Error{ErrorClass::stall,
+                     "no_progress",
+                     fmt::format("No progress for {:.1f} s {}; the worker was stopped.",
+                                 seconds(watch.stall_window), course.place()),
+                     {}};
+    }
+    return std::nullopt;
+}
+
+Result<void> Conversation::wait_for_something(const Course& course, int stop_event, bool& ended) {
+    std::array<pollfd, 4> waits{pollfd{channel_.fd(), POLLIN, 0}, pollfd{child_.pidfd(), POLLIN, 0},
+                                pollfd{stop_event, POLLIN, 0},
+                                pollfd{errors_open_ ? child_.errors() : -1, POLLIN, 0}};
+    const auto patience = static_cast<int>(std::min(course.until_limit(), kLookAgain).count());
+    if (::poll(waits.data(), waits.size(), patience) < 0 && errno != EINTR) {
+        return std::unexpected(system_error(errno, "wait for a worker process"));
+    }
+    ended = waits[1].revents != 0;
+    if (waits[3].revents != 0) {
+        drain_errors();
+    }
+    return {};
+}
+
+// The worker has closed its socket or has ended: by what it died, or that it didn't.
+std::unexpected<Error> Conversation::explain_end(const Error& gone, const Course& course,
+                                                 int stop_event) {
+    std::array<pollfd, 2> waits{pollfd{child_.pidfd(), POLLIN, 0}, pollfd{stop_event, POLLIN, 0}};
+    const MonoTime give_up_at = now() + kLastMoment;
+    int outcome = 0;
+    do {
+        const auto left = std::max(Millis{0}, give_up_at - now());
+        outcome = ::poll(waits.data(), waits.size(), static_cast<int>(left.count()));
+    } while (outcome < 0 && errno == EINTR);
+    drain_errors();
+    if (waits[0].revents == 0) {
+        if (auto error = limit_reached(course)) {
+            return kill_for(std::move(*error));
+        }
+        return kill_for(Error{ErrorClass::crash, "worker_gone",
+                              fmt::format("The worker closed its connection {}.", course.place()),
+                              gone.detail});
+    }
+    // A result that was cut short by the death of its writer is told by that death alone.
+    const ExitStatus status = child_.kill_and_reap();
+    drain_errors();
+    return std::unexpected(error_of_death(status, course.place(), last_words_.text()));
+}
+
+std::unexpected<Error> Conversation::kill_for(Error error) {
+    kill();
+    drain_errors();
+    if (error.detail.empty()) {
+        error.detail = last_words_.text();
+    }
+    return std::unexpected(std::move(error));
+}
+
+void Conversation::kill() {
+    if (child_.running()) {
+        child_.kill_and_reap();
+    }
+}
+
+bool Conversation::idle() {
+    if (!child_.running()) {
+        return false;
+    }
+    drain_errors();
+    pollfd ended{child_.pidfd(), POLLIN, 0};
+    const auto received = channel_.try_receive();
+    if (received && !*received && ::poll(&ended, 1, 0) == 0) {
+        return true;
+    }
+    kill();
+    return false;
+}
+
+void Conversation::drain_errors() {
+    errors_open_ = errors_open_ && last_words_.drain(child_.errors());
+}
+
+}  // namespace durascribe::process

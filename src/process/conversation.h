@@ -1,0 +1,76 @@
+// The talk with one worker process, watched: every wait ends at an answer, at a limit, at the stop
+// token or with the worker's death. Not here: which jobs there are (process_worker.cpp).
+#pragma once
+
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/time.h"
+#include "durascribe/process/child_process.h"
+#include "durascribe/protocol/channel.h"
+
+namespace durascribe::process {
+
+// The last bytes that a process wrote to standard error, and no more of them than fit.
+class LastWords {
+  public:
+    static constexpr std::size_t kBytesMax = 4096;
+    // Reads what is there, at most 64 KiB at a time. False: the process has closed it.
+    bool drain(int fd);
+    std::string text() const;  // clean UTF-8
+
+  private:
+    std::string tail_;
+};
+
+// What bounds one wait. The clock is CLOCK_BOOTTIME: sleep of the machine counts, a changed wall
+// clock doesn't.
+struct Watch {
+    std::string_view activity;  // "decoding": for messages
+    Millis stall_window{0};     // since the audio done last grew; other frames do not count
+    Millis deadline{0};
+    std::stop_token stop;
+    std::function<void(Millis audio_done)> on_progress;
+    Millis audio_total{0};  // progress is never reported past it; 0: not known
+};
+
+// Owned by one thread. After any error but one that the worker itself reported (a `failed` frame),
+// the process has been killed and reaped when the call returns.
+class Conversation {
+  public:
+    Conversation(ChildProcess child, protocol::Channel channel);
+
+    // Sends a frame and waits for the worker to take it.
+    Result<void> send(protocol::FrameType type, std::string_view payload,
+                      std::span<const int> descriptors, const Watch& watch);
+    // Waits for the frame `awaited` and returns its payload. On the way it takes progress.
+    Result<std::string> await(protocol::FrameType awaited, const Watch& watch);
+
+    // Kills and reaps, and returns the error: for answers that turn out to be wrong.
+    std::unexpected<Error> kill_for(Error error);
+    void kill();  // no effect where it is dead
+
+    // Connected and silent: it can be given a job. One that isn't is killed.
+    bool idle();
+    const ChildProcess& child() const { return child_; }
+
+  private:
+    struct Course;  // of one wait
+    Result<std::optional<std::string>> take(protocol::Channel::Received received,
+                                            protocol::FrameType awaited, Course& course);
+    std::optional<Error> limit_reached(const Course& course) const;
+    Result<void> wait_for_something(const Course& course, int stop_event, bool& ended);
+    std::unexpected<Error> explain_end(const Error& gone, const Course& course, int stop_event);
+    void drain_errors();
+
+    ChildProcess child_;
+    protocol::Channel channel_;
+    LastWords last_words_;
+    bool errors_open_ = true;
+};
+
+}  // namespace durascribe::process

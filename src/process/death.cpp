@@ -1,0 +1,44 @@
+#include "durascribe/process/death.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <fmt/format.h>
+
+#include "durascribe/protocol/messages.h"
+
+namespace durascribe::process {
+
+std::string signal_name(int signal) {
+    const char* name = ::sigabbrev_np(signal);
+    return name == nullptr ? fmt::format("signal {}", signal) : fmt::format("SIG{}", name);
+}
+
+Error error_of_death(const ExitStatus& status, std::string_view doing, std::string last_words) {
+    if (!status.by_signal && status.value == protocol::kExitOutOfMemory) {
+        return {ErrorClass::memory, "memory_limit",
+                fmt::format("The worker ran out of the memory it may use {}. Choose a smaller "
+                            "model or raise MAX_MEMORY_PER_TRANSCRIPTION.",
+                            doing),
+                std::move(last_words)};
+    }
+    if (status.by_signal && status.value == SIGKILL) {
+        return {ErrorClass::memory, "killed_by_system",
+                fmt::format("The system killed the worker {}, most likely because the machine ran "
+                            "out of memory. Choose a smaller model or run fewer at a time.",
+                            doing),
+                std::move(last_words)};
+    }
+    if (status.by_signal && status.value == SIGXFSZ) {
+        return {ErrorClass::input, "media_too_large",
+                "The file decodes to more audio than is allowed. Split it, or raise the limit.",
+                std::move(last_words)};
+    }
+    const std::string how =
+        status.by_signal ? fmt::format("crashed ({})", signal_name(status.value))
+                         : fmt::format("ended without a result (exit code {})", status.value);
+    return {ErrorClass::crash, "worker_died", fmt::format("The worker {} {}.", how, doing),
+            std::move(last_words)};
+}
+
+}  // namespace durascribe::process

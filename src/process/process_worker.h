@@ -1,0 +1,58 @@
+// Workers as child processes: the implementation of ports::WorkerFactory that durascribe runs with.
+// Not here: how many there are and which unit goes to which (engine/).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "durascribe/ports/worker.h"
+
+namespace durascribe::process {
+
+struct ProcessWorkerSettings {
+    std::filesystem::path program;  // durascribe-worker
+
+    // What a speech worker loads before it says that it is ready. A job that asks for something
+    // else makes it load that; empty: it loads nothing before its first job.
+    std::string engine;
+    std::string model;
+    std::string language;
+
+    // MAX_MEMORY_PER_TRANSCRIPTION: private writable memory of one worker (RLIMIT_DATA, so that a
+    // model mapped from its file is not counted); 0: no limit.
+    std::int64_t memory_limit_bytes = std::int64_t{2} << 30;
+    // CPU_LIMIT_PER_TRANSCRIPTION: how many threads a recogniser may use (OMP_NUM_THREADS). Time on
+    // the CPU has no limit of its own: a run is bounded by its deadline.
+    int cpu_limit = 2;
+    int niceness = 5;  // workers make way for the server
+    int open_files_max = 64;
+    int processes_max = 0;  // RLIMIT_NPROC, see ChildLimits; 0: as the server
+
+    // "NAME=value" beside what is always passed on: PATH, HOME, LANG, LC_ALL, LC_CTYPE, TMPDIR and
+    // the options of the sanitizers. Nothing else of the server's environment reaches a worker.
+    std::vector<std::string> environment;
+};
+
+// Starts workers; each belongs to the thread that started it, which must outlive it (see
+// ports/worker.h). A media worker serves one job and is dead when extract() returns, so that
+// nothing can write to pcm_fd any more; a speech worker serves many, and stays alive after an error
+// that it reported itself.
+//
+// Error codes besides those that the worker reports: worker_start_failed (internal), worker_died,
+// worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory), media_too_large
+// (input), no_progress (stall), deadline, worker_not_ready, worker_not_reading (timeout), stopped
+// (lost). Error::detail ends with the last words that the process wrote to standard error, at most
+// 4 KiB.
+class ProcessWorkerFactory final : public ports::WorkerFactory {
+  public:
+    explicit ProcessWorkerFactory(ProcessWorkerSettings settings);
+    Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole role) override;
+
+  private:
+    const ProcessWorkerSettings settings_;
+};
+
+}  // namespace durascribe::process

@@ -1,0 +1,200 @@
+#include "durascribe/store/sqlite/connection.h"
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace durascribe::store {
+
+Error to_error(const SqliteError& e, std::string_view doing) {
+    const std::string detail = fmt::format("SQLite {}: {}", e.code(), e.what());
+    switch (e.code() & 0xff) {
+        case SQLITE_FULL: {
+            Error full = system_error(ENOSPC, doing);
+            full.detail = detail;
+            return full;
+        }
+        case SQLITE_IOERR: {
+            Error io = system_error(e.system_errno() == ENOSPC ? ENOSPC : EIO, doing);
+            io.detail = detail;
+            return io;
+        }
+        case SQLITE_NOMEM:
+            return {ErrorClass::memory, "out_of_memory", fmt::format("Out of memory: could not {}.", doing), detail};
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            return {ErrorClass::storage, "database_corrupt",
+                    fmt::format("The database is damaged: could not {}. Restore a backup, or move the file "
+                                "away to start with an empty one.", doing),
+                    detail};
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+            return {ErrorClass::storage, "database_not_writable",
+                    fmt::format("The database cannot be written: could not {}. Check the owner and the "
+                                "permissions of the data directory.", doing),
+                    detail};
+        default:
+            return {ErrorClass::internal, "database_error",
+                    fmt::format("The database refused to {}. Please report this.", doing), detail};
+    }
+}
+
+// ---- Rows -------------------------------------------------------------------------------------
+
+Rows::Rows(Rows&& other) noexcept
+    : owner_(other.owner_), statement_(std::exchange(other.statement_, nullptr)), column_(other.column_) {}
+
+Rows::~Rows() {
+    if (statement_ != nullptr) {
+        sqlite3_reset(statement_);  // its error, if any, was thrown by step()
+        sqlite3_clear_bindings(statement_);
+    }
+}
+
+bool Rows::step() {
+    column_ = 0;
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) {
+        return true;
+    }
+    if (code != SQLITE_DONE) {
+        owner_->raise(code);
+    }
+    return false;
+}
+
+bool Rows::null() const { return sqlite3_column_type(statement_, column_) == SQLITE_NULL; }
+std::int64_t Rows::integer() { return sqlite3_column_int64(statement_, column_++); }
+double Rows::real() { return sqlite3_column_double(statement_, column_++); }
+
+std::string Rows::text() { return std::string(bytes()); }
+
+std::string_view Rows::bytes() {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column_));
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column_));
+    ++column_;
+    return data == nullptr ? std::string_view{} : std::string_view{data, size};
+}
+
+std::optional<std::int64_t> Rows::maybe_integer() {
+    if (null()) {
+        skip();
+        return std::nullopt;
+    }
+    return integer();
+}
+
+std::optional<std::string> Rows::maybe_text() {
+    if (null()) {
+        skip();
+        return std::nullopt;
+    }
+    return text();
+}
+
+std::optional<WallTime> Rows::maybe_wall() {
+    const auto ms = maybe_integer();
+    return ms ? std::optional{WallTime{Millis{*ms}}} : std::nullopt;
+}
+
+// ---- Connection -------------------------------------------------------------------------------
+
+void Connection::Finalizer::operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+
+Connection::Connection(const std::filesystem::path& file, Mode mode) {
+    const int flags = (mode == Mode::writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+                      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int code = sqlite3_open_v2(file.c_str(), &db_, flags, nullptr);
+    if (code != SQLITE_OK) {
+        const SqliteError error(code, db_ == nullptr ? ENOMEM : sqlite3_system_errno(db_),
+                                db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_));
+        sqlite3_close(db_);
+        throw error;
+    }
+    sqlite3_busy_timeout(db_, 5'000);
+    sqlite3_wal_autocheckpoint(db_, 0);
+    if (mode == Mode::reader) {
+        sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    } else {
+        sqlite3_wal_hook(
+            db_,
+            [](void* self, sqlite3*, const char*, int pages) {
+                static_cast<Connection*>(self)->wal_pages_ = pages;
+                return SQLITE_OK;
+            },
+            this);
+    }
+}
+
+Connection::~Connection() {
+    statements_.clear();
+    sqlite3_close(db_);
+}
+
+sqlite3_stmt* Connection::take(std::string_view sql) {
+    auto found = statements_.find(sql);
+    if (found == statements_.end()) {
+        sqlite3_stmt* made = nullptr;
+        check(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &made,
+                                 nullptr));
+        found = statements_.emplace(std::string(sql), std::unique_ptr<sqlite3_stmt, Finalizer>(made)).first;
+    }
+    DURASCRIBE_ASSERT(sqlite3_stmt_busy(found->second.get()) == 0);
+    return found->second.get();
+}
+
+void Connection::run_script(std::string_view sql, const std::function<void()>& after_each) {
+    const char* rest = sql.data();
+    const char* const end = rest + sql.size();
+    while (rest < end) {
+        sqlite3_stmt* made = nullptr;
+        check(sqlite3_prepare_v2(db_, rest, static_cast<int>(end - rest), &made, &rest));
+        const std::unique_ptr<sqlite3_stmt, Finalizer> statement(made);
+        if (!statement) {
+            continue;  // a comment, or the white space at the end
+        }
+        int code = SQLITE_ROW;
+        while (code == SQLITE_ROW) {
+            code = sqlite3_step(statement.get());
+        }
+        if (code != SQLITE_DONE) {
+            raise(code);
+        }
+        if (after_each) {
+            after_each();
+        }
+    }
+}
+
+void Connection::raise(int code) const { throw SqliteError(code, sqlite3_system_errno(db_), sqlite3_errmsg(db_)); }
+
+void Connection::check(int code) const {
+    if (code != SQLITE_OK) {
+        raise(code);
+    }
+}
+
+int Connection::changes() const { return sqlite3_changes(db_); }
+std::int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }
+bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+
+void Connection::checkpoint(bool truncate) {
+    check(sqlite3_wal_checkpoint_v2(db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+                                    nullptr, nullptr));
+    wal_pages_ = 0;  // the next commit tells the true number
+}
+
+void Connection::bind(sqlite3_stmt* s, int i, std::nullptr_t) { check(sqlite3_bind_null(s, i)); }
+void Connection::bind(sqlite3_stmt* s, int i, std::int64_t v) { check(sqlite3_bind_int64(s, i, v)); }
+void Connection::bind(sqlite3_stmt* s, int i, double v) { check(sqlite3_bind_double(s, i, v)); }
+void Connection::bind(sqlite3_stmt* s, int i, std::string_view v) {
+    check(sqlite3_bind_text64(s, i, v.data() == nullptr ? "" : v.data(), v.size(), SQLITE_STATIC, SQLITE_UTF8));
+}
+void Connection::bind(sqlite3_stmt* s, int i, std::span<const std::int8_t> v) {
+    check(sqlite3_bind_blob64(s, i, v.empty() ? static_cast<const void*>("") : v.data(), v.size(), SQLITE_STATIC));
+}
+
+}  // namespace durascribe::store

@@ -1,0 +1,192 @@
+// Lists, paged by (created_at, id): rows that come in meanwhile are neither doubled nor left out.
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "durascribe/store/sqlite/queries.h"
+#include "durascribe/store/sqlite/records.h"
+
+namespace durascribe::store {
+namespace {
+
+constexpr int kLongestPage = 200;
+constexpr int kMostEvents = 10'000;
+
+// The last row that the page before showed.
+struct Cursor {
+    std::int64_t created_at = std::numeric_limits<std::int64_t>::max();
+    std::string id;
+};
+
+Result<Cursor> parse_cursor(const std::string& text) {
+    Cursor cursor;
+    if (text.empty()) {
+        return cursor;
+    }
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), cursor.created_at);
+    if (failed != std::errc{} || end == text.data() + text.size() || *end != '_') {
+        return fail(ErrorClass::request, "bad_cursor",
+                    "The cursor is not one that this server gave out. Start again without it.");
+    }
+    cursor.id.assign(end + 1, text.data() + text.size());
+    return cursor;
+}
+
+Result<int> checked_limit(int limit) {
+    if (limit < 1 || limit > kLongestPage) {
+        return fail(ErrorClass::request, "bad_limit", fmt::format("A page has 1 to {} rows.", kLongestPage));
+    }
+    return limit;
+}
+
+// One row more than asked for was read, to know whether there is a next page.
+template <typename Row>
+ports::PageOf<Row> make_page(std::vector<Row> rows, int limit) {
+    ports::PageOf<Row> page{.rows = std::move(rows), .next_cursor = {}};
+    if (page.rows.size() > static_cast<std::size_t>(limit)) {
+        page.rows.resize(static_cast<std::size_t>(limit));
+        const Row& last = page.rows.back();
+        page.next_cursor = fmt::format("{}_{}", last.created_at.time_since_epoch().count(), last.id.value);
+    }
+    return page;
+}
+
+std::string like_pattern(const std::string& text) {
+    std::string pattern = "%";
+    for (const char c : text) {
+        if (c == '%' || c == '_' || c == '\\') {
+            pattern += '\\';
+        }
+        pattern += c;
+    }
+    return pattern + "%";
+}
+
+}  // namespace
+
+Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,
+                                                  const ports::Page& page) {
+    const auto cursor = parse_cursor(page.cursor);
+    if (!cursor) {
+        return std::unexpected(cursor.error());
+    }
+    const auto limit = checked_limit(page.limit);
+    if (!limit) {
+        return std::unexpected(limit.error());
+    }
+    const std::optional<std::string_view> state =
+        filter.state ? std::optional{to_string(*filter.state)} : std::nullopt;
+    const std::optional<std::string> title =
+        filter.title_contains.empty() ? std::nullopt : std::optional{like_pattern(filter.title_contains)};
+    std::vector<ports::MediaRow> list;
+    Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
+                         " FROM media WHERE (created_at, id) < (?1, ?2)"
+                         " AND (?3 IS NULL OR title LIKE ?3 ESCAPE '\\')"
+                         " AND (?4 IS NULL OR (SELECT state FROM tasks WHERE tasks.id = newest_task) = ?4)"
+                         " ORDER BY created_at DESC, id DESC LIMIT ?5",
+                         cursor->created_at, cursor->id, title, state, *limit + 1);
+    while (rows.step()) {
+        list.push_back(read_media(rows));
+    }
+    return make_page(std::move(list), *limit);
+}
+
+Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
+                                                 const ports::Page& page) {
+    const auto cursor = parse_cursor(page.cursor);
+    if (!cursor) {
+        return std::unexpected(cursor.error());
+    }
+    const auto limit = checked_limit(page.limit);
+    if (!limit) {
+        return std::unexpected(limit.error());
+    }
+    // A statement for each shape of filter, so that each walks the index that fits it.
+    std::string sql = "SELECT " DURASCRIBE_TASK_COLUMNS " FROM tasks WHERE (created_at, id) < (?1, ?2)";
+    if (filter.media_id) {
+        sql += " AND media_id = ?3";
+    } else {
+        sql += " AND ?3 IS NULL";
+    }
+    if (filter.state) {
+        sql += " AND state = ?4";
+    } else {
+        sql += " AND ?4 IS NULL";
+    }
+    if (filter.active_only) {
+        sql += " AND state IN ('pending', 'processing', 'retrying')";
+    }
+    sql += " ORDER BY created_at DESC, id DESC LIMIT ?5";
+    const std::optional<std::string_view> state =
+        filter.state ? std::optional{to_string(*filter.state)} : std::nullopt;
+    std::vector<ports::TaskRow> list;
+    Rows rows = db.query(sql, cursor->created_at, cursor->id, filter.media_id, state, *limit + 1);
+    while (rows.step()) {
+        list.push_back(read_task(rows));
+    }
+    return make_page(std::move(list), *limit);
+}
+
+Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
+    std::vector<ports::Event> list;
+    Rows rows = db.query("SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+                         seq, std::clamp(limit, 0, kMostEvents));
+    while (rows.step()) {
+        ports::Event e;
+        e.seq = rows.integer();
+        e.at = rows.wall();
+        e.type = rows.text();
+        e.media_id.value = rows.text();
+        e.task_id.value = rows.text();
+        e.payload = rows.text();
+        list.push_back(std::move(e));
+    }
+    return list;
+}
+
+Result<ports::TaskCounts> counts(Connection& db) {
+    ports::TaskCounts c;
+    Rows rows = db.query("SELECT state, count(*) FROM tasks GROUP BY state");
+    while (rows.step()) {
+        const auto state = domain::task_state_from(rows.bytes());
+        DURASCRIBE_ASSERT(state.has_value());
+        const int n = rows.small();
+        switch (*state) {
+            case domain::TaskState::pending: c.pending = n; break;
+            case domain::TaskState::processing: c.processing = n; break;
+            case domain::TaskState::retrying: c.retrying = n; break;
+            case domain::TaskState::completed: c.completed = n; break;
+            case domain::TaskState::partial_failure: c.partial_failure = n; break;
+            case domain::TaskState::failed: c.failed = n; break;
+            case domain::TaskState::cancelled: c.cancelled = n; break;
+        }
+    }
+    return c;
+}
+
+// In the order of claim(), within the task's lane. A task that runs, or waits for its next attempt,
+// has no place in it.
+Result<std::optional<int>> queue_position(Connection& db, const TaskId& task) {
+    Rows mine = db.query("SELECT lane, priority, u_running, created_at, state, u_claimable FROM tasks WHERE id = ?", task);
+    if (!mine.step()) {
+        return std::unexpected(task_not_found(task));
+    }
+    const int lane = mine.small();
+    const std::int64_t priority = mine.integer();
+    const std::int64_t running = mine.integer();
+    const std::int64_t created_at = mine.integer();
+    const bool waits = mine.text() == "pending" && mine.integer() > 0;
+    if (!waits) {
+        return std::nullopt;
+    }
+    Rows ahead = db.query(
+        "SELECT (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority > ?2)"
+        " + (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority = ?2"
+        "    AND (u_running, created_at, id) < (?3, ?4, ?5))",
+        lane, priority, running, created_at, task);
+    DURASCRIBE_ASSERT(ahead.step());
+    return ahead.small() + 1;
+}
+
+}  // namespace durascribe::store

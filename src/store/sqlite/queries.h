@@ -1,0 +1,37 @@
+// The reads, each on one snapshot. What they promise: ports/store.h. Private to store/sqlite.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "durascribe/ports/clock.h"
+#include "durascribe/ports/store.h"
+#include "durascribe/store/sqlite/connection.h"
+
+namespace durascribe::store {
+
+// queries.cpp
+Result<ports::MediaRow> media(Connection& db, const MediaId& id);
+Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db, const ports::BlobRef& source);
+Result<ports::TaskRow> task(Connection& db, const TaskId& id);
+Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId& media);
+Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task);
+Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& task);
+Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task);
+Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task);
+Result<std::optional<std::string>> document(Connection& db, const TaskId& task, domain::DocumentFormat format);
+Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
+Result<bool> blob_referenced(Connection& db, const std::string& sha256);
+Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);
+
+// list_queries.cpp
+Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,
+                                                  const ports::Page& page);
+Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
+                                                 const ports::Page& page);
+Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit);
+Result<ports::TaskCounts> counts(Connection& db);
+Result<std::optional<int>> queue_position(Connection& db, const TaskId& task);
+
+}  // namespace durascribe::store

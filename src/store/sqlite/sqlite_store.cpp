@@ -1,0 +1,260 @@
+#include "durascribe/store/sqlite/sqlite_store.h"
+
+#include <fmt/format.h>
+
+#include "durascribe/base/log.h"
+#include "durascribe/store/sqlite/data_directory.h"
+#include "durascribe/store/sqlite/migrations.h"
+#include "durascribe/store/sqlite/queries.h"
+#include "durascribe/store/sqlite/readers.h"
+#include "durascribe/store/sqlite/verbs.h"
+#include "durascribe/store/sqlite/writer.h"
+
+namespace durascribe::store {
+
+// Ended in the reverse order: the writer stops, the readers close, the last checkpoint is the
+// writing connection's, and then the lock goes.
+struct SqliteStore::Parts {
+    Parts(DataDirectory d, const ports::Clock& c, const SqliteOptions& options)
+        : directory(std::move(d)), clock(c), connection(directory.database_file(), Connection::Mode::writer),
+          options_(options) {}
+
+    ~Parts() {
+        writer.reset();
+        readers.reset();
+        try {
+            connection.checkpoint(true);
+        } catch (const SqliteError& e) {
+            // Nothing is lost: the next start reads the log.
+            log::warning("{}", to_error(e, "move the log into the database file").message);
+        }
+    }
+
+    Result<void> prepare() {
+        if (auto migrated = migrate_to_newest(); !migrated) {
+            return migrated;
+        }
+        readers = std::make_unique<Readers>(directory.database_file(), options_.readers);
+        writer = std::make_unique<Writer>(connection, clock, options_);
+        return {};
+    }
+
+    Result<void> migrate_to_newest() {
+        // Before anything is set, so that a database of a newer version stays untouched.
+        if (auto known = migrate(connection, embedded_migrations(), MigrationMode::check_only); !known) {
+            return known;
+        }
+        connection.execute("PRAGMA journal_mode = WAL");
+        connection.execute("PRAGMA synchronous = FULL");
+        connection.execute("PRAGMA foreign_keys = ON");
+        connection.execute("PRAGMA temp_store = MEMORY");
+        return migrate(connection, embedded_migrations());
+    }
+
+    DataDirectory directory;
+    const ports::Clock& clock;
+    Connection connection;
+    const SqliteOptions options_;
+    std::unique_ptr<Readers> readers;
+    std::unique_ptr<Writer> writer;
+};
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& data_directory,
+                                                       const ports::Clock& clock, SqliteOptions options) {
+    auto directory = DataDirectory::open(data_directory);
+    if (!directory) {
+        return std::unexpected(directory.error());
+    }
+    if (auto made = directory->make_database_file(); !made) {
+        return std::unexpected(made.error());
+    }
+    const std::string doing = fmt::format("open {}", directory->database_file().string());
+    try {
+        auto parts = std::make_unique<Parts>(std::move(*directory), clock, options);
+        if (auto ready = parts->prepare(); !ready) {
+            return std::unexpected(ready.error());
+        }
+        return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(parts)));
+    } catch (const SqliteError& e) {
+        return std::unexpected(to_error(e, doing));
+    }
+}
+
+SqliteStore::SqliteStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+SqliteStore::~SqliteStore() = default;
+
+void SqliteStore::set_listener(ports::CommitListener* listener) { parts_->writer->set_listener(listener); }
+
+// ---- verbs that write: the caller waits, so that its arguments outlive the call -----------------
+
+Result<ports::TaskRow> SqliteStore::submit(const ports::NewMedia& media) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::submit(tx, media); });
+}
+
+Result<ports::TaskRow> SqliteStore::submit_task(const MediaId& media, const TaskId& task,
+                                                const domain::TaskOptions& options, bool force) {
+    if (force) {
+        // A commit of its own: the cancel stands even where the submission then has to wait for it.
+        auto cancelled = parts_->writer->run([&](WriteTx& tx) -> Result<void> {
+            const auto running = active_task(tx.db, media);
+            if (!running || *running == task) {
+                return {};
+            }
+            auto outcome = store::request_cancel(tx, *running);
+            return outcome ? Result<void>{} : std::unexpected(outcome.error());
+        });
+        if (!cancelled) {
+            return std::unexpected(cancelled.error());
+        }
+    }
+    return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, media, task, options); });
+}
+
+Result<ports::MediaRow> SqliteStore::rename_media(const MediaId& id, const std::string& title) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::rename_media(tx, id, title); });
+}
+
+Result<std::vector<ports::BlobRef>> SqliteStore::delete_media(const MediaId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::delete_media(tx, id); });
+}
+
+Result<std::optional<ports::ClaimedUnit>> SqliteStore::claim(const ports::ClaimRequest& request) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::claim(tx, request); });
+}
+
+Result<std::vector<ports::RenewedLease>> SqliteStore::renew_leases(const NodeId& node,
+                                                                   std::span<const ports::Lease> leases,
+                                                                   Millis lease_length) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::renew_leases(tx, node, leases, lease_length); });
+}
+
+Result<void> SqliteStore::report_progress(std::span<const ports::UnitProgress> units,
+                                          std::span<const ports::TaskPercent> tasks) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::report_progress(tx, units, tasks); });
+}
+
+Result<ports::UnitEnd> SqliteStore::finish_extract(const ports::Lease& lease, const ports::ExtractResult& result) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_extract(tx, lease, result); });
+}
+
+Result<ports::UnitEnd> SqliteStore::finish_chunk(const ports::Lease& lease, const ports::ChunkResult& result) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_chunk(tx, lease, result); });
+}
+
+Result<ports::UnitEnd> SqliteStore::finish_final(const ports::Lease& lease, const ports::FinalResult& result) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_final(tx, lease, result); });
+}
+
+Result<ports::UnitEnd> SqliteStore::fail_unit(const ports::Lease& lease, const Error& error,
+                                              const domain::RetryLimits& limits, double random01) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::fail_unit(tx, lease, error, limits, random01); });
+}
+
+Result<ports::UnitEnd> SqliteStore::return_unit(const ports::Lease& lease, const std::string& reason) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::return_unit(tx, lease, reason); });
+}
+
+Result<ports::UnitEnd> SqliteStore::acknowledge_cancelled(const ports::Lease& lease) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::acknowledge_cancelled(tx, lease); });
+}
+
+Result<ports::CancelOutcome> SqliteStore::request_cancel(const TaskId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::request_cancel(tx, id); });
+}
+
+Result<ports::RetryOutcome> SqliteStore::retry(const TaskId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::retry(tx, id); });
+}
+
+Result<int> SqliteStore::recover(const NodeId& self) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::recover(tx, self); });
+}
+
+Result<int> SqliteStore::rescue_expired() {
+    return parts_->writer->run([](WriteTx& tx) { return store::rescue_expired(tx); });
+}
+
+// The node is not told apart: one database, one machine.
+Result<void> SqliteStore::learn(domain::Step step, const std::string& engine, const std::string& model,
+                                const NodeId& /*node*/, double seconds_per_audio_second) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::learn(tx, step, engine, model, seconds_per_audio_second); });
+}
+
+// ---- reads --------------------------------------------------------------------------------------
+
+Result<std::optional<WallTime>> SqliteStore::next_wake_up() {
+    return parts_->readers->run([&](Connection& db) { return store::next_wake_up(db, parts_->clock); });
+}
+
+Result<std::vector<domain::StepSpeed>> SqliteStore::speeds() {
+    return parts_->readers->run([](Connection& db) { return Result<std::vector<domain::StepSpeed>>(store::speeds(db)); });
+}
+
+Result<ports::MediaRow> SqliteStore::media(const MediaId& id) {
+    return parts_->readers->run([&](Connection& db) { return store::media(db, id); });
+}
+
+Result<ports::PageOf<ports::MediaRow>> SqliteStore::list_media(const ports::MediaFilter& filter,
+                                                               const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::list_media(db, filter, page); });
+}
+
+Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports::BlobRef& source) {
+    return parts_->readers->run([&](Connection& db) { return store::newest_media_of(db, source); });
+}
+
+Result<ports::TaskRow> SqliteStore::task(const TaskId& id) {
+    return parts_->readers->run([&](Connection& db) { return store::task(db, id); });
+}
+
+Result<std::optional<ports::TaskRow>> SqliteStore::newest_task(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::newest_task(db, media); });
+}
+
+Result<ports::PageOf<ports::TaskRow>> SqliteStore::list_tasks(const ports::TaskFilter& filter,
+                                                              const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::list_tasks(db, filter, page); });
+}
+
+Result<std::vector<ports::UnitRow>> SqliteStore::units(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::units(db, task); });
+}
+
+Result<std::vector<ports::AttemptRow>> SqliteStore::attempts(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::attempts(db, task); });
+}
+
+Result<std::vector<domain::Segment>> SqliteStore::segments(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::segments(db, task); });
+}
+
+Result<std::vector<domain::Gap>> SqliteStore::gaps(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::gaps(db, task); });
+}
+
+Result<std::optional<std::string>> SqliteStore::document(const TaskId& task, domain::DocumentFormat format) {
+    return parts_->readers->run([&](Connection& db) { return store::document(db, task, format); });
+}
+
+Result<std::optional<domain::WaveformPeaks>> SqliteStore::peaks(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::peaks(db, media); });
+}
+
+Result<std::vector<ports::Event>> SqliteStore::events_after(std::int64_t seq, int limit) {
+    return parts_->readers->run([&](Connection& db) { return store::events_after(db, seq, limit); });
+}
+
+Result<ports::TaskCounts> SqliteStore::counts() {
+    return parts_->readers->run([](Connection& db) { return store::counts(db); });
+}
+
+Result<std::optional<int>> SqliteStore::queue_position(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::queue_position(db, task); });
+}
+
+Result<bool> SqliteStore::blob_referenced(const std::string& sha256) {
+    return parts_->readers->run([&](Connection& db) { return store::blob_referenced(db, sha256); });
+}
+
+}  // namespace durascribe::store

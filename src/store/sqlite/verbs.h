@@ -1,0 +1,59 @@
+// The verbs that write, each within the writer's transaction. What they promise: ports/store.h.
+// Private to store/sqlite.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "durascribe/store/sqlite/transitions.h"
+
+namespace durascribe::store {
+
+// intake_verbs.cpp
+Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media);
+Result<ports::TaskRow> submit_task(WriteTx& tx, const MediaId& media, const TaskId& task,
+                                   const domain::TaskOptions& options);
+Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title);
+Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id);
+// The active task of a media, of which there is at most one.
+std::optional<TaskId> active_task(Connection& db, const MediaId& media);
+Error task_running(const TaskId& running);
+
+// unit_verbs.cpp
+Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request);
+Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId& node,
+                                                      std::span<const ports::Lease> leases, Millis lease_length);
+Result<void> report_progress(WriteTx& tx, std::span<const ports::UnitProgress> units,
+                             std::span<const ports::TaskPercent> tasks);
+Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, const ports::ExtractResult& result);
+Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease, const ports::ChunkResult& result);
+Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease, const ports::FinalResult& result);
+Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease, const Error& error,
+                                 const domain::RetryLimits& limits, double random01);
+Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease, const std::string& reason);
+Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease);
+
+// How an attempt ended; `counted`: whether it was spent.
+struct AttemptEnd {
+    std::string_view outcome;
+    std::optional<Error> error;
+    bool counted = true;
+};
+// Ends the attempt of a unit that is processing, back to pending without spending it; cancelled
+// instead where its task was asked to cancel. For return_unit and the rescues.
+Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, const AttemptEnd& end,
+                                 std::optional<MonoTime> expired_by = std::nullopt);
+
+// task_verbs.cpp
+Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id);
+Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id);
+
+// recovery_verbs.cpp
+Result<int> recover(WriteTx& tx, const NodeId& self);
+Result<int> rescue_expired(WriteTx& tx);
+Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine, const std::string& model,
+                   double seconds_per_audio_second);
+std::vector<domain::StepSpeed> speeds(Connection& db);
+
+}  // namespace durascribe::store

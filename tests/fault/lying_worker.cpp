@@ -1,0 +1,292 @@
+// A worker process that does one wrong thing, named by LYING_MODE. Speaks the real protocol on
+// descriptor 3 up to the point of the lie.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "durascribe/protocol/channel.h"
+#include "durascribe/protocol/messages.h"
+
+extern char** environ;  // NOLINT: POSIX gives it in no header
+
+namespace {
+
+using namespace durascribe;  // NOLINT: one small program
+using protocol::FrameType;
+
+constexpr int kSocket = 3;
+
+[[noreturn]] void hang() {
+    while (true) {
+        ::pause();
+    }
+}
+
+struct Liar {
+    protocol::Channel channel{UniqueFd(kSocket)};
+    protocol::TranscribeRequest request;
+    std::vector<UniqueFd> files;
+
+    void send(FrameType type, std::string_view payload, std::span<const int> files_sent = {}) {
+        if (!channel.send(type, payload, files_sent)) {
+            std::_Exit(1);
+        }
+    }
+    void write_raw(std::string_view bytes) const {
+        static_cast<void>(::send(kSocket, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    }
+    // Progress every few milliseconds, for ever.
+    [[noreturn]] void keep_saying(Millis step) {
+        Millis done{1'000};
+        while (true) {
+            send(FrameType::progress, protocol::encode(protocol::Progress{done}));
+            done += step;
+            std::this_thread::sleep_for(Millis{5});
+        }
+    }
+    protocol::Transcribed answer() const {
+        const Millis at = request.span.start;
+        const domain::Word word{{at + Millis{100}, at + Millis{400}}, "hello", 0.5};
+        return {{{{at + Millis{100}, at + Millis{900}}, "hello", 0.5, {word}, {}}}, "lying", "one"};
+    }
+    void finish(const protocol::Transcribed& m) {
+        send(FrameType::transcribed, protocol::encode(m));
+    }
+};
+
+[[noreturn]] void allocate_for_ever() {
+    constexpr std::size_t kPiece = 8U << 20;
+    std::vector<std::unique_ptr<char[]>> pieces;
+    while (true) {
+        pieces.push_back(std::make_unique<char[]>(kPiece));
+        std::memset(pieces.back().get(), 1, kPiece);
+    }
+}
+
+void flood_errors(std::size_t bytes) {
+    const std::string line(4095, 'e');
+    for (std::size_t written = 0; written < bytes; written += line.size() + 1) {
+        std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    std::fputs("these are my last words\n", stderr);
+}
+
+// What surrounds this process, as the message of an error.
+Error surroundings() {
+    std::string text = "fds:";
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        text += " " + entry.path().filename().string();
+    }
+    text += "\nenvironment:";
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view whole = *variable;
+        text += " " + std::string(whole.substr(0, whole.find('=')));
+    }
+    rlimit core{};
+    rlimit files{};
+    ::getrlimit(RLIMIT_CORE, &core);
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    text += "\ncore " + std::to_string(core.rlim_cur) + " files " + std::to_string(files.rlim_cur);
+    sigset_t blocked;
+    ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+    struct sigaction pipe{};
+    ::sigaction(SIGPIPE, nullptr, &pipe);
+    text += std::string("\nSIGUSR1 ") + (sigismember(&blocked, SIGUSR1) != 0 ? "blocked" : "open");
+    text += std::string(" SIGPIPE ") + (pipe.sa_handler == SIG_IGN ? "ignored" : "default");
+    return {ErrorClass::input, "surroundings", text, {}};
+}
+
+using Lie = std::function<void(Liar&)>;
+
+const std::map<std::string_view, Lie>& lies() {
+    static const std::map<std::string_view, Lie> all = {
+        {"good", [](Liar& l) { l.finish(l.answer()); }},
+        {"hang", [](Liar&) { hang(); }},
+        {"no_growth", [](Liar& l) { l.keep_saying(Millis{0}); }},
+        {"growth", [](Liar& l) { l.keep_saying(Millis{1}); }},
+        {"flood_frames",
+         [](Liar& l) {
+             while (true) {
+                 l.send(FrameType::progress, R"({"audio_done_ms":1})");
+             }
+         }},
+        {"garbage",
+         [](Liar& l) {
+             l.write_raw("Segmentation fault\n");
+             hang();
+         }},
+        {"half_frame",
+         [](Liar& l) {
+             l.write_raw(protocol::encode_frame(FrameType::progress, R"({"audio_done_ms":1})")
+                             ->substr(0, 20));
+             std::_Exit(0);
+         }},
+        {"half_frame_lives",
+         [](Liar& l) {
+             l.write_raw(protocol::encode_frame(FrameType::progress, "{}")->substr(0, 9));
+             hang();
+         }},
+        {"huge_header",
+         [](Liar& l) {
+             std::string frame = *protocol::encode_frame(FrameType::transcribed, "");
+             frame[8] = frame[9] = frame[10] = frame[11] = '\xff';
+             l.write_raw(frame);
+             hang();
+         }},
+        {"exit_zero", [](Liar&) { std::_Exit(0); }},
+        {"exit_seven", [](Liar&) { std::_Exit(7); }},
+        {"segv",
+         [](Liar&) {
+             std::fputs("about to fall\n", stderr);
+             ::signal(SIGSEGV, SIG_DFL);
+             ::raise(SIGSEGV);
+         }},
+        {"killed", [](Liar&) { ::raise(SIGKILL); }},
+        {"allocates", [](Liar&) { allocate_for_ever(); }},
+        {"large_file",
+         [](Liar& l) {
+             const std::string block(1U << 20, 's');
+             while (::write(l.files.back().get(), block.data(), block.size()) > 0) {
+             }
+             std::_Exit(0);
+         }},
+        {"no_sound_written",
+         [](Liar& l) {
+             protocol::Extracted m;
+             m.info.duration = Millis{60'000};
+             l.send(FrameType::extracted, protocol::encode(m));
+         }},
+        {"flood_errors",
+         [](Liar& l) {
+             flood_errors(16U << 20);
+             l.finish(l.answer());
+         }},
+        {"flood_errors_and_die",
+         [](Liar&) {
+             flood_errors(1U << 20);
+             std::_Exit(1);
+         }},
+        {"closes_socket",
+         [](Liar&) {
+             ::close(kSocket);
+             hang();
+         }},
+        {"dies_after_answer",
+         [](Liar& l) {
+             l.finish(l.answer());
+             std::_Exit(0);
+         }},
+        {"outside_span",
+         [](Liar& l) {
+             auto m = l.answer();
+             m.segments[0].span.end = l.request.span.end + Millis{1'001};
+             l.finish(m);
+             hang();
+         }},
+        {"word_outside_span",
+         [](Liar& l) {
+             auto m = l.answer();
+             m.segments[0].words[0].span.end = l.request.span.end + Millis{1'001};
+             l.finish(m);
+             hang();
+         }},
+        {"out_of_order",
+         [](Liar& l) {
+             auto m = l.answer();
+             m.segments.push_back(m.segments[0]);
+             m.segments[0].span.start += Millis{1};
+             l.finish(m);
+             hang();
+         }},
+        {"illegal_class",
+         [](Liar& l) {
+             l.send(FrameType::failed, R"({"class":"lost","code":"x","message":"","detail":""})");
+             hang();
+         }},
+        {"wrong_answer",
+         [](Liar& l) {
+             l.send(FrameType::extracted, "{}");
+             hang();
+         }},
+        {"answer_is_no_json",
+         [](Liar& l) {
+             l.send(FrameType::transcribed, "hello");
+             hang();
+         }},
+        {"sends_a_file",
+         [](Liar& l) {
+             const int file[] = {STDIN_FILENO};
+             l.send(FrameType::progress, R"({"audio_done_ms":1})", file);
+             hang();
+         }},
+        {"reports",
+         [](Liar& l) {
+             l.send(FrameType::failed,
+                    protocol::encode(
+                        Error{ErrorClass::input, "no_samples", "There is no sound in it.", {}}));
+         }},
+        {"surroundings",
+         [](Liar& l) { l.send(FrameType::failed, protocol::encode(surroundings())); }},
+        {"speaks_unasked",
+         [](Liar& l) {
+             l.finish(l.answer());
+             l.finish(l.answer());
+         }},
+    };
+    return all;
+}
+
+int lie(const std::string& mode) {
+    if (mode == "never_ready") {
+        hang();
+    }
+    Liar liar;
+    if (mode == "no_model") {
+        liar.send(FrameType::failed,
+                  protocol::encode(
+                      Error{ErrorClass::model, "model_not_found", "The model is not there.", {}}));
+        return 1;
+    }
+    if (mode == "allocates_early") {
+        allocate_for_ever();
+    }
+    liar.send(FrameType::ready, protocol::encode(protocol::Ready{"lying", "one"}));
+    while (true) {
+        auto received = liar.channel.receive();
+        if (!received || !*received || (*received)->frame.type == FrameType::shutdown) {
+            return 0;
+        }
+        liar.files = std::move((*received)->descriptors);
+        if ((*received)->frame.type == FrameType::transcribe) {
+            liar.request =
+                protocol::decode<protocol::TranscribeRequest>((*received)->frame.payload).value();
+        }
+        lies().at(mode)(liar);
+    }
+}
+
+}  // namespace
+
+int main() {
+    const char* mode = std::getenv("LYING_MODE");
+    try {
+        return lie(mode == nullptr ? "good" : mode);
+    } catch (const std::bad_alloc&) {
+        std::_Exit(durascribe::protocol::kExitOutOfMemory);
+    }
+}
