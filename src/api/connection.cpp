@@ -105,10 +105,6 @@ Error error_of_parse(error_code ec) {
                 fmt::format("The header of the request is larger than {} bytes.", kHeaderMax),
                 {}};
     }
-    if (ec == http::error::bad_version) {
-        return {
-            ErrorClass::request, "http_version", "This server speaks HTTP/1.1 and HTTP/1.0.", {}};
-    }
     return {ErrorClass::request,
             "bad_request",
             fmt::format("The request is not well-formed HTTP ({}).", ec.message()),
