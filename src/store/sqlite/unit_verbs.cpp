@@ -243,7 +243,8 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, co
     emit(tx, "media.updated", t.row.media_id, {},
          json::serialize(json::object{{"media_id", t.row.media_id.value}, {"duration_ms", t.audio.count()}}));
     if (result.chunks.empty()) {
-        follow_step(tx, t, Step::extract);
+        // Nothing to recognise: what comes after `transcribe` opens at once.
+        open_step(tx, t, *domain::next_step(t.row.options, Step::transcribe), {domain::AudioSpan{Millis{0}, t.audio}});
     } else {
         open_step(tx, t, Step::transcribe, result.chunks);
     }
@@ -284,6 +285,9 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease, cons
                       to_string(format), content);
     }
     t.delivered = true;
+    if (t.failed == 0) {
+        t.pcm = {};  // nothing of this task needs the decoded audio again
+    }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
