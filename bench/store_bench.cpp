@@ -42,24 +42,29 @@ void live(ports::Store& store, const NodeId& node) {
                        .filename = "talk.mp4",
                        .source = {std::string(64, 'a'), 1'000},
                        .options = {}}));
-    const auto extract = must(store.claim({.node = node, .lane = domain::Lane::media, .model = {}}));
+    const auto extract =
+        must(store.claim({.node = node, .lane = domain::Lane::media, .model = {}}));
     ports::ExtractResult extracted;
     extracted.info.container = "mov,mp4";
     extracted.info.duration = Millis{60'000};
     extracted.peaks.min_max.assign(1'200, 0);
     must(store.finish_extract(extract.value().lease, extracted));
-    const auto finalize = must(store.claim({.node = node, .lane = domain::Lane::local, .model = {}}));
-    must(store.finish_final(finalize.value().lease, {.segments = {}, .documents = {{domain::DocumentFormat::txt, ""}}}));
+    const auto finalize =
+        must(store.claim({.node = node, .lane = domain::Lane::local, .model = {}}));
+    must(store.finish_final(finalize.value().lease,
+                            {.segments = {}, .documents = {{domain::DocumentFormat::txt, ""}}}));
 }
 
-double jobs_per_second(const std::filesystem::path& directory, bool group_commit, int callers, double seconds) {
+double jobs_per_second(const std::filesystem::path& directory, bool group_commit, int callers,
+                       double seconds) {
     std::filesystem::remove_all(directory);
     const ports::SystemClock clock;
     auto store = must(store::SqliteStore::open(directory, clock, {.group_commit = group_commit}));
     const NodeId node = new_id<NodeId>();
     std::atomic<int> done = 0;
     const auto start = Clock::now();
-    const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    const auto end =
+        start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     std::vector<std::thread> threads;
     for (int i = 0; i < callers; ++i) {
         threads.emplace_back([&] {
@@ -99,9 +104,13 @@ int main(int argc, char** argv) {
     for (int i = 0; i < runs; ++i) {
         shared.push_back(jobs_per_second(directory, true, callers, seconds));
         single.push_back(jobs_per_second(directory, false, callers, seconds));
-        fmt::print("run {}: group commit {:.0f} jobs/s, a commit per verb {:.0f} jobs/s\n", i + 1, shared.back(), single.back());
+        fmt::print("run {}: group commit {:.0f} jobs/s, a commit per verb {:.0f} jobs/s\n", i + 1,
+                   shared.back(), single.back());
     }
-    fmt::print("{} callers, medians of {}: group commit {:.0f} jobs/s ({:.0f} verbs/s), a commit per verb {:.0f} jobs/s, {:.1f} times\n",
-               callers, runs, median(shared), median(shared) * 5, median(single), median(shared) / median(single));
+    fmt::print(
+        "{} callers, medians of {}: group commit {:.0f} jobs/s ({:.0f} verbs/s), a commit per verb "
+        "{:.0f} jobs/s, {:.1f} times\n",
+        callers, runs, median(shared), median(shared) * 5, median(single),
+        median(shared) / median(single));
     return 0;
 }

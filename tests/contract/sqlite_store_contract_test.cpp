@@ -10,7 +10,8 @@ namespace {
 class SqlitePlace final : public StorePlace {
   public:
     SqlitePlace() {
-        std::string shape = (std::filesystem::temp_directory_path() / "store_contract_XXXXXX").string();
+        std::string shape =
+            (std::filesystem::temp_directory_path() / "store_contract_XXXXXX").string();
         directory_ = mkdtemp(shape.data());
     }
     ~SqlitePlace() override { std::filesystem::remove_all(directory_); }
@@ -25,7 +26,8 @@ class SqlitePlace final : public StorePlace {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
-                         ::testing::Values(StoreFactory{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }}),
+                         ::testing::Values(StoreFactory{
+                             "Sqlite", [] { return std::make_unique<SqlitePlace>(); }}),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

@@ -32,7 +32,9 @@ StoreContract::StoreContract() : place_(GetParam().make_place()) {
     store_->set_listener(&recorder_);
 }
 
-StoreContract::~StoreContract() { store_.reset(); }
+StoreContract::~StoreContract() {
+    store_.reset();
+}
 
 void StoreContract::reopen() {
     store_.reset();
@@ -56,7 +58,8 @@ void StoreContract::TearDown() {
         }
         const json::value payload = json::parse(e.payload);
         if (e.type == "task.state") {
-            EXPECT_EQ(payload.at("previous_state"), last[e.task_id.value].at("state")) << "no change was left out";
+            EXPECT_EQ(payload.at("previous_state"), last[e.task_id.value].at("state"))
+                << "no change was left out";
         }
         if (e.type.starts_with("task.")) {
             last[e.task_id.value] = payload.as_object();
@@ -109,7 +112,8 @@ ports::UnitEnd StoreContract::extract(const ports::Lease& lease, int chunks) {
     ports::ExtractResult result;
     result.info.container = "mov,mp4";
     result.info.duration = Millis{30'000 * std::max(chunks, 1)};
-    result.info.audio_tracks.push_back({.index = 0, .codec = "aac", .channels = 2, .sample_rate_hz = 48'000});
+    result.info.audio_tracks.push_back(
+        {.index = 0, .codec = "aac", .channels = 2, .sample_rate_hz = 48'000});
     result.info.warnings.push_back("The file ends early.");
     result.pcm = {std::string(64, 'b'), 32'000};
     result.peaks.min_max = {-128, 127, -1, 1};
@@ -122,26 +126,31 @@ ports::UnitEnd StoreContract::extract(const ports::Lease& lease, int chunks) {
 }
 
 ports::UnitEnd StoreContract::transcribe(const ports::Lease& lease, const std::string& text) {
-    const domain::Segment segment{.span = {Millis{lease.unit.value}, Millis{lease.unit.value + 500}},
-                                  .text = text,
-                                  .confidence = 0.5,
-                                  .words = {{.span = {Millis{0}, Millis{500}}, .text = text, .confidence = 0.5}},
-                                  .speaker = std::nullopt};
-    const auto end = store_->finish_chunk(lease, {.segments = {segment}, .engine = "pocketsphinx", .model = "en-us"});
+    const domain::Segment segment{
+        .span = {Millis{lease.unit.value}, Millis{lease.unit.value + 500}},
+        .text = text,
+        .confidence = 0.5,
+        .words = {{.span = {Millis{0}, Millis{500}}, .text = text, .confidence = 0.5}},
+        .speaker = std::nullopt};
+    const auto end = store_->finish_chunk(
+        lease, {.segments = {segment}, .engine = "pocketsphinx", .model = "en-us"});
     EXPECT_TRUE(end.has_value()) << end.error().message << end.error().detail;
     return *end;
 }
 
 ports::UnitEnd StoreContract::finalize(const ports::Lease& lease) {
-    const domain::Segment segment{.span = {Millis{0}, Millis{500}}, .text = "joined", .words = {}, .speaker = "A"};
-    const auto end = store_->finish_final(
-        lease, {.segments = {segment},
-                .documents = {{domain::DocumentFormat::srt, "1\n"}, {domain::DocumentFormat::txt, "joined\n"}}});
+    const domain::Segment segment{
+        .span = {Millis{0}, Millis{500}}, .text = "joined", .words = {}, .speaker = "A"};
+    const auto end =
+        store_->finish_final(lease, {.segments = {segment},
+                                     .documents = {{domain::DocumentFormat::srt, "1\n"},
+                                                   {domain::DocumentFormat::txt, "joined\n"}}});
     EXPECT_TRUE(end.has_value()) << end.error().message << end.error().detail;
     return *end;
 }
 
-ports::UnitEnd StoreContract::fail(const ports::Lease& lease, ErrorClass cls, const std::string& message) {
+ports::UnitEnd StoreContract::fail(const ports::Lease& lease, ErrorClass cls,
+                                   const std::string& message) {
     const auto end = store_->fail_unit(lease, {cls, "broke", message, {}}, {}, 0.5);
     EXPECT_TRUE(end.has_value()) << end.error().message << end.error().detail;
     return *end;

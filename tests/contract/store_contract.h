@@ -21,7 +21,8 @@ namespace durascribe::contract {
 class StorePlace {
   public:
     virtual ~StorePlace() = default;
-    virtual std::unique_ptr<ports::Store> open(const ports::Clock& clock) = 0;  // again: as it was left
+    virtual std::unique_ptr<ports::Store> open(
+        const ports::Clock& clock) = 0;  // again: as it was left
 };
 
 struct StoreFactory {
@@ -31,7 +32,8 @@ struct StoreFactory {
 
 class Recorder final : public ports::CommitListener {
   public:
-    void on_commit(std::span<const ports::Event> events, std::span<const bool, domain::kLanes> lanes) noexcept override;
+    void on_commit(std::span<const ports::Event> events,
+                   std::span<const bool, domain::kLanes> lanes) noexcept override;
     std::vector<ports::Event> events() const;
     bool take_lane(domain::Lane lane);  // whether it was flagged since the last call
 
@@ -56,8 +58,11 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     ports::UnitEnd extract(const ports::Lease& lease, int chunks);
     ports::UnitEnd transcribe(const ports::Lease& lease, const std::string& text = "hello");
     ports::UnitEnd finalize(const ports::Lease& lease);
-    ports::UnitEnd fail(const ports::Lease& lease, ErrorClass cls, const std::string& message = "it broke");
-    ports::UnitEnd fail_for_good(const ports::Lease& lease) { return fail(lease, ErrorClass::input); }
+    ports::UnitEnd fail(const ports::Lease& lease, ErrorClass cls,
+                        const std::string& message = "it broke");
+    ports::UnitEnd fail_for_good(const ports::Lease& lease) {
+        return fail(lease, ErrorClass::input);
+    }
     ports::TaskRow task(const TaskId& id);
     std::vector<ports::UnitRow> units_of(const TaskId& id, domain::Step step);
 

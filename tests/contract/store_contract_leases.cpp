@@ -23,7 +23,8 @@ TEST_P(StoreContract, AStaleLeaseChangesNothingWhateverItCarries) {
     EXPECT_ERROR(store_->finish_extract(stale, {}), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->finish_chunk(stale, {}), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->finish_final(stale, {}), ErrorClass::lost, "stale_lease");
-    EXPECT_ERROR(store_->fail_unit(stale, {ErrorClass::input, "x", "y", {}}, {}, 0), ErrorClass::lost, "stale_lease");
+    EXPECT_ERROR(store_->fail_unit(stale, {ErrorClass::input, "x", "y", {}}, {}, 0),
+                 ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->return_unit(stale, "again"), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->acknowledge_cancelled(stale), ErrorClass::lost, "stale_lease");
     const std::vector<ports::Lease> both{stale, live.lease, {UnitId{987'654}, 1}};
@@ -40,12 +41,14 @@ TEST_P(StoreContract, AStaleLeaseChangesNothingWhateverItCarries) {
     EXPECT_EQ(unit.audio_done, Millis{0});
     EXPECT_FALSE(store_->media(row.media_id)->info.has_value());
     extract(live.lease, 1);
-    EXPECT_ERROR(store_->finish_extract(live.lease, {}), ErrorClass::lost, "stale_lease") << "a second end";
+    EXPECT_ERROR(store_->finish_extract(live.lease, {}), ErrorClass::lost,
+                 "stale_lease");  // a second end
 }
 
 TEST_P(StoreContract, AResultOfAnotherStepIsRefused) {
     submit();
-    EXPECT_ERROR(store_->finish_final(claim(Lane::media).lease, {}), ErrorClass::internal, "wrong_step");
+    EXPECT_ERROR(store_->finish_final(claim(Lane::media).lease, {}), ErrorClass::internal,
+                 "wrong_step");
 }
 
 TEST_P(StoreContract, AnExpiredLeaseIsRescuedAndARenewedOneIsNot) {

@@ -54,7 +54,8 @@ TEST_P(StoreContract, AGoodLifeGoesThroughItsStepsAndKeepsAllItMade) {
     EXPECT_EQ(store_->segments(row.id)->at(0).text, "joined");
     EXPECT_EQ(store_->segments(row.id)->at(0).speaker, "A");
     EXPECT_EQ(*store_->document(row.id, domain::DocumentFormat::txt), "joined\n");
-    EXPECT_EQ((*store_->peaks(row.media_id))->min_max, (std::vector<std::int8_t>{-128, 127, -1, 1}));
+    EXPECT_EQ((*store_->peaks(row.media_id))->min_max,
+              (std::vector<std::int8_t>{-128, 127, -1, 1}));
     const auto media = store_->media(row.media_id);
     EXPECT_EQ(media->info->duration, Millis{60'000});
     EXPECT_EQ(media->info->audio_tracks.at(0).codec, "aac");
@@ -72,7 +73,12 @@ TEST_P(StoreContract, SilenceSkipsToFinalize) {
 }
 
 TEST_P(StoreContract, SubmitIsIdempotentInItsIds) {
-    ports::NewMedia media{.id = new_id<MediaId>(), .task_id = new_id<TaskId>(), .title = "a", .filename = {}, .source = {}, .options = {}};
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "a",
+                          .filename = {},
+                          .source = {},
+                          .options = {}};
     ASSERT_TRUE(store_->submit(media).has_value());
     const auto events = recorder_.events().size();
     const auto again = store_->submit(media);
@@ -88,7 +94,8 @@ TEST_P(StoreContract, OneActiveTaskPerMedia) {
     const auto refused = store_->submit_task(row.media_id, new_id<TaskId>(), {}, false);
     EXPECT_ERROR(refused, ErrorClass::request, "task_running");
     EXPECT_EQ(refused.error().detail, row.id.value);
-    EXPECT_ERROR(store_->submit_task(new_id<MediaId>(), new_id<TaskId>(), {}, false), ErrorClass::request, "not_found");
+    EXPECT_ERROR(store_->submit_task(new_id<MediaId>(), new_id<TaskId>(), {}, false),
+                 ErrorClass::request, "not_found");
 
     // Nothing of it runs: force ends it at once.
     const auto second = store_->submit_task(row.media_id, new_id<TaskId>(), {}, true);
@@ -98,7 +105,8 @@ TEST_P(StoreContract, OneActiveTaskPerMedia) {
 
     // A unit runs: the cancel stands, and the error until it has ended.
     const auto unit = claim(Lane::media);
-    EXPECT_ERROR(store_->submit_task(row.media_id, new_id<TaskId>(), {}, true), ErrorClass::request, "task_running");
+    EXPECT_ERROR(store_->submit_task(row.media_id, new_id<TaskId>(), {}, true), ErrorClass::request,
+                 "task_running");
     EXPECT_TRUE(task(second->id).cancel_requested_at.has_value());
     ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
     EXPECT_TRUE(store_->submit_task(row.media_id, new_id<TaskId>(), {}, true).has_value());
@@ -158,7 +166,12 @@ TEST_P(StoreContract, ManyCallersAtOnceEachGetTheirOwnUnit) {
     for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&] {
             for (int n = 0; n < kTasks; ++n) {
-                ports::NewMedia media{.id = new_id<MediaId>(), .task_id = new_id<TaskId>(), .title = "t", .filename = {}, .source = {}, .options = {}};
+                ports::NewMedia media{.id = new_id<MediaId>(),
+                                      .task_id = new_id<TaskId>(),
+                                      .title = "t",
+                                      .filename = {},
+                                      .source = {},
+                                      .options = {}};
                 const auto row = store_->submit(media);
                 const auto unit = store_->claim({.node = node_, .lane = Lane::media, .model = {}});
                 if (!row || !unit || !*unit || !store_->finish_extract((*unit)->lease, {})) {

@@ -27,8 +27,10 @@ TEST_P(StoreContract, PagesStayWhereTheyAreWhileRowsComeIn) {
         submit();
     } while (!cursor.empty());
     EXPECT_EQ(seen, expected);
-    EXPECT_ERROR(store_->list_tasks({}, {.limit = 3, .cursor = "nonsense"}), ErrorClass::request, "bad_cursor");
-    EXPECT_ERROR(store_->list_media({}, {.limit = 0, .cursor = {}}), ErrorClass::request, "bad_limit");
+    EXPECT_ERROR(store_->list_tasks({}, {.limit = 3, .cursor = "nonsense"}), ErrorClass::request,
+                 "bad_cursor");
+    EXPECT_ERROR(store_->list_media({}, {.limit = 0, .cursor = {}}), ErrorClass::request,
+                 "bad_limit");
 }
 
 TEST_P(StoreContract, ListsFilter) {
@@ -40,7 +42,10 @@ TEST_P(StoreContract, ListsFilter) {
     EXPECT_EQ(store_->list_tasks({.active_only = true}, {})->rows.size(), 1U);
     EXPECT_EQ(store_->list_tasks({.state = TaskState::cancelled}, {})->rows.at(0).id, ended.id);
     EXPECT_EQ(store_->list_tasks({.media_id = waiting.media_id}, {})->rows.size(), 1U);
-    EXPECT_EQ(store_->list_media({.state = TaskState::cancelled, .title_contains = {}}, {})->rows.at(0).id, ended.media_id);
+    EXPECT_EQ(store_->list_media({.state = TaskState::cancelled, .title_contains = {}}, {})
+                  ->rows.at(0)
+                  .id,
+              ended.media_id);
     EXPECT_EQ(store_->list_media({.state = {}, .title_contains = "0% _R"}, {})->rows.size(), 1U);
     EXPECT_EQ(store_->list_media({.state = {}, .title_contains = "A_talk"}, {})->rows.size(), 0U);
     EXPECT_EQ(store_->list_media({}, {})->rows.size(), 2U);
@@ -73,8 +78,9 @@ TEST_P(StoreContract, EventsAreReplayedFromAnyPoint) {
     for (const auto& e : *all) {
         types.insert(e.type);
     }
-    EXPECT_THAT(types, ::testing::UnorderedElementsAre("media.created", "media.updated", "task.created", "task.state",
-                                                       "unit.completed"));
+    EXPECT_THAT(types,
+                ::testing::UnorderedElementsAre("media.created", "media.updated", "task.created",
+                                                "task.state", "unit.completed"));
 }
 
 }  // namespace

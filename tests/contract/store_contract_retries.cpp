@@ -33,10 +33,12 @@ TEST_P(StoreContract, AFailedAttemptWaitsThenRunsAgain) {
 TEST_P(StoreContract, RetriesEndAfterTheirBudget) {
     const auto row = submit();
     for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network).unit_state, UnitState::pending);
+        EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network).unit_state,
+                  UnitState::pending);
         clock_.advance(Millis{400'000});
     }
-    EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network, "gone").task_state, TaskState::failed);
+    EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network, "gone").task_state,
+              TaskState::failed);
     EXPECT_EQ(task(row.id).error->message, "gone");
 }
 
@@ -97,7 +99,8 @@ TEST_P(StoreContract, ARetryOfAPartialFailureRedoesWhatFailedAndJoinsAgain) {
     expect_nothing_to_claim(Lane::speech);
     transcribe(unit.lease);
     EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::completed);
-    EXPECT_EQ(store_->attempts(row.id)->size(), 7U) << "extract, 3 chunks, finalize; a chunk, finalize";
+    EXPECT_EQ(store_->attempts(row.id)->size(), 7U)
+        << "extract, 3 chunks, finalize; a chunk, finalize";
 }
 
 TEST_P(StoreContract, NothingTranscribedIsAFailure) {

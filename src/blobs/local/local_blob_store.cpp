@@ -21,7 +21,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kReadBuffer = 1 << 20;
 
-std::unexpected<Error> failed(std::string_view doing) { return std::unexpected(system_error(errno, doing)); }
+std::unexpected<Error> failed(std::string_view doing) {
+    return std::unexpected(system_error(errno, doing));
+}
 
 bool is_address(std::string_view text) {
     return text.size() == 64 && std::ranges::all_of(text, [](char c) {
@@ -29,7 +31,9 @@ bool is_address(std::string_view text) {
            });
 }
 
-fs::path folder_of(const fs::path& root, std::string_view sha256) { return root / sha256.substr(0, 2); }
+fs::path folder_of(const fs::path& root, std::string_view sha256) {
+    return root / sha256.substr(0, 2);
+}
 fs::path path_of(const fs::path& root, std::string_view sha256) {
     return folder_of(root, sha256) / sha256.substr(2);
 }
@@ -50,7 +54,7 @@ Result<void> make_folder(const fs::path& folder) {
 }
 
 Result<std::int64_t> free_beyond(const fs::path& root, std::int64_t reserve) {
-    struct statvfs s {};
+    struct statvfs s{};
     if (statvfs(root.c_str(), &s) != 0) {
         return failed("ask how much disk is free");
     }
@@ -72,8 +76,12 @@ Error with_free_space(Error error, const fs::path& root) {
 
 class LocalPendingBlob final : public ports::PendingBlob {
   public:
-    LocalPendingBlob(fs::path root, const LocalBlobOptions& options, fs::path temporary, UniqueFd fd)
-        : root_(std::move(root)), options_(options), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+    LocalPendingBlob(fs::path root, const LocalBlobOptions& options, fs::path temporary,
+                     UniqueFd fd)
+        : root_(std::move(root)),
+          options_(options),
+          temporary_(std::move(temporary)),
+          fd_(std::move(fd)) {}
 
     ~LocalPendingBlob() override {
         // Best effort: what stays is found by the sweep.
@@ -101,7 +109,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
     int fd() const override { return fd_.get(); }
 
     std::int64_t size_bytes() const override {
-        struct stat s {};
+        struct stat s{};
         return fstat(fd_.get(), &s) == 0 ? static_cast<std::int64_t>(s.st_size) : size_;
     }
 
@@ -158,7 +166,9 @@ class LocalPendingBlob final : public ports::PendingBlob {
     Result<void> place(const std::string& sha256) {
         const fs::path folder = folder_of(root_, sha256);
         const fs::path target = path_of(root_, sha256);
-        if (auto made = step("make_folder", [&] { return mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST ? 0 : -1; });
+        if (auto made =
+                step("make_folder",
+                     [&] { return mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST ? 0 : -1; });
             !made) {
             return made;
         }
@@ -166,15 +176,23 @@ class LocalPendingBlob final : public ports::PendingBlob {
         if (auto synced = sync(root_, "sync_root"); !synced) {
             return synced;
         }
-        // link() and not rename(): the same bytes stored before stay the ones that others may have open.
-        if (auto linked = step("link", [&] { return link(temporary_.c_str(), target.c_str()) == 0 || errno == EEXIST ? 0 : -1; });
+        // link() and not rename(): the same bytes stored before stay the ones that others may have
+        // open.
+        if (auto linked = step("link",
+                               [&] {
+                                   return link(temporary_.c_str(), target.c_str()) == 0 ||
+                                                  errno == EEXIST
+                                              ? 0
+                                              : -1;
+                               });
             !linked) {
             return linked;
         }
         if (auto synced = sync(folder, "sync_folder"); !synced) {
             return synced;
         }
-        if (auto dropped = step("drop_temporary", [&] { return unlink(temporary_.c_str()); }); !dropped) {
+        if (auto dropped = step("drop_temporary", [&] { return unlink(temporary_.c_str()); });
+            !dropped) {
             return dropped;
         }
         temporary_.clear();
@@ -226,10 +244,13 @@ Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t 
     }
     if (*free < std::max<std::int64_t>(expected_bytes, 1)) {
         constexpr std::int64_t kMiB = 1024 * 1024;
-        return fail(ErrorClass::storage, "disk_full",
-                    fmt::format("The disk is full: {} MiB are free for files, and {} MiB are needed. Free some "
-                                "space, then try again.", *free / kMiB, expected_bytes / kMiB + 1),
-                    fmt::format("{} bytes free beyond a reserve of {}", *free, options_.reserve_bytes));
+        return fail(
+            ErrorClass::storage, "disk_full",
+            fmt::format(
+                "The disk is full: {} MiB are free for files, and {} MiB are needed. Free some "
+                "space, then try again.",
+                *free / kMiB, expected_bytes / kMiB + 1),
+            fmt::format("{} bytes free beyond a reserve of {}", *free, options_.reserve_bytes));
     }
     fs::path temporary = root_ / "tmp" / new_uuid();
     UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -250,7 +271,8 @@ Result<UniqueFd> LocalBlobStore::open(const ports::BlobRef& blob) {
         }
     }
     return fail(ErrorClass::internal, "blob_missing",
-                fmt::format("The stored file {} is missing. Upload it again, or restore a backup.", blob.sha256));
+                fmt::format("The stored file {} is missing. Upload it again, or restore a backup.",
+                            blob.sha256));
 }
 
 Result<bool> LocalBlobStore::exists(const ports::BlobRef& blob) {
@@ -267,13 +289,15 @@ Result<bool> LocalBlobStore::exists(const ports::BlobRef& blob) {
 }
 
 Result<void> LocalBlobStore::remove(const ports::BlobRef& blob) {
-    if (is_address(blob.sha256) && unlink(path_of(root_, blob.sha256).c_str()) != 0 && errno != ENOENT) {
+    if (is_address(blob.sha256) && unlink(path_of(root_, blob.sha256).c_str()) != 0 &&
+        errno != ENOENT) {
         return failed(fmt::format("remove the stored file {}", blob.sha256));
     }
     return {};
 }
 
-Result<int> LocalBlobStore::sweep(const std::function<bool(const std::string& sha256)>& is_referenced) {
+Result<int> LocalBlobStore::sweep(
+    const std::function<bool(const std::string& sha256)>& is_referenced) {
     std::error_code error;
     int removed = 0;
     for (const auto& folder : fs::directory_iterator(root_, error)) {
@@ -299,6 +323,8 @@ Result<int> LocalBlobStore::sweep(const std::function<bool(const std::string& sh
     return removed;
 }
 
-Result<std::int64_t> LocalBlobStore::free_bytes() { return free_beyond(root_, options_.reserve_bytes); }
+Result<std::int64_t> LocalBlobStore::free_bytes() {
+    return free_beyond(root_, options_.reserve_bytes);
+}
 
 }  // namespace durascribe::blobs

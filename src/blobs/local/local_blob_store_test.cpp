@@ -19,10 +19,14 @@ namespace {
 namespace fs = std::filesystem;
 
 // printf abc | sha256sum
-constexpr std::string_view kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-constexpr std::string_view kSteps[] = {"sync_file", "make_folder", "sync_root", "link", "sync_folder", "drop_temporary"};
+constexpr std::string_view kAbc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr std::string_view kSteps[] = {"sync_file", "make_folder", "sync_root",
+                                       "link",      "sync_folder", "drop_temporary"};
 
-std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
 
 std::string read_all(int fd) {
     std::string text(1 << 16, '\0');
@@ -80,7 +84,7 @@ TEST_F(LocalBlobs, StoresUnderTheHashOfItsBytesAndGivesThemBack) {
     EXPECT_EQ(read_all(fd->get()), "abc");
     const std::string path = "blobs/ba/" + std::string(kAbc.substr(2));
     EXPECT_THAT(files(), ::testing::ElementsAre(path));
-    struct stat s {};
+    struct stat s{};
     ASSERT_EQ(stat((dir_ / path).c_str(), &s), 0);
     EXPECT_EQ(s.st_mode & 0777U, 0600U);
 }
@@ -109,7 +113,9 @@ TEST_F(LocalBlobs, KeepsTheSameBytesOnce) {
 
 TEST_F(LocalBlobs, DroppedWithoutCommitLeavesNothing) {
     auto store = open();
-    { ASSERT_TRUE((*store->create())->write(bytes("abc")).has_value()); }
+    {
+        ASSERT_TRUE((*store->create())->write(bytes("abc")).has_value());
+    }
     EXPECT_THAT(files(), ::testing::IsEmpty());
 }
 
@@ -188,8 +194,9 @@ TEST_F(LocalBlobs, ADeathBeforeAnyStepLeavesAWholeBlobOrNone) {
 TEST_F(LocalBlobs, AFailureOfAnyStepIsToldAndLeavesNoTemporaryFile) {
     for (const std::string_view step : kSteps) {
         SCOPED_TRACE(step);
-        auto store = open({.reserve_bytes = 0,
-                           .before_step = [&](std::string_view s) { return s == step ? ENOSPC : 0; }});
+        auto store = open({.reserve_bytes = 0, .before_step = [&](std::string_view s) {
+                               return s == step ? ENOSPC : 0;
+                           }});
         const auto blob = put(*store, "abc");
         ASSERT_FALSE(blob.has_value());
         EXPECT_EQ(blob.error().cls, ErrorClass::storage);
