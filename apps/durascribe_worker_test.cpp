@@ -147,7 +147,7 @@ TEST_F(WorkerProgram, TooLittleMemoryForTheModelIsAMemoryError) {
     settings.engine = "pocketsphinx";
     settings.model = "auto";
     settings.language = "en";
-    settings.memory_limit_bytes = 16 << 20;
+    settings.memory_limit_bytes = 80 << 20;
     auto worker = ProcessWorkerFactory(settings).start(WorkerRole::speech);
     ASSERT_TRUE(worker.has_value());
     const auto ready = (*worker)->wait_ready(Millis{60'000}, {});
@@ -187,7 +187,7 @@ TEST_F(WorkerProgram, IsReadySoon) {
     for (const WorkerRole role : {WorkerRole::media, WorkerRole::speech}) {
         double total = 0;
         double kill = 0;
-        constexpr int kTimes = 5;
+        constexpr int kTimes = 3;
         for (int i = 0; i < kTimes; ++i) {
             const auto started = std::chrono::steady_clock::now();
             auto worker = start(role);

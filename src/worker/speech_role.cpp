@@ -1,10 +1,12 @@
 // Recognises chunks with one model kept in memory.
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include <fmt/format.h>
 
+#include "durascribe/base/log.h"
 #include "durascribe/protocol/frame.h"
 #include "durascribe/speech/engines/engines.h"
 #include "durascribe/worker/role.h"
@@ -127,6 +129,17 @@ class SpeechRole final : public JobRunner {
 }  // namespace
 
 std::unique_ptr<JobRunner> make_speech_role(const WorkerSettings& settings) {
+    // sphinxbase's allocator answers a failed allocation with exit(-1) (ckd_alloc.c), past every
+    // handler of ours; nothing else here ends that way.
+    if (::on_exit(
+            [](int status, void*) {
+                if (status == -1) {
+                    ::_exit(protocol::kExitOutOfMemory);
+                }
+            },
+            nullptr) != 0) {
+        log::warning("running out of memory will look like a crash");
+    }
     return std::make_unique<SpeechRole>(settings);
 }
 
