@@ -1,0 +1,19 @@
+// Which requests are let in at all, before a handler or a body is looked at. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "durascribe/api/message.h"
+#include "durascribe/base/error.h"
+
+namespace durascribe::api {
+
+// Refuses what a browser sends on behalf of a foreign page:
+//  * a Host that is neither an address nor localhost, where the server is bound to loopback: a name
+//    that was made to resolve to this machine (DNS rebinding) would read everything;
+//  * a state change whose Origin is not this host.
+// Programs that send neither Origin nor a strange Host are not concerned.
+// Errors: request "foreign_host", "foreign_origin", "bad_host" (none in HTTP/1.1, or several).
+Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback);
+
+}  // namespace durascribe::api

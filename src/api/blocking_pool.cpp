@@ -1,0 +1,62 @@
+#include "durascribe/api/blocking_pool.h"
+
+#include <string>
+#include <utility>
+
+#include <pthread.h>
+
+namespace durascribe::api {
+namespace {
+
+constexpr std::size_t kCrowded = 1024;
+
+}  // namespace
+
+BlockingPool::BlockingPool(int threads) {
+    threads_.reserve(static_cast<std::size_t>(threads));
+    for (int i = 0; i < threads; ++i) {
+        threads_.emplace_back([this, i] {
+            pthread_setname_np(pthread_self(), ("ds-block-" + std::to_string(i)).c_str());
+            work();
+        });
+    }
+}
+
+BlockingPool::~BlockingPool() {
+    {
+        const std::scoped_lock lock{mutex_};
+        ending_ = true;
+    }
+    changed_.notify_all();
+}
+
+void BlockingPool::post(Job job) {
+    {
+        const std::scoped_lock lock{mutex_};
+        jobs_.push_back(std::move(job));
+    }
+    changed_.notify_one();
+}
+
+bool BlockingPool::crowded() const {
+    const std::scoped_lock lock{mutex_};
+    return jobs_.size() >= kCrowded;
+}
+
+void BlockingPool::work() {
+    std::unique_lock lock{mutex_};
+    for (;;) {
+        changed_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
+        if (jobs_.empty()) {
+            return;
+        }
+        Job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        lock.unlock();
+        job();
+        job = nullptr;
+        lock.lock();
+    }
+}
+
+}  // namespace durascribe::api

@@ -1,0 +1,41 @@
+// The handlers of the route table: blocking functions of a request, by subject in handlers_*.cpp.
+// They check, call the engine or the store, and give a shape; no rule of transcription lives here.
+#pragma once
+
+#include "durascribe/api/router.h"
+
+namespace durascribe::api {
+
+// handlers_media.cpp
+Result<std::unique_ptr<BodySink>> upload_media(const Services&, const Request&);
+Result<Response> list_media(const Services&, const Request&);
+Result<Response> get_media(const Services&, const Request&);
+Result<Response> rename_media(const Services&, const Request&);
+Result<Response> delete_media(const Services&, const Request&);
+Result<Response> get_media_status(const Services&, const Request&);
+
+// handlers_results.cpp
+Result<Response> get_segments(const Services&, const Request&);
+Result<Response> get_transcript(const Services&, const Request&);
+Result<Response> get_source(const Services&, const Request&);
+Result<Response> get_waveform(const Services&, const Request&);
+
+// handlers_tasks.cpp
+Result<Response> start_task(const Services&, const Request&);
+Result<Response> get_progress(const Services&, const Request&);
+Result<Response> list_tasks(const Services&, const Request&);
+Result<Response> get_task(const Services&, const Request&);
+Result<Response> cancel_task(const Services&, const Request&);
+Result<Response> retry_task(const Services&, const Request&);
+Result<Response> get_queue(const Services&, const Request&);
+
+// handlers_node.cpp
+Result<Response> get_live(const Services&, const Request&);
+Result<Response> get_ready(const Services&, const Request&);
+Result<Response> get_start_page(const Services&, const Request&);
+
+// The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.
+Result<MediaId> media_id_of(const Request& request);
+Result<TaskId> task_id_of(const Request& request);
+
+}  // namespace durascribe::api

@@ -1,0 +1,154 @@
+#include <algorithm>
+
+#include "durascribe/api/handlers.h"
+#include "durascribe/api/intake.h"
+#include "durascribe/api/json_text.h"
+#include "durascribe/api/parameters.h"
+#include "durascribe/api/problem.h"
+#include "durascribe/api/shapes.h"
+
+namespace durascribe::api {
+namespace {
+
+template <typename Id>
+Result<Id> id_of(const Request& request, std::string_view what) {
+    std::string text{request.capture("id")};
+    if (!is_uuid(text)) {
+        // Not repeated in the message: it may be anything.
+        return fail(ErrorClass::request, "not_found",
+                    "There is no such " + std::string{what} + ": its id must be a UUID.");
+    }
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return Id{std::move(text)};
+}
+
+}  // namespace
+
+Result<MediaId> media_id_of(const Request& request) {
+    return id_of<MediaId>(request, "media");
+}
+
+Result<TaskId> task_id_of(const Request& request) {
+    return id_of<TaskId>(request, "task");
+}
+
+Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const Request& request) {
+    const std::int64_t limit = services.settings.upload_limit_bytes;
+    return make_upload_sink(
+        request,
+        [&engine = services.engine, limit](std::int64_t expected) {
+            return engine.begin_upload(expected, limit);
+        },
+        limit);
+}
+
+Result<Response> list_media(const Services& services, const Request& request) {
+    const auto page = page_of(request);
+    if (!page) {
+        return std::unexpected(page.error());
+    }
+    const auto state = state_parameter(request);
+    if (!state) {
+        return std::unexpected(state.error());
+    }
+    const auto search = text_parameter(request, "search");
+    if (!search) {
+        return std::unexpected(search.error());
+    }
+    const auto found = services.store.list_media({*state, search->value_or("")}, *page);
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    json::array items;
+    for (const auto& media : found->rows) {
+        const auto newest = services.store.newest_task(media.id);
+        if (!newest) {
+            return std::unexpected(newest.error());
+        }
+        items.push_back(media_shape(media, *newest, dialect_of(request)));
+    }
+    return json_response(200, page_shape(std::move(items), found->next_cursor));
+}
+
+Result<Response> get_media(const Services& services, const Request& request) {
+    const auto id = media_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto media = services.store.media(*id);
+    if (!media) {
+        return std::unexpected(media.error());
+    }
+    const auto view = services.engine.view_of_media(*id);
+    if (!view) {
+        return std::unexpected(view.error());
+    }
+    std::optional<ports::TaskRow> newest;
+    if (*view) {
+        newest = (*view)->row;
+        newest->progress = (*view)->percent;
+    }
+    json::object body = media_shape(*media, newest, dialect_of(request));
+    body["media_info"] = media_info_or_null(media->info);
+    body["task"] = *view ? json::value{task_view_shape(**view)} : json::value{nullptr};
+    return json_response(200, body);
+}
+
+Result<Response> rename_media(const Services& services, const Request& request) {
+    const auto id = media_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto body = json_body(request);
+    if (!body) {
+        return std::unexpected(body.error());
+    }
+    const json::value* title = body->if_contains("title");
+    if (title == nullptr || !title->is_string() || body->size() != 1) {
+        return std::unexpected(bad_value("The body", "{\"title\": \"…\"} and nothing else"));
+    }
+    const json::string& text = title->get_string();
+    const auto checked = checked_title({text.data(), text.size()});
+    if (!checked) {
+        return std::unexpected(checked.error());
+    }
+    if (const auto renamed = services.store.rename_media(*id, *checked); !renamed) {
+        return std::unexpected(renamed.error());
+    }
+    return get_media(services, request);
+}
+
+Result<Response> delete_media(const Services& services, const Request& request) {
+    const auto id = media_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    if (const auto deleted = services.engine.delete_media(*id); !deleted) {
+        return std::unexpected(deleted.error());
+    }
+    Response response;
+    response.status = 204;
+    return response;
+}
+
+Result<Response> get_media_status(const Services& services, const Request& request) {
+    const auto id = media_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto view = services.engine.view_of_media(*id);
+    if (!view) {
+        return std::unexpected(view.error());
+    }
+    if (!*view) {
+        // Never had a task, or is not there at all.
+        if (const auto media = services.store.media(*id); !media) {
+            return std::unexpected(media.error());
+        }
+    }
+    return json_response(200, status_shape(*id, *view, dialect_of(request)));
+}
+
+}  // namespace durascribe::api

@@ -1,0 +1,220 @@
+#include "durascribe/api/intake.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "durascribe/api/header_values.h"
+#include "durascribe/api/multipart.h"
+#include "durascribe/api/names.h"
+#include "durascribe/api/parameters.h"
+#include "durascribe/api/shapes.h"
+
+namespace durascribe::api {
+namespace {
+
+// What a form may weigh beside its file.
+constexpr std::int64_t kFormOverheadMax = 1 << 20;
+constexpr std::size_t kFormValueMax = 4 << 10;
+
+Error too_large(std::int64_t limit_bytes) {
+    return {ErrorClass::request,
+            "body_too_large",
+            fmt::format("The upload is larger than {} bytes, the limit of this server. Send a "
+                        "smaller file, or raise the limit.",
+                        limit_bytes),
+            {}};
+}
+
+std::span<const std::byte> as_bytes(std::string_view text) {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
+
+Result<Response> submit(engine::Upload& upload, const std::string& filename,
+                        const TaskFields& fields, Dialect dialect) {
+    const auto done = upload.finish(
+        filename, fields.title().value_or(title_from_filename(filename)), fields.over({}));
+    if (!done) {
+        return std::unexpected(done.error());
+    }
+    Response response =
+        json_response(201, created_shape(done->media, done->task, done->stored_before, dialect));
+    response.headers.emplace_back("Location", media_path(done->media.id));
+    return response;
+}
+
+class RawUpload final : public BodySink {
+  public:
+    RawUpload(std::unique_ptr<engine::Upload> upload, std::string filename, TaskFields fields,
+              Dialect dialect)
+        : upload_(std::move(upload)),
+          filename_(std::move(filename)),
+          fields_(std::move(fields)),
+          dialect_(dialect) {}
+
+    Result<void> write(std::string_view bytes) override { return upload_->write(as_bytes(bytes)); }
+    Result<Response> finish() override { return submit(*upload_, filename_, fields_, dialect_); }
+
+  private:
+    std::unique_ptr<engine::Upload> upload_;
+    std::string filename_;
+    TaskFields fields_;
+    Dialect dialect_;
+};
+
+class FormUpload final : public BodySink, private PartReceiver {
+  public:
+    FormUpload(const std::string& boundary, BeginUpload begin, TaskFields fields,
+               std::int64_t limit_bytes, Dialect dialect)
+        : parser_(boundary, *this),
+          begin_(std::move(begin)),
+          fields_(std::move(fields)),
+          limit_bytes_(limit_bytes),
+          dialect_(dialect) {}
+
+    Result<void> write(std::string_view bytes) override {
+        received_bytes_ += static_cast<std::int64_t>(bytes.size());
+        // The engine limits the file itself; this bounds what a form may carry beside it.
+        if (limit_bytes_ > 0 && received_bytes_ > limit_bytes_ + kFormOverheadMax) {
+            return std::unexpected(too_large(limit_bytes_));
+        }
+        return parser_.feed(bytes);
+    }
+
+    Result<Response> finish() override {
+        if (auto ended = parser_.finish(); !ended) {
+            return std::unexpected(ended.error());
+        }
+        if (!upload_) {
+            return fail(ErrorClass::request, "no_file",
+                        "The form has no part named \"file\". Send the media in it: curl -F "
+                        "file=@talk.mp4 …");
+        }
+        return submit(*upload_, filename_, fields_, dialect_);
+    }
+
+  private:
+    Result<void> part_begin(const PartHead& head) override {
+        in_file_ = head.name == "file";
+        field_ = head.name;
+        value_.clear();
+        if (!in_file_) {
+            if (!TaskFields::knows(head.name)) {
+                return fail(
+                    ErrorClass::request, "bad_value",
+                    fmt::format("The form has a part \"{}\", which is not known. There are: "
+                                "file, {}.",
+                                is_valid_utf8(head.name) ? head.name : "(not UTF-8)",
+                                TaskFields::names()));
+            }
+            return {};
+        }
+        if (upload_) {
+            return fail(ErrorClass::request, "bad_value",
+                        "The form has more than one \"file\". Send one upload for each.");
+        }
+        filename_ = clean_filename(head.filename.value_or(""));
+        auto upload = begin_(0);
+        if (!upload) {
+            return std::unexpected(upload.error());
+        }
+        upload_ = std::move(*upload);
+        return {};
+    }
+
+    Result<void> part_data(std::string_view bytes) override {
+        if (in_file_) {
+            return upload_->write(as_bytes(bytes));
+        }
+        value_.append(bytes);
+        if (value_.size() > kFormValueMax) {
+            return fail(ErrorClass::request, "bad_value",
+                        fmt::format("{} is longer than {} bytes.", field_, kFormValueMax));
+        }
+        return {};
+    }
+
+    Result<void> part_end() override {
+        return in_file_ ? Result<void>{} : fields_.set(field_, value_);
+    }
+
+    MultipartParser parser_;
+    BeginUpload begin_;
+    TaskFields fields_;
+    std::int64_t limit_bytes_;
+    Dialect dialect_;
+    std::int64_t received_bytes_ = 0;
+    bool in_file_ = false;
+    std::string field_;  // the part now read
+    std::string value_;
+    std::string filename_;
+    std::unique_ptr<engine::Upload> upload_;
+};
+
+Result<std::string> raw_filename(const Request& request) {
+    auto given = text_parameter(request, "filename");
+    if (!given) {
+        return std::unexpected(given.error());
+    }
+    if (*given) {
+        return clean_filename(**given);
+    }
+    const std::string* field = request.header("content-disposition");
+    const auto disposition = field != nullptr ? parse_parameterized(*field) : std::nullopt;
+    const auto name = disposition ? filename_of(*disposition) : std::nullopt;
+    return clean_filename(name.value_or(""));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, BeginUpload begin,
+                                                   std::int64_t limit_bytes) {
+    const std::string* type_field = request.header("content-type");
+    const auto type = type_field != nullptr ? parse_parameterized(*type_field) : std::nullopt;
+    const std::string kind = type ? type->value : "application/octet-stream";
+    const bool form = kind == "multipart/form-data";
+    const std::string* encoding = request.header("content-encoding");
+    if (encoding != nullptr && *encoding != "identity") {
+        return fail(ErrorClass::request, "unsupported_content_type",
+                    "Compressed bodies are not taken. Send the file as it is.");
+    }
+    if ((!form && kind.starts_with("multipart/")) || kind == "application/json") {
+        return fail(ErrorClass::request, "unsupported_content_type",
+                    "Send the media as multipart/form-data with a part named \"file\", or as the "
+                    "body itself with ?filename=.");
+    }
+    const std::int64_t announced = request.content_length.value_or(0);
+    if (limit_bytes > 0 && announced > limit_bytes + (form ? kFormOverheadMax : 0)) {
+        return std::unexpected(too_large(limit_bytes));
+    }
+    TaskFields fields;
+    if (auto set = fields.set_from_query(request); !set) {
+        return std::unexpected(set.error());
+    }
+    if (form) {
+        const auto boundary = multipart_boundary(*type_field);
+        if (!boundary) {
+            return std::unexpected(boundary.error());
+        }
+        return std::make_unique<FormUpload>(*boundary, std::move(begin), std::move(fields),
+                                            limit_bytes, dialect_of(request));
+    }
+    auto filename = raw_filename(request);
+    if (!filename) {
+        return std::unexpected(filename.error());
+    }
+    if (!request.has_body()) {
+        return fail(ErrorClass::input, "empty_file",
+                    "The upload is empty. Send the bytes of an audio or video file.");
+    }
+    auto upload = begin(announced);
+    if (!upload) {
+        return std::unexpected(upload.error());
+    }
+    return std::make_unique<RawUpload>(std::move(*upload), std::move(*filename), std::move(fields),
+                                       dialect_of(request));
+}
+
+}  // namespace durascribe::api

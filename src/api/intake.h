@@ -1,0 +1,22 @@
+// Uploads: a multipart form or a raw body on its way into the engine, never held in memory.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "durascribe/api/router.h"
+#include "durascribe/engine/engine.h"
+
+namespace durascribe::api {
+
+// engine::Engine::begin_upload with the limit filled in; `expected_bytes` 0: not known.
+using BeginUpload =
+    std::function<Result<std::unique_ptr<engine::Upload>>(std::int64_t expected_bytes)>;
+
+// Chooses by Content-Type. What it checks before the first byte: the content type, the options of
+// the query, a Content-Length over the limit. Errors: request "unsupported_content_type",
+// "bad_multipart", "bad_value", "body_too_large"; those of `begin`.
+Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, BeginUpload begin,
+                                                   std::int64_t limit_bytes);
+
+}  // namespace durascribe::api

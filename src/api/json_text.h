@@ -1,0 +1,25 @@
+// JSON as text: numbers as people write them (12.5, where Boost.JSON 1.81 writes 1.25E1).
+#pragma once
+
+#include <string>
+
+#include <boost/json/fwd.hpp>
+
+#include "durascribe/api/message.h"
+#include "durascribe/base/error.h"
+
+namespace durascribe::api {
+
+// Ends with a line feed. Numbers that JSON does not know become null; strings are taken to be
+// UTF-8.
+std::string json_text(const boost::json::value& value);
+
+// Errors: request "malformed_json", which says where; request "bad_value" where it is no object.
+// Nesting is limited.
+Result<boost::json::object> parse_json_object(const std::string& text);
+
+// The body of a request that must be a JSON object. Errors: as above, and request
+// "unsupported_content_type" where its Content-Type is another.
+Result<boost::json::object> json_body(const Request& request);
+
+}  // namespace durascribe::api

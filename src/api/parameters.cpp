@@ -1,0 +1,192 @@
+#include "durascribe/api/parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "durascribe/api/names.h"
+#include "durascribe/api/problem.h"
+
+namespace durascribe::api {
+namespace {
+
+constexpr std::size_t kTitleBytesMax = 500;
+constexpr int kPageMax = 200;
+constexpr std::array<std::string_view, 6> kFields{"title", "language",    "engine",
+                                                  "model", "audio_track", "priority"};
+
+bool is_alphanumeric(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+Result<int> whole_number(std::string_view field, std::string_view text, int least, int most) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+        return std::unexpected(
+            bad_value(field, fmt::format("a whole number from {} to {}", least, most)));
+    }
+    return value;
+}
+
+// An engine, a model, a language tag: short, and safe wherever it is shown or passed on.
+Result<std::string> word(std::string_view field, std::string_view text, std::string_view also,
+                         std::string_view expected) {
+    const bool ok =
+        text.size() <= 64 && is_alphanumeric(text.front()) &&
+        std::ranges::all_of(text, [&](char c) { return is_alphanumeric(c) || also.contains(c); });
+    if (!ok) {
+        return std::unexpected(bad_value(field, expected));
+    }
+    return std::string{text};
+}
+
+template <typename T>
+Result<void> store_in(std::optional<T>& field, Result<T> value) {
+    if (!value) {
+        return std::unexpected(value.error());
+    }
+    field = std::move(*value);
+    return {};
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> text_parameter(const Request& request, std::string_view name) {
+    std::optional<std::string> found;
+    for (const auto& [key, value] : request.query) {
+        if (key != name) {
+            continue;
+        }
+        if (found) {
+            return std::unexpected(bad_value(name, "given once"));
+        }
+        found = value;
+    }
+    return found;
+}
+
+Result<std::optional<bool>> flag_parameter(const Request& request, std::string_view name) {
+    const auto text = text_parameter(request, name);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (!*text) {
+        return std::nullopt;
+    }
+    if (**text == "true" || **text == "1") {
+        return true;
+    }
+    if (**text == "false" || **text == "0") {
+        return false;
+    }
+    return std::unexpected(bad_value(name, "true or false"));
+}
+
+Result<ports::Page> page_of(const Request& request) {
+    ports::Page page;
+    const auto limit = text_parameter(request, "limit");
+    const auto cursor = text_parameter(request, "cursor");
+    if (!limit || !cursor) {
+        return std::unexpected(limit ? cursor.error() : limit.error());
+    }
+    if (*limit) {
+        const auto number = whole_number("limit", **limit, 1, kPageMax);
+        if (!number) {
+            return std::unexpected(number.error());
+        }
+        page.limit = *number;
+    }
+    page.cursor = cursor->value_or("");
+    return page;
+}
+
+Result<std::optional<domain::TaskState>> state_parameter(const Request& request) {
+    const auto text = text_parameter(request, "status");
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (!*text || (*text)->empty()) {
+        return std::nullopt;
+    }
+    const auto state = domain::task_state_from(**text);
+    if (!state) {
+        return std::unexpected(bad_value("status",
+                                         "pending, processing, retrying, completed, "
+                                         "partial_failure, failed or cancelled"));
+    }
+    return state;
+}
+
+Result<std::string> checked_title(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(" \t");
+    text = first == std::string_view::npos
+               ? std::string_view{}
+               : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    const bool has_control = std::ranges::any_of(
+        text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    if (text.empty() || text.size() > kTitleBytesMax || has_control || !is_valid_utf8(text)) {
+        return std::unexpected(bad_value(
+            "title", fmt::format("1 to {} bytes of UTF-8 text on one line", kTitleBytesMax)));
+    }
+    return std::string{text};
+}
+
+bool TaskFields::knows(std::string_view name) {
+    return std::ranges::find(kFields, name) != kFields.end();
+}
+
+std::string_view TaskFields::names() {
+    return "title, language, engine, model, audio_track and priority";
+}
+
+Result<void> TaskFields::set(std::string_view name, std::string_view value) {
+    DURASCRIBE_ASSERT(knows(name));
+    if (value.empty()) {
+        return {};
+    }
+    if (name == "title") {
+        return store_in(title_, checked_title(value));
+    }
+    if (name == "language") {
+        return store_in(language_, word(name, value, "-", "a language tag such as en or pt-BR"));
+    }
+    if (name == "engine") {
+        return store_in(engine_, word(name, value, "-_.", "the name of an engine, or auto"));
+    }
+    if (name == "model") {
+        return store_in(model_, word(name, value, "-_.", "the name of a model, or auto"));
+    }
+    if (name == "audio_track") {
+        return store_in(audio_track_, whole_number(name, value, 0, 255));
+    }
+    return store_in(priority_, whole_number(name, value, -100, 100));
+}
+
+Result<void> TaskFields::set_from_query(const Request& request) {
+    for (const std::string_view name : kFields) {
+        const auto value = text_parameter(request, name);
+        if (!value) {
+            return std::unexpected(value.error());
+        }
+        if (auto done = set(name, value->value_or("")); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
+    options.language = language_.value_or(options.language);
+    options.engine = engine_.value_or(options.engine);
+    options.model = model_.value_or(options.model);
+    options.priority = priority_.value_or(options.priority);
+    if (audio_track_) {
+        options.audio_track = audio_track_;
+    }
+    return options;
+}
+
+}  // namespace durascribe::api

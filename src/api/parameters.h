@@ -1,0 +1,51 @@
+// Values that a client chose, from the query, a form or a JSON body: checked, and named where
+// wrong.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "durascribe/api/message.h"
+#include "durascribe/base/error.h"
+#include "durascribe/domain/pipeline.h"
+#include "durascribe/ports/store.h"
+
+namespace durascribe::api {
+
+// All errors: request "bad_value", naming the field and what was expected.
+
+// nullopt: not given. Given twice is an error.
+Result<std::optional<std::string>> text_parameter(const Request& request, std::string_view name);
+Result<std::optional<bool>> flag_parameter(const Request& request, std::string_view name);
+Result<ports::Page> page_of(const Request& request);  // `limit`, `cursor`
+Result<std::optional<domain::TaskState>> state_parameter(const Request& request);  // `status`
+
+// 1 to 500 characters of UTF-8 without control characters, trimmed.
+Result<std::string> checked_title(std::string_view text);
+
+// What may be chosen for a task; what was not given stays as it is.
+class TaskFields {
+  public:
+    // Whether the name is one of: title, language, engine, model, audio_track, priority.
+    static bool knows(std::string_view name);
+    static std::string_view names();  // for people
+
+    // An empty value means "not given", as forms send it. Requires knows(name).
+    Result<void> set(std::string_view name, std::string_view value);
+    // Those of the query that are known.
+    Result<void> set_from_query(const Request& request);
+
+    const std::optional<std::string>& title() const { return title_; }
+    domain::TaskOptions over(domain::TaskOptions options) const;
+
+  private:
+    std::optional<std::string> title_;
+    std::optional<std::string> language_;
+    std::optional<std::string> engine_;
+    std::optional<std::string> model_;
+    std::optional<int> audio_track_;
+    std::optional<int> priority_;
+};
+
+}  // namespace durascribe::api

@@ -1,0 +1,113 @@
+#include "durascribe/api/problem.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "durascribe/api/json_text.h"
+#include "durascribe/base/ids.h"
+#include "durascribe/base/log.h"
+
+namespace durascribe::api {
+namespace {
+
+// Codes whose status does not follow from their class.
+constexpr std::array kByCode{
+    std::pair<std::string_view, int>{"not_found", 404},
+    std::pair<std::string_view, int>{"no_route", 404},
+    std::pair<std::string_view, int>{"no_transcript", 404},
+    std::pair<std::string_view, int>{"waveform_not_ready", 404},
+    std::pair<std::string_view, int>{"method_not_allowed", 405},
+    std::pair<std::string_view, int>{"request_timeout", 408},
+    std::pair<std::string_view, int>{"task_running", 409},
+    std::pair<std::string_view, int>{"task_ended", 409},
+    std::pair<std::string_view, int>{"not_retryable", 409},
+    std::pair<std::string_view, int>{"body_too_large", 413},
+    std::pair<std::string_view, int>{"uri_too_long", 414},
+    std::pair<std::string_view, int>{"unsupported_content_type", 415},
+    std::pair<std::string_view, int>{"range_not_satisfiable", 416},
+    std::pair<std::string_view, int>{"expectation_failed", 417},
+    std::pair<std::string_view, int>{"header_too_large", 431},
+    std::pair<std::string_view, int>{"foreign_origin", 403},
+    std::pair<std::string_view, int>{"foreign_host", 403},
+    std::pair<std::string_view, int>{"http_version", 505},
+    std::pair<std::string_view, int>{"empty_file", 400},
+    std::pair<std::string_view, int>{"busy", 503},
+    std::pair<std::string_view, int>{"in_doubt", 503},
+    std::pair<std::string_view, int>{"blob_missing", 500},
+};
+
+}  // namespace
+
+int http_status(const Error& error) {
+    const auto* found = std::ranges::find(kByCode, std::string_view{error.code},
+                                          &std::pair<std::string_view, int>::first);
+    if (found != kByCode.end()) {
+        return found->second;
+    }
+    switch (error.cls) {
+        case ErrorClass::request:
+            return 400;
+        case ErrorClass::input:
+            return 422;
+        case ErrorClass::network:
+            return 502;
+        case ErrorClass::stall:
+        case ErrorClass::timeout:
+            return 504;
+        case ErrorClass::storage:
+            return 507;
+        case ErrorClass::lost:
+        case ErrorClass::memory:
+        case ErrorClass::model:
+            return 503;
+        case ErrorClass::crash:
+        case ErrorClass::internal:
+            return 500;
+    }
+    assertion_failed("known ErrorClass", __FILE__, __LINE__);
+}
+
+Response problem_response(const Error& error, std::string_view instance) {
+    const int status = http_status(error);
+    if (status >= 500) {
+        log::error("{}: {} ({}: {})", instance, error.message, error.code, error.detail);
+    }
+    boost::json::object body;
+    body["type"] = "urn:durascribe:problem:" + error.code;
+    body["title"] = std::string{reason_phrase(status)};
+    body["status"] = status;
+    body["detail"] = error.message;
+    body["code"] = error.code;
+    body["instance"] = std::string{instance};
+    if (status == 409 && is_uuid(error.detail)) {
+        body["task_id"] = error.detail;
+    }
+    Response response;
+    response.status = status;
+    response.headers = {{"Content-Type", "application/problem+json"},
+                        {"Cache-Control", "no-store"}};
+    if (status == 503 || status == 507) {
+        response.headers.emplace_back("Retry-After", status == 503 ? "1" : "30");
+    }
+    response.body = json_text(body);
+    return response;
+}
+
+Error bad_value(std::string_view field, std::string_view expected) {
+    return {ErrorClass::request, "bad_value", fmt::format("{} must be {}.", field, expected), {}};
+}
+
+Error not_found(std::string_view what, std::string_view id) {
+    return {
+        ErrorClass::request,
+        "not_found",
+        fmt::format("There is no {} {}. It may have been deleted; the list shows what there is.",
+                    what, id),
+        {}};
+}
+
+}  // namespace durascribe::api

@@ -1,0 +1,22 @@
+// Errors on the wire: application/problem+json (RFC 9457). The one place that maps an Error to an
+// HTTP status.
+#pragma once
+
+#include <string_view>
+
+#include "durascribe/api/message.h"
+#include "durascribe/base/error.h"
+
+namespace durascribe::api {
+
+int http_status(const Error& error);
+
+// {type, title, status, detail, code, instance} and, where another task stands in the way (409),
+// task_id. An Error's `detail` is for the log and is never sent, but for that task's id.
+Response problem_response(const Error& error, std::string_view instance);
+
+// Errors that this layer makes.
+Error bad_value(std::string_view field, std::string_view expected);  // request "bad_value"
+Error not_found(std::string_view what, std::string_view id);         // request "not_found"
+
+}  // namespace durascribe::api

@@ -1,0 +1,52 @@
+#include "durascribe/api/routes.h"
+
+#include "durascribe/api/handlers.h"
+
+namespace durascribe::api {
+namespace {
+
+constexpr Route kRoutes[] = {
+    {Method::post, "/api/v1/media", nullptr, upload_media},
+    {Method::get, "/api/v1/media", list_media},
+    {Method::get, "/api/v1/media/{id}", get_media},
+    {Method::patch, "/api/v1/media/{id}", rename_media},
+    {Method::del, "/api/v1/media/{id}", delete_media},
+    {Method::get, "/api/v1/media/{id}/status", get_media_status},
+
+    {Method::get, "/api/v1/media/{id}/segments", get_segments},
+    {Method::get, "/api/v1/media/{id}/transcript.{format}", get_transcript},
+    {Method::get, "/api/v1/media/{id}/source", get_source},
+    {Method::get, "/api/v1/media/{id}/waveform", get_waveform},
+
+    {Method::post, "/api/v1/media/{id}/run_sync", start_task},
+    {Method::post, "/api/v1/media/{id}/reprocess", start_task},
+    {Method::post, "/api/v1/media/{id}/retranscribe", start_task},
+    {Method::get, "/api/v1/media/{id}/reprocess", get_progress},
+
+    {Method::get, "/api/v1/tasks", list_tasks},
+    {Method::get, "/api/v1/tasks/{id}", get_task},
+    {Method::post, "/api/v1/tasks/{id}/cancel", cancel_task},
+    {Method::post, "/api/v1/tasks/{id}/retry", retry_task},
+    {Method::get, "/api/v1/queue", get_queue},
+
+    {Method::get, "/health/live", get_live},
+    {Method::get, "/health/ready", get_ready},
+    {Method::get, "/", get_start_page},
+};
+
+constexpr PathAlias kAliases[] = {
+    {"/media", "/api/v1/media"},
+    {"/api/v1/videos", "/api/v1/media"},
+};
+
+}  // namespace
+
+std::span<const Route> routes() {
+    return kRoutes;
+}
+
+std::span<const PathAlias> path_aliases() {
+    return kAliases;
+}
+
+}  // namespace durascribe::api

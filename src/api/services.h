@@ -1,0 +1,16 @@
+// What the handlers may use. All of it outlives the server.
+#pragma once
+
+#include "durascribe/api/server.h"
+
+namespace durascribe::api {
+
+struct Services {
+    engine::Engine& engine;
+    ports::Store& store;
+    ports::BlobStore& blobs;
+    const NodeFacts& facts;
+    const ServerSettings& settings;
+};
+
+}  // namespace durascribe::api

@@ -1,0 +1,242 @@
+// The endpoints, over real sockets: what they do and what they say.
+#include "http_fixture.h"
+
+namespace durascribe::api {
+namespace {
+
+TEST_F(HttpTest, AnUploadBecomesATranscript) {
+    start();
+    const std::string body =
+        "--B\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n會議 \"A\"\r\n"
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+        "filename=\"會議.wav\"\r\n\r\nbytes\r\n--B--\r\n";
+    const Answer created =
+        ask("POST", "/api/v1/media", "Content-Type: multipart/form-data; boundary=B\r\n", body);
+    ASSERT_EQ(created.status, 201) << created.body;
+    const auto media = object(created);
+    const std::string id = text(media, "id");
+    EXPECT_EQ(created.field("location"), "/api/v1/media/" + id);
+    EXPECT_EQ(text(media, "status"), "pending");
+    EXPECT_EQ(text(media, "title"), "會議 \"A\"");
+    EXPECT_EQ(text(media, "filename"), "會議.wav");
+    EXPECT_EQ(media.at("size_bytes"), 5);
+    EXPECT_EQ(text(media, "sha256"),
+              "277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9");
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+
+    const auto status = ask_json("GET", text(media, "status_url"));
+    EXPECT_EQ(text(status, "status"), "completed");
+    EXPECT_EQ(status.at("progress").to_number<double>(), 100.0);
+    const auto segments = ask_json("GET", "/api/v1/media/" + id + "/segments");
+    EXPECT_EQ(segments.at("complete"), true);
+    EXPECT_EQ(segments.at("segments").as_array().size(), 1U);
+    const Answer srt = ask("GET", "/api/v1/media/" + id + "/transcript.srt");
+    EXPECT_EQ(srt.status, 200);
+    EXPECT_EQ(srt.field("x-transcript-complete"), "true");
+    EXPECT_EQ(srt.field("content-disposition"),
+              "attachment; filename=\"__ _A_.srt\"; filename*=UTF-8''%E6%9C%83%E8%AD%B0%20_A_.srt");
+    EXPECT_TRUE(srt.body.contains("-->")) << srt.body;
+    EXPECT_FALSE(srt.body.contains("<b>")) << srt.body;
+    for (const std::string format : {"vtt", "txt", "json"}) {
+        EXPECT_EQ(ask("GET", "/api/v1/media/" + id + "/transcript." + format).status, 200)
+            << format;
+    }
+    EXPECT_EQ(ask("GET", "/api/v1/media/" + id + "/transcript.doc").status, 404);
+    EXPECT_EQ(ask_json("GET", "/api/v1/media/" + id + "/waveform").at("data").as_array().size(),
+              2U);
+    const auto progress = ask_json("GET", "/api/v1/media/" + id + "/reprocess");
+    EXPECT_EQ(progress.at("items").at("completed"), 1);
+}
+
+TEST_F(HttpTest, TheSourceIsServedInRanges) {
+    start();
+    const std::string id = text(upload("0123456789", "a.mp3"), "id");
+    const std::string source = "/api/v1/media/" + id + "/source";
+    const Answer whole = ask("GET", source);
+    EXPECT_EQ(whole.status, 200);
+    EXPECT_EQ(whole.body, "0123456789");
+    EXPECT_EQ(whole.field("content-type"), "audio/mpeg");
+    EXPECT_EQ(whole.field("x-content-type-options"), "nosniff");
+    const Answer part = ask("GET", source, "Range: bytes=2-4\r\n");
+    EXPECT_EQ(part.status, 206);
+    EXPECT_EQ(part.body, "234");
+    EXPECT_EQ(part.field("content-range"), "bytes 2-4/10");
+    const Answer beyond = ask("GET", source, "Range: bytes=10-\r\n");
+    EXPECT_EQ(beyond.status, 416);
+    EXPECT_EQ(beyond.field("content-range"), "bytes */10");
+    const Answer head = ask("HEAD", source);
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.field("content-length"), "10");
+    EXPECT_EQ(ask("GET", source, "If-None-Match: " + whole.field("etag") + "\r\n").status, 304);
+    EXPECT_EQ(ask("GET", source, "Range: bytes=0-1\r\nIf-Range: \"other\"\r\n").status, 200);
+}
+
+TEST_F(HttpTest, ASecondRunConflictsAndNamesTheFirst) {
+    shut_gate();
+    start();
+    const auto media = upload();
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    ASSERT_TRUE(await_inside());
+    for (const std::string verb : {"/run_sync", "/reprocess", "/retranscribe"}) {
+        const Answer conflict = ask("POST", path + verb);
+        EXPECT_EQ(conflict.status, 409) << conflict.body;
+        EXPECT_EQ(conflict.field("content-type"), "application/problem+json");
+        EXPECT_EQ(text(object(conflict), "task_id"), text(media, "task_id"));
+        EXPECT_EQ(text(object(conflict), "code"), "task_running");
+    }
+    EXPECT_EQ(ask("DELETE", path).status, 409);
+    // Forced: the running one is cancelled first.
+    const Answer forced = ask("POST", path + "/reprocess?force=true");
+    EXPECT_EQ(forced.status, 202) << forced.body;
+    EXPECT_NE(text(object(forced), "task_id"), text(media, "task_id"));
+    EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::cancelled));
+    open_gate();
+    EXPECT_TRUE(await(text(object(forced), "task_id"), domain::TaskState::completed));
+    const Answer again = ask("POST", path + "/retranscribe", "Content-Type: application/json\r\n",
+                             R"({"language": "de", "priority": 3})");
+    EXPECT_EQ(again.status, 202) << again.body;
+    const auto task = ask_json("GET", "/api/v1/tasks/" + text(object(again), "task_id"));
+    EXPECT_EQ(task.at("options").at("language"), "de");
+    EXPECT_EQ(task.at("options").at("priority"), 3);
+}
+
+TEST_F(HttpTest, CancelThenRetry) {
+    shut_gate();
+    start();
+    const auto media = upload();
+    const std::string task = "/api/v1/tasks/" + text(media, "task_id");
+    ASSERT_TRUE(await_inside());
+    const auto queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(queue.at("running").as_array().size(), 1U);
+    EXPECT_EQ(text(queue.at("running").at(0).as_object(), "title"), "talk");
+    const Answer running = ask("GET", "/api/v1/media/" + text(media, "id") + "/transcript.txt");
+    EXPECT_EQ(running.status, 200);
+    EXPECT_EQ(running.field("x-transcript-complete"), "false");
+    EXPECT_EQ(ask("POST", task + "/retry").status, 409);
+    EXPECT_EQ(ask("POST", task + "/cancel").status, 202);
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::cancelled));
+    EXPECT_EQ(ask("POST", task + "/cancel").status, 409);
+    open_gate();
+    const Answer retried = ask("POST", task + "/retry");
+    EXPECT_EQ(retried.status, 202);
+    EXPECT_EQ(object(retried).at("queued").at("transcribe"), 1);
+    EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+}
+
+TEST_F(HttpTest, ListsSearchRenameDelete) {
+    start();
+    std::vector<std::string> ids;
+    for (int i = 0; i < 3; ++i) {
+        const auto media = upload("bytes " + std::to_string(i), "f" + std::to_string(i) + ".wav");
+        ids.push_back(text(media, "id"));
+        ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    }
+    const auto first = ask_json("GET", "/api/v1/media?limit=2&status=completed");
+    EXPECT_EQ(first.at("items").as_array().size(), 2U);
+    const auto second =
+        ask_json("GET", "/api/v1/media?limit=2&cursor=" + text(first, "next_cursor"));
+    ASSERT_EQ(second.at("items").as_array().size(), 1U);
+    EXPECT_EQ(text(second.at("items").at(0).as_object(), "id"), ids[0]);
+    EXPECT_TRUE(second.at("next_cursor").is_null());
+    EXPECT_EQ(ask_json("GET", "/api/v1/media?status=failed").at("items").as_array().size(), 0U);
+    EXPECT_EQ(ask_json("GET", "/api/v1/tasks?media_id=" + ids[0]).at("items").as_array().size(),
+              1U);
+
+    const std::string path = "/api/v1/media/" + ids[1];
+    const std::string as_json = "Content-Type: application/json\r\n";
+    EXPECT_EQ(text(object(ask("PATCH", path, as_json, R"({"title": "Ünï <b>"})")), "title"),
+              "Ünï <b>");
+    EXPECT_EQ(ask_json("GET", "/api/v1/media?search=%C3%9Cn%C3%AF").at("items").as_array().size(),
+              1U);
+    EXPECT_EQ(ask("PATCH", path, as_json, R"({"title": ""})").status, 400);
+    EXPECT_EQ(ask("PATCH", path, as_json, R"({"name": "x"})").status, 400);
+    EXPECT_EQ(ask("PATCH", path, as_json, "{").status, 400);
+    EXPECT_EQ(ask("PATCH", path, "Content-Type: text/plain\r\n", R"({"title": "x"})").status, 415);
+
+    EXPECT_EQ(ask("DELETE", path).status, 204);
+    EXPECT_EQ(ask("GET", path).status, 404);
+    EXPECT_EQ(ask("DELETE", path).status, 404);
+}
+
+TEST_F(HttpTest, EarlierClientsPathsAndWords) {
+    start();
+    const Answer created = ask("POST", "/media?filename=a.wav", "", "bytes");
+    EXPECT_EQ(created.status, 201);
+    const auto media = object(created);
+    EXPECT_EQ(text(media, "video_id"), text(media, "id"));
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(text(ask_json("GET", "/media/" + text(media, "id")), "status"), "ready");
+    const std::string video = "/api/v1/videos/" + text(media, "id");
+    EXPECT_EQ(text(ask_json("GET", video), "status"), "ready");
+    EXPECT_EQ(text(ask_json("POST", video + "/reprocess", 202), "video_id"), text(media, "id"));
+    EXPECT_EQ(text(ask_json("GET", video + "/reprocess"), "video_id"), text(media, "id"));
+}
+
+TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
+    start();
+    const std::string unknown = "0190c1d0-0000-7000-8000-000000000001";
+    for (const std::string target :
+         {"/nothing", "/api", "/api/v1/media/" + unknown, "/api/v1/media/" + unknown + "/status",
+          "/api/v1/media/" + unknown + "/segments", "/api/v1/media/" + unknown + "/source",
+          "/api/v1/media/" + unknown + "/waveform", "/api/v1/media/" + unknown + "/reprocess",
+          "/api/v1/media/" + unknown + "/transcript.srt", "/api/v1/tasks/" + unknown,
+          std::string{"/api/v1/media/42"}, std::string{"/api/v1/tasks/..%2f.."}}) {
+        const Answer answer = ask("GET", target);
+        EXPECT_EQ(answer.status, 404) << target;
+        EXPECT_EQ(answer.field("content-type"), "application/problem+json");
+    }
+    for (const std::string target :
+         {"/api/v1/media/" + unknown + "/run_sync", "/api/v1/tasks/" + unknown + "/cancel",
+          "/api/v1/tasks/" + unknown + "/retry"}) {
+        EXPECT_EQ(ask("POST", target).status, 404) << target;
+    }
+    for (const std::string target :
+         {"/api/v1/media?limit=0", "/api/v1/media?limit=x", "/api/v1/media?status=done",
+          "/api/v1/media?limit=1&limit=2", "/api/v1/media?cursor=%00%01garbage",
+          "/api/v1/tasks?active=maybe", "/api/v1/tasks?media_id=7"}) {
+        const Answer answer = ask("GET", target);
+        EXPECT_EQ(answer.status, 400) << target << " " << answer.body;
+    }
+    const Answer wrong = ask("DELETE", "/api/v1/media");
+    EXPECT_EQ(wrong.status, 405);
+    EXPECT_EQ(wrong.field("allow"), "POST, GET, HEAD, OPTIONS");
+    EXPECT_EQ(ask("BREW", "/api/v1/media").status, 405);
+    const Answer options = ask("OPTIONS", "/api/v1/media");
+    EXPECT_EQ(options.status, 204);
+    EXPECT_EQ(options.field("allow"), "POST, GET, HEAD, OPTIONS");
+    EXPECT_EQ(ask("POST", "/api/v1/media", "Content-Type: application/json\r\n", "{}").status, 415);
+    EXPECT_EQ(ask("POST", "/api/v1/media").status, 400);
+    EXPECT_EQ(ask("POST", "/api/v1/media", "Origin: https://evil.example\r\n", "x").status, 403);
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 0U);
+}
+
+TEST_F(HttpTest, HealthAndTheStartPage) {
+    start();
+    EXPECT_EQ(text(ask_json("GET", "/health/live"), "status"), "ok");
+    const auto ready = ask_json("GET", "/health/ready");
+    EXPECT_EQ(text(ready, "status"), "ready");
+    EXPECT_EQ(text(ready, "version"), "1.2.3");
+    EXPECT_EQ(text(ready, "sandbox"), "full");
+    EXPECT_EQ(ready.at("store_ok"), true);
+    EXPECT_GT(ready.at("disk_free_bytes").to_number<std::int64_t>(), 0);
+    EXPECT_EQ(ready.at("workers").at("speech").at("slots"), engine_settings_.speech_slots);
+    const Answer page = ask("GET", "/");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_TRUE(page.body.contains("durascribe"));
+}
+
+TEST_F(HttpTest, AnAddressInUseIsAnErrorThatNamesIt) {
+    start();
+    ServerSettings same = settings_;
+    same.port = server_->port();
+    Server second{*engine_, *store_, *blobs_, {}, same};
+    const auto started = second.start();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, "address_in_use");
+    EXPECT_TRUE(started.error().message.contains(std::to_string(same.port)));
+    same.host = "not an address";
+    EXPECT_EQ((Server{*engine_, *store_, *blobs_, {}, same}.start().error().code), "bad_address");
+}
+
+}  // namespace
+}  // namespace durascribe::api
