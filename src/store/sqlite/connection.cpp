@@ -22,20 +22,25 @@ Error to_error(const SqliteError& e, std::string_view doing) {
             return io;
         }
         case SQLITE_NOMEM:
-            return {ErrorClass::memory, "out_of_memory", fmt::format("Out of memory: could not {}.", doing), detail};
+            return {ErrorClass::memory, "out_of_memory",
+                    fmt::format("Out of memory: could not {}.", doing), detail};
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
             return {ErrorClass::storage, "database_corrupt",
-                    fmt::format("The database is damaged: could not {}. Restore a backup, or move the file "
-                                "away to start with an empty one.", doing),
+                    fmt::format(
+                        "The database is damaged: could not {}. Restore a backup, or move the file "
+                        "away to start with an empty one.",
+                        doing),
                     detail};
         case SQLITE_READONLY:
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
-            return {ErrorClass::storage, "database_not_writable",
-                    fmt::format("The database cannot be written: could not {}. Check the owner and the "
-                                "permissions of the data directory.", doing),
-                    detail};
+            return {
+                ErrorClass::storage, "database_not_writable",
+                fmt::format("The database cannot be written: could not {}. Check the owner and the "
+                            "permissions of the data directory.",
+                            doing),
+                detail};
         default:
             return {ErrorClass::internal, "database_error",
                     fmt::format("The database refused to {}. Please report this.", doing), detail};
@@ -45,7 +50,9 @@ Error to_error(const SqliteError& e, std::string_view doing) {
 // ---- Rows -------------------------------------------------------------------------------------
 
 Rows::Rows(Rows&& other) noexcept
-    : owner_(other.owner_), statement_(std::exchange(other.statement_, nullptr)), column_(other.column_) {}
+    : owner_(other.owner_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      column_(other.column_) {}
 
 Rows::~Rows() {
     if (statement_ != nullptr) {
@@ -66,11 +73,19 @@ bool Rows::step() {
     return false;
 }
 
-bool Rows::null() const { return sqlite3_column_type(statement_, column_) == SQLITE_NULL; }
-std::int64_t Rows::integer() { return sqlite3_column_int64(statement_, column_++); }
-double Rows::real() { return sqlite3_column_double(statement_, column_++); }
+bool Rows::null() const {
+    return sqlite3_column_type(statement_, column_) == SQLITE_NULL;
+}
+std::int64_t Rows::integer() {
+    return sqlite3_column_int64(statement_, column_++);
+}
+double Rows::real() {
+    return sqlite3_column_double(statement_, column_++);
+}
 
-std::string Rows::text() { return std::string(bytes()); }
+std::string Rows::text() {
+    return std::string(bytes());
+}
 
 std::string_view Rows::bytes() {
     const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column_));
@@ -102,11 +117,14 @@ std::optional<WallTime> Rows::maybe_wall() {
 
 // ---- Connection -------------------------------------------------------------------------------
 
-void Connection::Finalizer::operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+void Connection::Finalizer::operator()(sqlite3_stmt* s) const {
+    sqlite3_finalize(s);
+}
 
 Connection::Connection(const std::filesystem::path& file, Mode mode) {
-    const int flags = (mode == Mode::writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
-                      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int flags =
+        (mode == Mode::writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const int code = sqlite3_open_v2(file.c_str(), &db_, flags, nullptr);
     if (code != SQLITE_OK) {
         const SqliteError error(code, db_ == nullptr ? ENOMEM : sqlite3_system_errno(db_),
@@ -138,9 +156,11 @@ sqlite3_stmt* Connection::take(std::string_view sql) {
     auto found = statements_.find(sql);
     if (found == statements_.end()) {
         sqlite3_stmt* made = nullptr;
-        check(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &made,
-                                 nullptr));
-        found = statements_.emplace(std::string(sql), std::unique_ptr<sqlite3_stmt, Finalizer>(made)).first;
+        check(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                 SQLITE_PREPARE_PERSISTENT, &made, nullptr));
+        found =
+            statements_.emplace(std::string(sql), std::unique_ptr<sqlite3_stmt, Finalizer>(made))
+                .first;
     }
     DURASCRIBE_ASSERT(sqlite3_stmt_busy(found->second.get()) == 0);
     return found->second.get();
@@ -169,7 +189,9 @@ void Connection::run_script(std::string_view sql, const std::function<void()>& a
     }
 }
 
-void Connection::raise(int code) const { throw SqliteError(code, sqlite3_system_errno(db_), sqlite3_errmsg(db_)); }
+void Connection::raise(int code) const {
+    throw SqliteError(code, sqlite3_system_errno(db_), sqlite3_errmsg(db_));
+}
 
 void Connection::check(int code) const {
     if (code != SQLITE_OK) {
@@ -177,24 +199,39 @@ void Connection::check(int code) const {
     }
 }
 
-int Connection::changes() const { return sqlite3_changes(db_); }
-std::int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }
-bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+int Connection::changes() const {
+    return sqlite3_changes(db_);
+}
+std::int64_t Connection::last_insert_rowid() const {
+    return sqlite3_last_insert_rowid(db_);
+}
+bool Connection::in_transaction() const {
+    return sqlite3_get_autocommit(db_) == 0;
+}
 
 void Connection::checkpoint(bool truncate) {
-    check(sqlite3_wal_checkpoint_v2(db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                                    nullptr, nullptr));
+    check(sqlite3_wal_checkpoint_v2(
+        db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr,
+        nullptr));
     wal_pages_ = 0;  // the next commit tells the true number
 }
 
-void Connection::bind(sqlite3_stmt* s, int i, std::nullptr_t) { check(sqlite3_bind_null(s, i)); }
-void Connection::bind(sqlite3_stmt* s, int i, std::int64_t v) { check(sqlite3_bind_int64(s, i, v)); }
-void Connection::bind(sqlite3_stmt* s, int i, double v) { check(sqlite3_bind_double(s, i, v)); }
+void Connection::bind(sqlite3_stmt* s, int i, std::nullptr_t) {
+    check(sqlite3_bind_null(s, i));
+}
+void Connection::bind(sqlite3_stmt* s, int i, std::int64_t v) {
+    check(sqlite3_bind_int64(s, i, v));
+}
+void Connection::bind(sqlite3_stmt* s, int i, double v) {
+    check(sqlite3_bind_double(s, i, v));
+}
 void Connection::bind(sqlite3_stmt* s, int i, std::string_view v) {
-    check(sqlite3_bind_text64(s, i, v.data() == nullptr ? "" : v.data(), v.size(), SQLITE_STATIC, SQLITE_UTF8));
+    check(sqlite3_bind_text64(s, i, v.data() == nullptr ? "" : v.data(), v.size(), SQLITE_STATIC,
+                              SQLITE_UTF8));
 }
 void Connection::bind(sqlite3_stmt* s, int i, std::span<const std::int8_t> v) {
-    check(sqlite3_bind_blob64(s, i, v.empty() ? static_cast<const void*>("") : v.data(), v.size(), SQLITE_STATIC));
+    check(sqlite3_bind_blob64(s, i, v.empty() ? static_cast<const void*>("") : v.data(), v.size(),
+                              SQLITE_STATIC));
 }
 
 }  // namespace durascribe::store

@@ -105,7 +105,8 @@ class Connection {
         return changes();
     }
 
-    // Runs a script of many statements, not kept. `after_each`, where given, runs after each of them.
+    // Runs a script of many statements, not kept. `after_each`, where given, runs after each of
+    // them.
     void run_script(std::string_view sql, const std::function<void()>& after_each = {});
 
     std::int64_t last_insert_rowid() const;
@@ -123,7 +124,9 @@ class Connection {
     };
     struct TextHash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+        std::size_t operator()(std::string_view s) const {
+            return std::hash<std::string_view>{}(s);
+        }
     };
 
     sqlite3_stmt* take(std::string_view sql);
@@ -159,7 +162,8 @@ class Connection {
 
     sqlite3* db_ = nullptr;
     int wal_pages_ = 0;
-    std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalizer>, TextHash, std::equal_to<>>
+    std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalizer>, TextHash,
+                       std::equal_to<>>
         statements_;
 };
 

@@ -15,13 +15,17 @@ namespace durascribe::store {
 namespace {
 
 Error not_writable(const std::filesystem::path& path, int error_number) {
-    if (error_number != EACCES && error_number != EPERM && error_number != ENOTDIR && error_number != EEXIST) {
+    if (error_number != EACCES && error_number != EPERM && error_number != ENOTDIR &&
+        error_number != EEXIST) {
         return system_error(error_number, fmt::format("open the data directory {}", path.string()));
     }
-    return {ErrorClass::storage, "data_directory_not_writable",
-            fmt::format("The data directory {} cannot be written by this user. Choose another one with --data, "
-                        "or change its owner.", path.string()),
-            fmt::format("errno {}", error_number)};
+    return {
+        ErrorClass::storage, "data_directory_not_writable",
+        fmt::format(
+            "The data directory {} cannot be written by this user. Choose another one with --data, "
+            "or change its owner.",
+            path.string()),
+        fmt::format("errno {}", error_number)};
 }
 
 std::string holder_of(int fd) {
@@ -35,8 +39,10 @@ std::string holder_of(int fd) {
 
 Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     std::error_code failed;
-    std::filesystem::create_directories(path.parent_path(), failed);  // the next line tells what is wrong
-    if (mkdir(path.c_str(), 0700) != 0 && (errno != EEXIST || !std::filesystem::is_directory(path, failed))) {
+    std::filesystem::create_directories(path.parent_path(),
+                                        failed);  // the next line tells what is wrong
+    if (mkdir(path.c_str(), 0700) != 0 &&
+        (errno != EEXIST || !std::filesystem::is_directory(path, failed))) {
         return std::unexpected(not_writable(path, errno));
     }
     UniqueFd lock(::open((path / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -45,15 +51,20 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     }
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) {
-            return std::unexpected(system_error(errno, fmt::format("lock the data directory {}", path.string())));
+            return std::unexpected(
+                system_error(errno, fmt::format("lock the data directory {}", path.string())));
         }
-        return fail(ErrorClass::request, "data_directory_in_use",
-                    fmt::format("The data directory {} is in use by {}. Stop it, or choose another directory "
-                                "with --data.", path.string(), holder_of(lock.get())));
+        return fail(
+            ErrorClass::request, "data_directory_in_use",
+            fmt::format(
+                "The data directory {} is in use by {}. Stop it, or choose another directory "
+                "with --data.",
+                path.string(), holder_of(lock.get())));
     }
     const std::string pid = fmt::format("{}\n", getpid());
     if (ftruncate(lock.get(), 0) != 0 || pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-        return std::unexpected(system_error(errno, fmt::format("write the lock in {}", path.string())));
+        return std::unexpected(
+            system_error(errno, fmt::format("write the lock in {}", path.string())));
     }
     return DataDirectory(path, std::move(lock));
 }

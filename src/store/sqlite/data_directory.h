@@ -22,7 +22,8 @@ class DataDirectory {
     Result<void> make_database_file() const;
 
   private:
-    DataDirectory(std::filesystem::path path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+    DataDirectory(std::filesystem::path path, UniqueFd lock)
+        : path_(std::move(path)), lock_(std::move(lock)) {}
     std::filesystem::path path_;
     UniqueFd lock_;
 };

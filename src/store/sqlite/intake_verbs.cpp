@@ -1,8 +1,8 @@
 // Media and tasks come and go.
 #include "durascribe/store/sqlite/verbs.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
 
@@ -21,7 +21,8 @@ void emit_media(WriteTx& tx, std::string_view type, const MediaId& id, const std
 }
 
 // The row, its first step's units, and "task.created".
-ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id, const domain::TaskOptions& options) {
+ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
+                           const domain::TaskOptions& options) {
     TaskRecord t;
     t.row.id = id;
     t.row.media_id = media;
@@ -30,7 +31,8 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id, 
     t.row.created_at = t.row.updated_at = tx.now;
     const domain::Step first = domain::steps_for(options).front();
     tx.db.execute(
-        "INSERT INTO tasks (id, media_id, state, current_step, options, priority, created_at, updated_at, lane,"
+        "INSERT INTO tasks (id, media_id, state, current_step, options, priority, created_at, "
+        "updated_at, lane,"
         " step_units, u_pending, u_claimable) VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, 1, 1, 1)",
         id, media, t.row.current_step, to_json(options), options.priority, tx.now, tx.now,
         static_cast<int>(domain::lane_of(first)));
@@ -41,21 +43,28 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id, 
 }
 
 Error id_conflict(std::string_view what, std::string_view id) {
-    return {ErrorClass::request, "id_conflict", fmt::format("The {} {} is there already, for something else. Use a new id.", what, id), {}};
+    return {ErrorClass::request,
+            "id_conflict",
+            fmt::format("The {} {} is there already, for something else. Use a new id.", what, id),
+            {}};
 }
 
 }  // namespace
 
 std::optional<TaskId> active_task(Connection& db, const MediaId& media) {
     Rows rows = db.query(
-        "SELECT id FROM tasks WHERE media_id = ? AND state IN ('pending', 'processing', 'retrying')", media);
+        "SELECT id FROM tasks WHERE media_id = ? AND state IN ('pending', 'processing', "
+        "'retrying')",
+        media);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
 
 Error task_running(const TaskId& running) {
-    return {ErrorClass::request, "task_running",
-            fmt::format("The media has a task that has not ended, {}. Wait for it, or cancel it first.", running.value),
-            running.value};
+    return {
+        ErrorClass::request, "task_running",
+        fmt::format("The media has a task that has not ended, {}. Wait for it, or cancel it first.",
+                    running.value),
+        running.value};
 }
 
 Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media) {
@@ -70,10 +79,11 @@ Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media) {
         return std::unexpected(id_conflict("task", media.task_id.value));
     }
     tx.db.execute(
-        "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, updated_at, newest_task)"
+        "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
+        "updated_at, newest_task)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now, tx.now,
-        media.task_id);
+        media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
+        tx.now, media.task_id);
     emit_media(tx, "media.created", media.id, media.title);
     return create_task(tx, media.id, media.task_id, media.options);
 }
@@ -92,12 +102,14 @@ Result<ports::TaskRow> submit_task(WriteTx& tx, const MediaId& media, const Task
     if (const auto running = active_task(tx.db, media)) {
         return std::unexpected(task_running(*running));
     }
-    tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task, tx.now, media);
+    tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task, tx.now,
+                  media);
     return create_task(tx, media, task, options);
 }
 
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title) {
-    if (tx.db.execute("UPDATE media SET title = ?, updated_at = ? WHERE id = ?", title, tx.now, id) == 0) {
+    if (tx.db.execute("UPDATE media SET title = ?, updated_at = ? WHERE id = ?", title, tx.now,
+                      id) == 0) {
         return std::unexpected(media_not_found(id));
     }
     emit_media(tx, "media.updated", id, title);
@@ -116,7 +128,9 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
     {
         Rows rows = tx.db.query(
             "SELECT source_sha256, source_size FROM media WHERE id = ?1 AND source_sha256 <> ''"
-            " UNION SELECT pcm_sha256, pcm_size FROM tasks WHERE media_id = ?1 AND pcm_sha256 <> ''", id);
+            " UNION SELECT pcm_sha256, pcm_size FROM tasks WHERE media_id = ?1 AND pcm_sha256 <> "
+            "''",
+            id);
         while (rows.step()) {
             ports::BlobRef blob{rows.text(), 0};
             blob.size_bytes = rows.integer();
@@ -126,8 +140,10 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
     tx.db.execute("DELETE FROM media WHERE id = ?", id);
     std::erase_if(blobs, [&](const ports::BlobRef& b) {
         return tx.db
-            .query("SELECT 1 FROM media WHERE source_sha256 = ?1"
-                   " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> '' LIMIT 1", b.sha256)
+            .query(
+                "SELECT 1 FROM media WHERE source_sha256 = ?1"
+                " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> '' LIMIT 1",
+                b.sha256)
             .step();
     });
     emit_media(tx, "media.deleted", id, media->title);

@@ -9,10 +9,18 @@ namespace {
 
 namespace json = boost::json;
 
-std::string text_of(const json::value& v) { return std::string(std::string_view(v.as_string())); }
-json::string_view view(std::string_view s) { return {s.data(), s.size()}; }
-Millis millis_of(const json::value& v) { return Millis{v.to_number<std::int64_t>()}; }
-json::value parse(std::string_view text) { return json::parse(view(text)); }
+std::string text_of(const json::value& v) {
+    return std::string(std::string_view(v.as_string()));
+}
+json::string_view view(std::string_view s) {
+    return {s.data(), s.size()};
+}
+Millis millis_of(const json::value& v) {
+    return Millis{v.to_number<std::int64_t>()};
+}
+json::value parse(std::string_view text) {
+    return json::parse(view(text));
+}
 
 }  // namespace
 

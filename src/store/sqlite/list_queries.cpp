@@ -24,7 +24,8 @@ Result<Cursor> parse_cursor(const std::string& text) {
     if (text.empty()) {
         return cursor;
     }
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), cursor.created_at);
+    const auto [end, failed] =
+        std::from_chars(text.data(), text.data() + text.size(), cursor.created_at);
     if (failed != std::errc{} || end == text.data() + text.size() || *end != '_') {
         return fail(ErrorClass::request, "bad_cursor",
                     "The cursor is not one that this server gave out. Start again without it.");
@@ -35,7 +36,8 @@ Result<Cursor> parse_cursor(const std::string& text) {
 
 Result<int> checked_limit(int limit) {
     if (limit < 1 || limit > kLongestPage) {
-        return fail(ErrorClass::request, "bad_limit", fmt::format("A page has 1 to {} rows.", kLongestPage));
+        return fail(ErrorClass::request, "bad_limit",
+                    fmt::format("A page has 1 to {} rows.", kLongestPage));
     }
     return limit;
 }
@@ -47,7 +49,8 @@ ports::PageOf<Row> make_page(std::vector<Row> rows, int limit) {
     if (page.rows.size() > static_cast<std::size_t>(limit)) {
         page.rows.resize(static_cast<std::size_t>(limit));
         const Row& last = page.rows.back();
-        page.next_cursor = fmt::format("{}_{}", last.created_at.time_since_epoch().count(), last.id.value);
+        page.next_cursor =
+            fmt::format("{}_{}", last.created_at.time_since_epoch().count(), last.id.value);
     }
     return page;
 }
@@ -78,14 +81,16 @@ Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::M
     const std::optional<std::string_view> state =
         filter.state ? std::optional{to_string(*filter.state)} : std::nullopt;
     const std::optional<std::string> title =
-        filter.title_contains.empty() ? std::nullopt : std::optional{like_pattern(filter.title_contains)};
+        filter.title_contains.empty() ? std::nullopt
+                                      : std::optional{like_pattern(filter.title_contains)};
     std::vector<ports::MediaRow> list;
-    Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
-                         " FROM media WHERE (created_at, id) < (?1, ?2)"
-                         " AND (?3 IS NULL OR title LIKE ?3 ESCAPE '\\')"
-                         " AND (?4 IS NULL OR (SELECT state FROM tasks WHERE tasks.id = newest_task) = ?4)"
-                         " ORDER BY created_at DESC, id DESC LIMIT ?5",
-                         cursor->created_at, cursor->id, title, state, *limit + 1);
+    Rows rows =
+        db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
+                 " FROM media WHERE (created_at, id) < (?1, ?2)"
+                 " AND (?3 IS NULL OR title LIKE ?3 ESCAPE '\\')"
+                 " AND (?4 IS NULL OR (SELECT state FROM tasks WHERE tasks.id = newest_task) = ?4)"
+                 " ORDER BY created_at DESC, id DESC LIMIT ?5",
+                 cursor->created_at, cursor->id, title, state, *limit + 1);
     while (rows.step()) {
         list.push_back(read_media(rows));
     }
@@ -103,7 +108,8 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
         return std::unexpected(limit.error());
     }
     // A statement for each shape of filter, so that each walks the index that fits it.
-    std::string sql = "SELECT " DURASCRIBE_TASK_COLUMNS " FROM tasks WHERE (created_at, id) < (?1, ?2)";
+    std::string sql =
+        "SELECT " DURASCRIBE_TASK_COLUMNS " FROM tasks WHERE (created_at, id) < (?1, ?2)";
     if (filter.media_id) {
         sql += " AND media_id = ?3";
     } else {
@@ -130,8 +136,10 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
 
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
     std::vector<ports::Event> list;
-    Rows rows = db.query("SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-                         seq, std::clamp(limit, 0, kMostEvents));
+    Rows rows = db.query(
+        "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "
+        "LIMIT ?",
+        seq, std::clamp(limit, 0, kMostEvents));
     while (rows.step()) {
         ports::Event e;
         e.seq = rows.integer();
@@ -153,13 +161,27 @@ Result<ports::TaskCounts> counts(Connection& db) {
         DURASCRIBE_ASSERT(state.has_value());
         const int n = rows.small();
         switch (*state) {
-            case domain::TaskState::pending: c.pending = n; break;
-            case domain::TaskState::processing: c.processing = n; break;
-            case domain::TaskState::retrying: c.retrying = n; break;
-            case domain::TaskState::completed: c.completed = n; break;
-            case domain::TaskState::partial_failure: c.partial_failure = n; break;
-            case domain::TaskState::failed: c.failed = n; break;
-            case domain::TaskState::cancelled: c.cancelled = n; break;
+            case domain::TaskState::pending:
+                c.pending = n;
+                break;
+            case domain::TaskState::processing:
+                c.processing = n;
+                break;
+            case domain::TaskState::retrying:
+                c.retrying = n;
+                break;
+            case domain::TaskState::completed:
+                c.completed = n;
+                break;
+            case domain::TaskState::partial_failure:
+                c.partial_failure = n;
+                break;
+            case domain::TaskState::failed:
+                c.failed = n;
+                break;
+            case domain::TaskState::cancelled:
+                c.cancelled = n;
+                break;
         }
     }
     return c;
@@ -168,7 +190,9 @@ Result<ports::TaskCounts> counts(Connection& db) {
 // In the order of claim(), within the task's lane. A task that runs, or waits for its next attempt,
 // has no place in it.
 Result<std::optional<int>> queue_position(Connection& db, const TaskId& task) {
-    Rows mine = db.query("SELECT lane, priority, u_running, created_at, state, u_claimable FROM tasks WHERE id = ?", task);
+    Rows mine = db.query(
+        "SELECT lane, priority, u_running, created_at, state, u_claimable FROM tasks WHERE id = ?",
+        task);
     if (!mine.step()) {
         return std::unexpected(task_not_found(task));
     }

@@ -14,7 +14,8 @@ namespace {
 std::string sha256_hex(std::string_view text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
-    DURASCRIBE_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
+    DURASCRIBE_ASSERT(
+        EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
     return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
 }
 
@@ -31,7 +32,8 @@ std::map<int, std::string> applied(Connection& db) {
     return checksums;
 }
 
-void apply(Connection& db, const Migration& migration, const std::function<void()>& after_each_statement) {
+void apply(Connection& db, const Migration& migration,
+           const std::function<void()>& after_each_statement) {
     db.execute("BEGIN IMMEDIATE");
     try {
         db.run_script(
@@ -40,8 +42,8 @@ void apply(Connection& db, const Migration& migration, const std::function<void(
             " applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ'))) STRICT",
             after_each_statement);
         db.run_script(migration.sql, after_each_statement);
-        db.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)", migration.version,
-                   migration.name, sha256_hex(migration.sql));
+        db.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)",
+                   migration.version, migration.name, sha256_hex(migration.sql));
         db.execute("COMMIT");
     } catch (const SqliteError&) {
         if (db.in_transaction()) {
@@ -59,10 +61,13 @@ Result<void> migrate(Connection& db, std::span<const Migration> migrations, Migr
     const int newest_known = migrations.empty() ? 0 : migrations.back().version;
     const int newest_there = done.empty() ? 0 : done.rbegin()->first;
     if (newest_there > newest_known) {
-        return fail(ErrorClass::request, "database_too_new",
-                    fmt::format("The database has schema version {}, and this durascribe knows versions up to {}. "
-                                "Nothing was changed. Use the newer durascribe that wrote it, or another data "
-                                "directory.", newest_there, newest_known));
+        return fail(
+            ErrorClass::request, "database_too_new",
+            fmt::format(
+                "The database has schema version {}, and this durascribe knows versions up to {}. "
+                "Nothing was changed. Use the newer durascribe that wrote it, or another data "
+                "directory.",
+                newest_there, newest_known));
     }
     for (const Migration& migration : migrations) {
         const auto found = done.find(migration.version);
@@ -72,10 +77,13 @@ Result<void> migrate(Connection& db, std::span<const Migration> migrations, Migr
             }
             apply(db, migration, after_each_statement);
         } else if (found->second != sha256_hex(migration.sql)) {
-            return fail(ErrorClass::internal, "migration_changed",
-                        fmt::format("The database was made with another form of migration {}. Use the durascribe "
-                                    "that made it, or another data directory.", migration.name),
-                        fmt::format("recorded {}", found->second));
+            return fail(
+                ErrorClass::internal, "migration_changed",
+                fmt::format(
+                    "The database was made with another form of migration {}. Use the durascribe "
+                    "that made it, or another data directory.",
+                    migration.name),
+                fmt::format("recorded {}", found->second));
         }
     }
     return {};

@@ -13,10 +13,12 @@ Result<ports::MediaRow> media(Connection& db, const MediaId& id) {
     return read_media(rows);
 }
 
-Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db, const ports::BlobRef& source) {
-    Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
-                         " FROM media WHERE source_sha256 = ? ORDER BY created_at DESC, id DESC LIMIT 1",
-                         source.sha256);
+Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db,
+                                                       const ports::BlobRef& source) {
+    Rows rows =
+        db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
+                 " FROM media WHERE source_sha256 = ? ORDER BY created_at DESC, id DESC LIMIT 1",
+                 source.sha256);
     return rows.step() ? std::optional{read_media(rows)} : std::nullopt;
 }
 
@@ -37,7 +39,9 @@ Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId&
 
 Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task) {
     std::vector<ports::UnitRow> list;
-    Rows rows = db.query("SELECT " DURASCRIBE_UNIT_COLUMNS " FROM units WHERE task_id = ? ORDER BY step, ordinal", task);
+    Rows rows = db.query("SELECT " DURASCRIBE_UNIT_COLUMNS
+                         " FROM units WHERE task_id = ? ORDER BY step, ordinal",
+                         task);
     while (rows.step()) {
         list.push_back(read_unit(rows));
     }
@@ -48,8 +52,10 @@ Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& ta
     std::vector<ports::AttemptRow> list;
     // A lease number grows by one with every claim of its unit, so it numbers the attempts, too.
     Rows rows = db.query(
-        "SELECT unit_id, lease, node, model, started_at, ended_at, outcome, error_class, error_code, error_message,"
-        " audio_done_ms FROM attempts WHERE task_id = ? ORDER BY started_at, unit_id, lease", task);
+        "SELECT unit_id, lease, node, model, started_at, ended_at, outcome, error_class, "
+        "error_code, error_message,"
+        " audio_done_ms FROM attempts WHERE task_id = ? ORDER BY started_at, unit_id, lease",
+        task);
     while (rows.step()) {
         ports::AttemptRow a;
         a.unit_id.value = rows.integer();
@@ -68,12 +74,14 @@ Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& ta
 }
 
 Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task) {
-    const bool joined = db.query("SELECT 1 FROM documents WHERE task_id = ? LIMIT 1", task).step() ||
-                        db.query("SELECT 1 FROM segments WHERE task_id = ? AND unit_id = 0 LIMIT 1", task).step();
+    const bool joined =
+        db.query("SELECT 1 FROM documents WHERE task_id = ? LIMIT 1", task).step() ||
+        db.query("SELECT 1 FROM segments WHERE task_id = ? AND unit_id = 0 LIMIT 1", task).step();
     std::vector<domain::Segment> list;
     Rows rows = db.query(
         "SELECT start_ms, end_ms, text, confidence, speaker, words FROM segments"
-        " WHERE task_id = ? AND (unit_id = 0) = ? ORDER BY start_ms, unit_id, position", task, joined);
+        " WHERE task_id = ? AND (unit_id = 0) = ? ORDER BY start_ms, unit_id, position",
+        task, joined);
     while (rows.step()) {
         domain::Segment s;
         s.span.start = rows.millis();
@@ -103,8 +111,10 @@ Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task) {
     return list;
 }
 
-Result<std::optional<std::string>> document(Connection& db, const TaskId& task, domain::DocumentFormat format) {
-    Rows rows = db.query("SELECT content FROM documents WHERE task_id = ? AND format = ?", task, to_string(format));
+Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
+                                            domain::DocumentFormat format) {
+    Rows rows = db.query("SELECT content FROM documents WHERE task_id = ? AND format = ?", task,
+                         to_string(format));
     return rows.step() ? std::optional{rows.text()} : std::nullopt;
 }
 
@@ -120,13 +130,17 @@ Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId
 }
 
 Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
-    return db.query("SELECT 1 FROM media WHERE source_sha256 = ?1"
-                    " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> '' LIMIT 1", sha256)
+    return db
+        .query(
+            "SELECT 1 FROM media WHERE source_sha256 = ?1"
+            " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> '' LIMIT 1",
+            sha256)
         .step();
 }
 
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock) {
-    Rows rows = db.query("SELECT min(not_before_mono) FROM units WHERE not_before_mono IS NOT NULL");
+    Rows rows =
+        db.query("SELECT min(not_before_mono) FROM units WHERE not_before_mono IS NOT NULL");
     if (!rows.step() || rows.null()) {
         return std::nullopt;
     }

@@ -13,14 +13,16 @@ namespace durascribe::store {
 
 // queries.cpp
 Result<ports::MediaRow> media(Connection& db, const MediaId& id);
-Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db, const ports::BlobRef& source);
+Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db,
+                                                       const ports::BlobRef& source);
 Result<ports::TaskRow> task(Connection& db, const TaskId& id);
 Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId& media);
 Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task);
 Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& task);
 Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task);
 Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task);
-Result<std::optional<std::string>> document(Connection& db, const TaskId& task, domain::DocumentFormat format);
+Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
+                                            domain::DocumentFormat format);
 Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
 Result<bool> blob_referenced(Connection& db, const std::string& sha256);
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);

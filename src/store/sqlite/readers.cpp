@@ -25,7 +25,9 @@ Readers::Borrowed::~Borrowed() {
     owner.returned_.notify_one();
 }
 
-Readers::Snapshot::Snapshot(Connection& connection) : db(connection) { db.execute("BEGIN"); }
+Readers::Snapshot::Snapshot(Connection& connection) : db(connection) {
+    db.execute("BEGIN");
+}
 
 Readers::Snapshot::~Snapshot() {
     try {

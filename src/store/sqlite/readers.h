@@ -26,7 +26,8 @@ class Readers {
         } catch (const SqliteError& e) {
             return std::unexpected(to_error(e, "read"));
         } catch (const std::exception& e) {
-            return fail(ErrorClass::internal, "store_exception", "The store failed. Please report this.", e.what());
+            return fail(ErrorClass::internal, "store_exception",
+                        "The store failed. Please report this.", e.what());
         }
     }
 

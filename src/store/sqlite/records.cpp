@@ -101,10 +101,11 @@ domain::UnitCounts TaskRecord::counts() const {
 }
 
 std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
-    Rows rows = db.query("SELECT " DURASCRIBE_TASK_COLUMNS
-                         ", pcm_sha256, pcm_size, audio_ms, delivered, lane, step_units, u_pending, u_waiting, "
-                         "u_claimable, u_running, u_completed, u_failed, u_cancelled FROM tasks WHERE id = ?",
-                         id);
+    Rows rows = db.query(
+        "SELECT " DURASCRIBE_TASK_COLUMNS
+        ", pcm_sha256, pcm_size, audio_ms, delivered, lane, step_units, u_pending, u_waiting, "
+        "u_claimable, u_running, u_completed, u_failed, u_cancelled FROM tasks WHERE id = ?",
+        id);
     if (!rows.step()) {
         return std::nullopt;
     }
@@ -129,9 +130,10 @@ std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
 }
 
 std::optional<UnitRecord> load_unit(Connection& db, UnitId id) {
-    Rows rows = db.query("SELECT " DURASCRIBE_UNIT_COLUMNS
-                         ", node, lease_expires_mono, heartbeat_at, not_before_mono FROM units WHERE id = ?",
-                         id);
+    Rows rows = db.query(
+        "SELECT " DURASCRIBE_UNIT_COLUMNS
+        ", node, lease_expires_mono, heartbeat_at, not_before_mono FROM units WHERE id = ?",
+        id);
     if (!rows.step()) {
         return std::nullopt;
     }

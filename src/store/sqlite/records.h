@@ -11,18 +11,18 @@
 namespace durascribe::store {
 
 // Macros, so that they join the literals of a statement at compile time.
-#define DURASCRIBE_MEDIA_COLUMNS                                                                      \
+#define DURASCRIBE_MEDIA_COLUMNS \
     "id, title, filename, source_sha256, source_size, created_at, updated_at, info"
 ports::MediaRow read_media(Rows& rows);
 
-#define DURASCRIBE_TASK_COLUMNS                                                                       \
-    "id, media_id, run_number, state, current_step, options, progress, retry_count, created_at, "     \
-    "updated_at, started_at, completed_at, cancel_requested_at, next_attempt_at, error_class, "       \
+#define DURASCRIBE_TASK_COLUMNS                                                                   \
+    "id, media_id, run_number, state, current_step, options, progress, retry_count, created_at, " \
+    "updated_at, started_at, completed_at, cancel_requested_at, next_attempt_at, error_class, "   \
     "error_code, error_message, engine, model"
 ports::TaskRow read_task(Rows& rows);
 
-#define DURASCRIBE_UNIT_COLUMNS                                                                       \
-    "id, task_id, step, ordinal, span_start_ms, span_end_ms, state, lease, attempts, crashes, "       \
+#define DURASCRIBE_UNIT_COLUMNS                                                                 \
+    "id, task_id, step, ordinal, span_start_ms, span_end_ms, state, lease, attempts, crashes, " \
     "audio_done_ms, not_before, started_at, completed_at, error_class, error_code, error_message"
 ports::UnitRow read_unit(Rows& rows);
 
@@ -55,9 +55,9 @@ struct TaskRecord {
 
 struct UnitRecord {
     ports::UnitRow row;
-    NodeId node;                             // while processing
-    std::optional<MonoTime> lease_expires;   // while processing
-    std::optional<WallTime> heartbeat_at;    // while processing
+    NodeId node;                            // while processing
+    std::optional<MonoTime> lease_expires;  // while processing
+    std::optional<WallTime> heartbeat_at;   // while processing
     std::optional<MonoTime> not_before_mono;
 };
 

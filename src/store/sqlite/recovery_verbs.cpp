@@ -28,74 +28,85 @@ std::vector<UnitId> ids_of(Rows rows) {
     return ids;
 }
 
-// The monotonic clock means nothing across runs, and the wall clock may have jumped: what is left to
-// wait is taken from the wall clock, but is never more than the longest wait there is.
+// The monotonic clock means nothing across runs, and the wall clock may have jumped: what is left
+// to wait is taken from the wall clock, but is never more than the longest wait there is.
 void restart_waits(WriteTx& tx) {
     std::vector<std::pair<UnitId, WallTime>> waits;
     {
-        Rows rows = tx.db.query("SELECT id, not_before FROM units WHERE not_before_mono IS NOT NULL");
+        Rows rows =
+            tx.db.query("SELECT id, not_before FROM units WHERE not_before_mono IS NOT NULL");
         while (rows.step()) {
             const UnitId id{rows.integer()};
             waits.emplace_back(id, rows.wall());
         }
     }
     for (const auto& [id, not_before] : waits) {
-        const Millis left = std::clamp(not_before - tx.now, Millis{0}, tx.options.longest_wait_after_restart);
-        tx.db.execute("UPDATE units SET not_before = ?, not_before_mono = ? WHERE id = ?", tx.now + left,
-                      tx.mono + left, id);
+        const Millis left =
+            std::clamp(not_before - tx.now, Millis{0}, tx.options.longest_wait_after_restart);
+        tx.db.execute("UPDATE units SET not_before = ?, not_before_mono = ? WHERE id = ?",
+                      tx.now + left, tx.mono + left, id);
         tx.db.execute(
             "UPDATE tasks SET next_attempt_at ="
-            " (SELECT min(not_before) FROM units WHERE units.task_id = tasks.id AND state = 'pending')"
-            " WHERE id = (SELECT task_id FROM units WHERE id = ?) AND state = 'retrying'", id);
+            " (SELECT min(not_before) FROM units WHERE units.task_id = tasks.id AND state = "
+            "'pending')"
+            " WHERE id = (SELECT task_id FROM units WHERE id = ?) AND state = 'retrying'",
+            id);
     }
 }
 
 }  // namespace
 
 Result<int> recover(WriteTx& tx, const NodeId& self) {
-    const auto ids =
-        ids_of(tx.db.query("SELECT id FROM units WHERE state = 'processing' AND node <> ? ORDER BY id", self));
+    const auto ids = ids_of(tx.db.query(
+        "SELECT id FROM units WHERE state = 'processing' AND node <> ? ORDER BY id", self));
     restart_waits(tx);
-    return hand_back_all(tx, ids,
-                         {.outcome = "lost",
-                          .error = Error{ErrorClass::lost, "server_restarted", "The server was restarted.", {}},
-                          .counted = false},
-                         std::nullopt);
+    return hand_back_all(
+        tx, ids,
+        {.outcome = "lost",
+         .error = Error{ErrorClass::lost, "server_restarted", "The server was restarted.", {}},
+         .counted = false},
+        std::nullopt);
 }
 
 Result<int> rescue_expired(WriteTx& tx) {
     const auto ids = ids_of(tx.db.query(
-        "SELECT id FROM units WHERE state = 'processing' AND lease_expires_mono <= ? ORDER BY id", tx.mono));
-    return hand_back_all(tx, ids,
-                         {.outcome = "lost",
-                          .error = Error{ErrorClass::lost, "lease_expired", "Its worker was not heard of any more.", {}},
-                          .counted = false},
-                         tx.mono);
+        "SELECT id FROM units WHERE state = 'processing' AND lease_expires_mono <= ? ORDER BY id",
+        tx.mono));
+    return hand_back_all(
+        tx, ids,
+        {.outcome = "lost",
+         .error =
+             Error{ErrorClass::lost, "lease_expired", "Its worker was not heard of any more.", {}},
+         .counted = false},
+        tx.mono);
 }
 
-Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine, const std::string& model,
-                   double seconds_per_audio_second) {
+Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine,
+                   const std::string& model, double seconds_per_audio_second) {
     double current = 0;
     int samples = 0;
     {
-        Rows rows = tx.db.query("SELECT seconds, samples FROM speeds WHERE step = ? AND engine = ? AND model = ?",
-                                static_cast<int>(step), engine, model);
+        Rows rows = tx.db.query(
+            "SELECT seconds, samples FROM speeds WHERE step = ? AND engine = ? AND model = ?",
+            static_cast<int>(step), engine, model);
         if (rows.step()) {
             current = rows.real();
             samples = rows.small();
         }
     }
     tx.db.execute(
-        "INSERT OR REPLACE INTO speeds (step, engine, model, seconds, samples, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
-        static_cast<int>(step), engine, model, domain::learn_speed(current, samples, seconds_per_audio_second),
-        samples + 1, tx.now);
+        "INSERT OR REPLACE INTO speeds (step, engine, model, seconds, samples, updated_at) VALUES "
+        "(?, ?, ?, ?, ?, ?)",
+        static_cast<int>(step), engine, model,
+        domain::learn_speed(current, samples, seconds_per_audio_second), samples + 1, tx.now);
     return {};
 }
 
 // Of each step the engine and model that ran last.
 std::vector<domain::StepSpeed> speeds(Connection& db) {
     std::vector<domain::StepSpeed> list;
-    Rows rows = db.query("SELECT step, seconds, max(updated_at) FROM speeds GROUP BY step ORDER BY step");
+    Rows rows =
+        db.query("SELECT step, seconds, max(updated_at) FROM speeds GROUP BY step ORDER BY step");
     while (rows.step()) {
         domain::StepSpeed speed = domain::prior_speed(static_cast<domain::Step>(rows.small()));
         speed.seconds_per_audio_second = rows.real();

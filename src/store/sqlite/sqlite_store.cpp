@@ -16,7 +16,9 @@ namespace durascribe::store {
 // writing connection's, and then the lock goes.
 struct SqliteStore::Parts {
     Parts(DataDirectory d, const ports::Clock& c, const SqliteOptions& options)
-        : directory(std::move(d)), clock(c), connection(directory.database_file(), Connection::Mode::writer),
+        : directory(std::move(d)),
+          clock(c),
+          connection(directory.database_file(), Connection::Mode::writer),
           options_(options) {}
 
     ~Parts() {
@@ -41,7 +43,8 @@ struct SqliteStore::Parts {
 
     Result<void> migrate_to_newest() {
         // Before anything is set, so that a database of a newer version stays untouched.
-        if (auto known = migrate(connection, embedded_migrations(), MigrationMode::check_only); !known) {
+        if (auto known = migrate(connection, embedded_migrations(), MigrationMode::check_only);
+            !known) {
             return known;
         }
         connection.execute("PRAGMA journal_mode = WAL");
@@ -60,7 +63,8 @@ struct SqliteStore::Parts {
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& data_directory,
-                                                       const ports::Clock& clock, SqliteOptions options) {
+                                                       const ports::Clock& clock,
+                                                       SqliteOptions options) {
     auto directory = DataDirectory::open(data_directory);
     if (!directory) {
         return std::unexpected(directory.error());
@@ -83,7 +87,9 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
 SqliteStore::SqliteStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 SqliteStore::~SqliteStore() = default;
 
-void SqliteStore::set_listener(ports::CommitListener* listener) { parts_->writer->set_listener(listener); }
+void SqliteStore::set_listener(ports::CommitListener* listener) {
+    parts_->writer->set_listener(listener);
+}
 
 // ---- verbs that write: the caller waits, so that its arguments outlive the call -----------------
 
@@ -107,7 +113,8 @@ Result<ports::TaskRow> SqliteStore::submit_task(const MediaId& media, const Task
             return std::unexpected(cancelled.error());
         }
     }
-    return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, media, task, options); });
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::submit_task(tx, media, task, options); });
 }
 
 Result<ports::MediaRow> SqliteStore::rename_media(const MediaId& id, const std::string& title) {
@@ -122,40 +129,48 @@ Result<std::optional<ports::ClaimedUnit>> SqliteStore::claim(const ports::ClaimR
     return parts_->writer->run([&](WriteTx& tx) { return store::claim(tx, request); });
 }
 
-Result<std::vector<ports::RenewedLease>> SqliteStore::renew_leases(const NodeId& node,
-                                                                   std::span<const ports::Lease> leases,
-                                                                   Millis lease_length) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::renew_leases(tx, node, leases, lease_length); });
+Result<std::vector<ports::RenewedLease>> SqliteStore::renew_leases(
+    const NodeId& node, std::span<const ports::Lease> leases, Millis lease_length) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::renew_leases(tx, node, leases, lease_length); });
 }
 
 Result<void> SqliteStore::report_progress(std::span<const ports::UnitProgress> units,
                                           std::span<const ports::TaskPercent> tasks) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::report_progress(tx, units, tasks); });
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::report_progress(tx, units, tasks); });
 }
 
-Result<ports::UnitEnd> SqliteStore::finish_extract(const ports::Lease& lease, const ports::ExtractResult& result) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::finish_extract(tx, lease, result); });
+Result<ports::UnitEnd> SqliteStore::finish_extract(const ports::Lease& lease,
+                                                   const ports::ExtractResult& result) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::finish_extract(tx, lease, result); });
 }
 
-Result<ports::UnitEnd> SqliteStore::finish_chunk(const ports::Lease& lease, const ports::ChunkResult& result) {
+Result<ports::UnitEnd> SqliteStore::finish_chunk(const ports::Lease& lease,
+                                                 const ports::ChunkResult& result) {
     return parts_->writer->run([&](WriteTx& tx) { return store::finish_chunk(tx, lease, result); });
 }
 
-Result<ports::UnitEnd> SqliteStore::finish_final(const ports::Lease& lease, const ports::FinalResult& result) {
+Result<ports::UnitEnd> SqliteStore::finish_final(const ports::Lease& lease,
+                                                 const ports::FinalResult& result) {
     return parts_->writer->run([&](WriteTx& tx) { return store::finish_final(tx, lease, result); });
 }
 
 Result<ports::UnitEnd> SqliteStore::fail_unit(const ports::Lease& lease, const Error& error,
                                               const domain::RetryLimits& limits, double random01) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::fail_unit(tx, lease, error, limits, random01); });
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::fail_unit(tx, lease, error, limits, random01); });
 }
 
-Result<ports::UnitEnd> SqliteStore::return_unit(const ports::Lease& lease, const std::string& reason) {
+Result<ports::UnitEnd> SqliteStore::return_unit(const ports::Lease& lease,
+                                                const std::string& reason) {
     return parts_->writer->run([&](WriteTx& tx) { return store::return_unit(tx, lease, reason); });
 }
 
 Result<ports::UnitEnd> SqliteStore::acknowledge_cancelled(const ports::Lease& lease) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::acknowledge_cancelled(tx, lease); });
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::acknowledge_cancelled(tx, lease); });
 }
 
 Result<ports::CancelOutcome> SqliteStore::request_cancel(const TaskId& id) {
@@ -175,20 +190,24 @@ Result<int> SqliteStore::rescue_expired() {
 }
 
 // The node is not told apart: one database, one machine.
-Result<void> SqliteStore::learn(domain::Step step, const std::string& engine, const std::string& model,
-                                const NodeId& /*node*/, double seconds_per_audio_second) {
-    return parts_->writer->run(
-        [&](WriteTx& tx) { return store::learn(tx, step, engine, model, seconds_per_audio_second); });
+Result<void> SqliteStore::learn(domain::Step step, const std::string& engine,
+                                const std::string& model, const NodeId& /*node*/,
+                                double seconds_per_audio_second) {
+    return parts_->writer->run([&](WriteTx& tx) {
+        return store::learn(tx, step, engine, model, seconds_per_audio_second);
+    });
 }
 
 // ---- reads --------------------------------------------------------------------------------------
 
 Result<std::optional<WallTime>> SqliteStore::next_wake_up() {
-    return parts_->readers->run([&](Connection& db) { return store::next_wake_up(db, parts_->clock); });
+    return parts_->readers->run(
+        [&](Connection& db) { return store::next_wake_up(db, parts_->clock); });
 }
 
 Result<std::vector<domain::StepSpeed>> SqliteStore::speeds() {
-    return parts_->readers->run([](Connection& db) { return Result<std::vector<domain::StepSpeed>>(store::speeds(db)); });
+    return parts_->readers->run(
+        [](Connection& db) { return Result<std::vector<domain::StepSpeed>>(store::speeds(db)); });
 }
 
 Result<ports::MediaRow> SqliteStore::media(const MediaId& id) {
@@ -197,7 +216,8 @@ Result<ports::MediaRow> SqliteStore::media(const MediaId& id) {
 
 Result<ports::PageOf<ports::MediaRow>> SqliteStore::list_media(const ports::MediaFilter& filter,
                                                                const ports::Page& page) {
-    return parts_->readers->run([&](Connection& db) { return store::list_media(db, filter, page); });
+    return parts_->readers->run(
+        [&](Connection& db) { return store::list_media(db, filter, page); });
 }
 
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports::BlobRef& source) {
@@ -214,7 +234,8 @@ Result<std::optional<ports::TaskRow>> SqliteStore::newest_task(const MediaId& me
 
 Result<ports::PageOf<ports::TaskRow>> SqliteStore::list_tasks(const ports::TaskFilter& filter,
                                                               const ports::Page& page) {
-    return parts_->readers->run([&](Connection& db) { return store::list_tasks(db, filter, page); });
+    return parts_->readers->run(
+        [&](Connection& db) { return store::list_tasks(db, filter, page); });
 }
 
 Result<std::vector<ports::UnitRow>> SqliteStore::units(const TaskId& task) {
@@ -233,7 +254,8 @@ Result<std::vector<domain::Gap>> SqliteStore::gaps(const TaskId& task) {
     return parts_->readers->run([&](Connection& db) { return store::gaps(db, task); });
 }
 
-Result<std::optional<std::string>> SqliteStore::document(const TaskId& task, domain::DocumentFormat format) {
+Result<std::optional<std::string>> SqliteStore::document(const TaskId& task,
+                                                         domain::DocumentFormat format) {
     return parts_->readers->run([&](Connection& db) { return store::document(db, task, format); });
 }
 
@@ -242,7 +264,8 @@ Result<std::optional<domain::WaveformPeaks>> SqliteStore::peaks(const MediaId& m
 }
 
 Result<std::vector<ports::Event>> SqliteStore::events_after(std::int64_t seq, int limit) {
-    return parts_->readers->run([&](Connection& db) { return store::events_after(db, seq, limit); });
+    return parts_->readers->run(
+        [&](Connection& db) { return store::events_after(db, seq, limit); });
 }
 
 Result<ports::TaskCounts> SqliteStore::counts() {

@@ -15,24 +15,25 @@
 namespace durascribe::store {
 
 struct SqliteOptions {
-    bool group_commit = true;     // false: a commit for every verb, to measure what sharing gives
+    bool group_commit = true;  // false: a commit for every verb, to measure what sharing gives
     std::size_t queue_limit = 1'024;  // verbs that wait; further callers wait for a place
     std::size_t batch_limit = 256;    // verbs that share one commit
     std::size_t readers = 4;
     int checkpoint_pages = 1'000;  // of WAL, before it is moved into the database file
-    // The longest that a unit may wait for its next attempt after a restart, whatever the wall clock
-    // says: it may have jumped, and the monotonic one started anew.
+    // The longest that a unit may wait for its next attempt after a restart, whatever the wall
+    // clock says: it may have jumped, and the monotonic one started anew.
     Millis longest_wait_after_restart{300'000};
 };
 
 class SqliteStore final : public ports::Store {
   public:
-    // Opens the store in `data_directory` (made, mode 0700, where missing), locks the directory, and
-    // brings the schema up to date. `clock` must outlive the store. Errors: request
+    // Opens the store in `data_directory` (made, mode 0700, where missing), locks the directory,
+    // and brings the schema up to date. `clock` must outlive the store. Errors: request
     // "data_directory_in_use", "database_too_new"; storage "data_directory_not_writable",
     // "database_corrupt", "disk_full"; internal "migration_changed".
     static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& data_directory,
-                                                     const ports::Clock& clock, SqliteOptions options = {});
+                                                     const ports::Clock& clock,
+                                                     SqliteOptions options = {});
 
     // Finishes the verbs that wait, checkpoints, closes and unlocks. No verb may be running.
     ~SqliteStore() override;
@@ -40,22 +41,27 @@ class SqliteStore final : public ports::Store {
     void set_listener(ports::CommitListener* listener) override;
 
     Result<ports::TaskRow> submit(const ports::NewMedia& media) override;
-    Result<ports::TaskRow> submit_task(const MediaId& media, const TaskId& task, const domain::TaskOptions& options,
-                                       bool force) override;
+    Result<ports::TaskRow> submit_task(const MediaId& media, const TaskId& task,
+                                       const domain::TaskOptions& options, bool force) override;
     Result<ports::MediaRow> rename_media(const MediaId& id, const std::string& title) override;
     Result<std::vector<ports::BlobRef>> delete_media(const MediaId& id) override;
 
     Result<std::optional<ports::ClaimedUnit>> claim(const ports::ClaimRequest& request) override;
-    Result<std::vector<ports::RenewedLease>> renew_leases(const NodeId& node, std::span<const ports::Lease> leases,
+    Result<std::vector<ports::RenewedLease>> renew_leases(const NodeId& node,
+                                                          std::span<const ports::Lease> leases,
                                                           Millis lease_length) override;
     Result<void> report_progress(std::span<const ports::UnitProgress> units,
                                  std::span<const ports::TaskPercent> tasks) override;
-    Result<ports::UnitEnd> finish_extract(const ports::Lease& lease, const ports::ExtractResult& result) override;
-    Result<ports::UnitEnd> finish_chunk(const ports::Lease& lease, const ports::ChunkResult& result) override;
-    Result<ports::UnitEnd> finish_final(const ports::Lease& lease, const ports::FinalResult& result) override;
+    Result<ports::UnitEnd> finish_extract(const ports::Lease& lease,
+                                          const ports::ExtractResult& result) override;
+    Result<ports::UnitEnd> finish_chunk(const ports::Lease& lease,
+                                        const ports::ChunkResult& result) override;
+    Result<ports::UnitEnd> finish_final(const ports::Lease& lease,
+                                        const ports::FinalResult& result) override;
     Result<ports::UnitEnd> fail_unit(const ports::Lease& lease, const Error& error,
                                      const domain::RetryLimits& limits, double random01) override;
-    Result<ports::UnitEnd> return_unit(const ports::Lease& lease, const std::string& reason) override;
+    Result<ports::UnitEnd> return_unit(const ports::Lease& lease,
+                                       const std::string& reason) override;
     Result<ports::UnitEnd> acknowledge_cancelled(const ports::Lease& lease) override;
 
     Result<ports::CancelOutcome> request_cancel(const TaskId& id) override;
@@ -65,8 +71,8 @@ class SqliteStore final : public ports::Store {
     Result<int> rescue_expired() override;
     Result<std::optional<WallTime>> next_wake_up() override;
 
-    Result<void> learn(domain::Step step, const std::string& engine, const std::string& model, const NodeId& node,
-                       double seconds_per_audio_second) override;
+    Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,
+                       const NodeId& node, double seconds_per_audio_second) override;
     Result<std::vector<domain::StepSpeed>> speeds() override;
 
     Result<ports::MediaRow> media(const MediaId& id) override;
@@ -81,7 +87,8 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::AttemptRow>> attempts(const TaskId& task) override;
     Result<std::vector<domain::Segment>> segments(const TaskId& task) override;
     Result<std::vector<domain::Gap>> gaps(const TaskId& task) override;
-    Result<std::optional<std::string>> document(const TaskId& task, domain::DocumentFormat format) override;
+    Result<std::optional<std::string>> document(const TaskId& task,
+                                                domain::DocumentFormat format) override;
     Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) override;
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
     Result<ports::TaskCounts> counts() override;

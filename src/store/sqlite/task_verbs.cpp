@@ -15,8 +15,9 @@ using domain::UnitEvent;
 std::vector<UnitRecord> units_in(WriteTx& tx, const TaskId& task, std::string_view state) {
     std::vector<UnitId> ids;
     {
-        Rows rows = tx.db.query("SELECT id FROM units WHERE task_id = ? AND state = ? ORDER BY step, ordinal", task,
-                                state);
+        Rows rows = tx.db.query(
+            "SELECT id FROM units WHERE task_id = ? AND state = ? ORDER BY step, ordinal", task,
+            state);
         while (rows.step()) {
             ids.push_back(UnitId{rows.integer()});
         }
@@ -32,15 +33,22 @@ std::vector<UnitRecord> units_in(WriteTx& tx, const TaskId& task, std::string_vi
 // Steps after `step` start anew when it has ended: their units go (their attempts stay on record),
 // and the counters forget them.
 void forget_steps_after(WriteTx& tx, TaskRecord& t, Step step) {
-    Rows rows = tx.db.query("DELETE FROM units WHERE task_id = ? AND step > ? RETURNING state", t.row.id,
-                            static_cast<int>(step));
+    Rows rows = tx.db.query("DELETE FROM units WHERE task_id = ? AND step > ? RETURNING state",
+                            t.row.id, static_cast<int>(step));
     while (rows.step()) {
         switch (*domain::unit_state_from(rows.text())) {
-            case domain::UnitState::completed: --t.completed; break;
-            case domain::UnitState::failed: --t.failed; break;
-            case domain::UnitState::cancelled: --t.cancelled; break;
+            case domain::UnitState::completed:
+                --t.completed;
+                break;
+            case domain::UnitState::failed:
+                --t.failed;
+                break;
+            case domain::UnitState::cancelled:
+                --t.cancelled;
+                break;
             case domain::UnitState::pending:
-            case domain::UnitState::processing: DURASCRIBE_ASSERT(false && "an ended task has only ended units");
+            case domain::UnitState::processing:
+                DURASCRIBE_ASSERT(false && "an ended task has only ended units");
         }
     }
 }
@@ -51,9 +59,11 @@ double progress_at_retry(WriteTx& tx, const TaskRecord& t) {
     for (const Step step : domain::steps_for(t.row.options)) {
         domain::StepFacts f{.step = step, .audio_total = t.audio};
         Rows rows = tx.db.query(
-            "SELECT count(*), count(*) FILTER (WHERE state = 'completed'), total(span_end_ms - span_start_ms),"
+            "SELECT count(*), count(*) FILTER (WHERE state = 'completed'), total(span_end_ms - "
+            "span_start_ms),"
             " total(span_end_ms - span_start_ms) FILTER (WHERE state = 'completed')"
-            " FROM units WHERE task_id = ? AND step = ?", t.row.id, static_cast<int>(step));
+            " FROM units WHERE task_id = ? AND step = ?",
+            t.row.id, static_cast<int>(step));
         DURASCRIBE_ASSERT(rows.step());
         f.units_total = rows.small();
         f.units_completed = rows.small();
@@ -69,7 +79,9 @@ double progress_at_retry(WriteTx& tx, const TaskRecord& t) {
         facts.push_back(f);
     }
     const auto duration = t.audio > Millis{0} ? std::optional{t.audio} : std::nullopt;
-    return std::clamp(domain::compute_progress(t.row.options, facts, duration, speeds(tx.db), 1).percent, 0.0, 99.0);
+    return std::clamp(
+        domain::compute_progress(t.row.options, facts, duration, speeds(tx.db), 1).percent, 0.0,
+        99.0);
 }
 
 }  // namespace
@@ -81,7 +93,8 @@ Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id) {
     }
     if (domain::is_terminal(t->row.state)) {
         return fail(ErrorClass::request, "task_ended",
-                    fmt::format("The task {} has ended already: it is {}.", id.value, to_string(t->row.state)));
+                    fmt::format("The task {} has ended already: it is {}.", id.value,
+                                to_string(t->row.state)));
     }
     for (UnitRecord& u : units_in(tx, id, "pending")) {
         if (auto changed = change_unit(tx, *t, u, UnitEvent::cancelled); !changed) {
@@ -108,9 +121,11 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id) {
         return std::unexpected(task_not_found(id));
     }
     if (!domain::task_transition(t->row.state, TaskEvent::retry_requested)) {
-        return fail(ErrorClass::request, "not_retryable",
-                    fmt::format("The task {} is {}: only a cancelled, failed or partly failed task can be retried.",
-                                id.value, to_string(t->row.state)));
+        return fail(
+            ErrorClass::request, "not_retryable",
+            fmt::format(
+                "The task {} is {}: only a cancelled, failed or partly failed task can be retried.",
+                id.value, to_string(t->row.state)));
     }
     if (const auto running = active_task(tx.db, t->row.media_id)) {
         return std::unexpected(task_running(*running));
@@ -120,14 +135,17 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id) {
         again.push_back(std::move(u));
     }
     if (again.empty()) {
-        return fail(ErrorClass::request, "not_retryable",
-                    fmt::format("The task {} has nothing left to do again. Start a new task.", id.value));
+        return fail(
+            ErrorClass::request, "not_retryable",
+            fmt::format("The task {} has nothing left to do again. Start a new task.", id.value));
     }
-    const Step step = std::ranges::min(again, {}, [](const UnitRecord& u) { return u.row.step; }).row.step;
+    const Step step =
+        std::ranges::min(again, {}, [](const UnitRecord& u) { return u.row.step; }).row.step;
     forget_steps_after(tx, *t, step);
     std::erase_if(again, [&](const UnitRecord& u) { return u.row.step != step; });
 
-    t->row.cancel_requested_at.reset();  // the transition clears it, too; a unit's change looks at it
+    t->row.cancel_requested_at
+        .reset();  // the transition clears it, too; a unit's change looks at it
     for (UnitRecord& u : again) {
         if (auto changed = change_unit(tx, *t, u, UnitEvent::retry_requested); !changed) {
             return std::unexpected(changed.error());
@@ -135,7 +153,8 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id) {
     }
     t->lane = domain::lane_of(step);
     t->lane_before = t->lane;
-    Rows units = tx.db.query("SELECT count(*) FROM units WHERE task_id = ? AND step = ?", id, static_cast<int>(step));
+    Rows units = tx.db.query("SELECT count(*) FROM units WHERE task_id = ? AND step = ?", id,
+                             static_cast<int>(step));
     DURASCRIBE_ASSERT(units.step());
     t->step_units = units.small();
     t->row.progress = progress_at_retry(tx, *t);

@@ -1,7 +1,7 @@
 #include "durascribe/store/sqlite/transitions.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 namespace durascribe::store {
 namespace {
@@ -13,7 +13,9 @@ using domain::TaskState;
 using domain::UnitEvent;
 using domain::UnitState;
 
-json::string_view view(std::string_view s) { return {s.data(), s.size()}; }
+json::string_view view(std::string_view s) {
+    return {s.data(), s.size()};
+}
 
 std::optional<std::string_view> class_of(const std::optional<ports::StoredError>& e) {
     return e ? std::optional{to_string(e->cls)} : std::nullopt;
@@ -30,20 +32,24 @@ Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
     t.row.updated_at = tx.now;
     const ports::TaskRow& r = t.row;
     const int rows = tx.db.execute(
-        "UPDATE tasks SET run_number = ?, state = ?, current_step = ?, progress = ?, retry_count = ?,"
-        " updated_at = ?, started_at = ?, completed_at = ?, cancel_requested_at = ?, next_attempt_at = ?,"
-        " error_class = ?, error_code = ?, error_message = ?, engine = ?, model = ?, pcm_sha256 = ?,"
-        " pcm_size = ?, audio_ms = ?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, u_waiting = ?,"
+        "UPDATE tasks SET run_number = ?, state = ?, current_step = ?, progress = ?, retry_count = "
+        "?,"
+        " updated_at = ?, started_at = ?, completed_at = ?, cancel_requested_at = ?, "
+        "next_attempt_at = ?,"
+        " error_class = ?, error_code = ?, error_message = ?, engine = ?, model = ?, pcm_sha256 = "
+        "?,"
+        " pcm_size = ?, audio_ms = ?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, "
+        "u_waiting = ?,"
         " u_claimable = ?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?"
         " WHERE id = ? AND state = ?",
-        r.run_number, to_string(r.state), r.current_step, r.progress, r.retry_count, r.updated_at, r.started_at,
-        r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error), code_of(r.error),
-        message_of(r.error), r.engine, r.model, t.pcm.sha256, t.pcm.size_bytes, t.audio, t.delivered,
-        static_cast<int>(t.lane), t.step_units, t.pending, t.waiting, t.claimable, t.running, t.completed, t.failed,
-        t.cancelled, r.id, to_string(from));
+        r.run_number, to_string(r.state), r.current_step, r.progress, r.retry_count, r.updated_at,
+        r.started_at, r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error),
+        code_of(r.error), message_of(r.error), r.engine, r.model, t.pcm.sha256, t.pcm.size_bytes,
+        t.audio, t.delivered, static_cast<int>(t.lane), t.step_units, t.pending, t.waiting,
+        t.claimable, t.running, t.completed, t.failed, t.cancelled, r.id, to_string(from));
     if (rows != 1) {
-        return fail(ErrorClass::internal, "task_changed", "The task changed under its own transaction. Please report this.",
-                    r.id.value);
+        return fail(ErrorClass::internal, "task_changed",
+                    "The task changed under its own transaction. Please report this.", r.id.value);
     }
     if (t.claimable > 0 && (t.claimable > t.claimable_before || t.lane != t.lane_before)) {
         tx.lanes[static_cast<std::size_t>(t.lane)] = true;
@@ -55,12 +61,14 @@ Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
 ports::StoredError reason_of_failure(WriteTx& tx, const TaskRecord& t) {
     Rows rows = tx.db.query(
         "SELECT step, error_class, error_code, error_message,"
-        " (SELECT count(*) FROM units n WHERE n.task_id = u.task_id AND n.step = u.step AND n.state = 'failed'),"
+        " (SELECT count(*) FROM units n WHERE n.task_id = u.task_id AND n.step = u.step AND "
+        "n.state = 'failed'),"
         " (SELECT count(*) FROM units n WHERE n.task_id = u.task_id AND n.step = u.step)"
         " FROM units u WHERE task_id = ? AND state = 'failed' ORDER BY step DESC, ordinal LIMIT 1",
         t.row.id);
     if (!rows.step()) {
-        return {ErrorClass::internal, "nothing_delivered", "The task ended without a transcript. Retry it."};
+        return {ErrorClass::internal, "nothing_delivered",
+                "The task ended without a transcript. Retry it."};
     }
     const auto step = static_cast<domain::Step>(rows.small());
     ports::StoredError error = *read_error(rows);
@@ -70,9 +78,10 @@ ports::StoredError reason_of_failure(WriteTx& tx, const TaskRecord& t) {
         return error;
     }
     error.code = "parts_failed";
-    error.message = failed == all
-                        ? fmt::format("None of the {} parts could be transcribed: {}", all, error.message)
-                        : fmt::format("{} of {} parts could not be transcribed: {}", failed, all, error.message);
+    error.message = failed == all ? fmt::format("None of the {} parts could be transcribed: {}",
+                                                all, error.message)
+                                  : fmt::format("{} of {} parts could not be transcribed: {}",
+                                                failed, all, error.message);
     return error;
 }
 
@@ -84,14 +93,16 @@ struct NextAttempt {
 NextAttempt next_attempt(WriteTx& tx, const TaskRecord& t) {
     Rows rows = tx.db.query(
         "SELECT not_before, error_class, error_code, error_message FROM units"
-        " WHERE task_id = ? AND state = 'pending' AND not_before IS NOT NULL ORDER BY not_before LIMIT 1",
+        " WHERE task_id = ? AND state = 'pending' AND not_before IS NOT NULL ORDER BY not_before "
+        "LIMIT 1",
         t.row.id);
     DURASCRIBE_ASSERT(rows.step());
     const WallTime at = rows.wall();
     return {at, *read_error(rows)};
 }
 
-void set_task_fields(WriteTx& tx, TaskRecord& t, TaskEvent event, Field sets, std::string_view step_name) {
+void set_task_fields(WriteTx& tx, TaskRecord& t, TaskEvent event, Field sets,
+                     std::string_view step_name) {
     ports::TaskRow& r = t.row;
     if (has(sets, Field::started_at) && !r.started_at) {
         r.started_at = tx.now;
@@ -145,7 +156,8 @@ void clear_task_fields(ports::TaskRow& r, Field clears) {
 
 // ---- units ----
 
-void set_unit_fields(WriteTx& tx, const TaskRecord& t, UnitRecord& u, Field sets, const UnitChange& change) {
+void set_unit_fields(WriteTx& tx, const TaskRecord& t, UnitRecord& u, Field sets,
+                     const UnitChange& change) {
     ports::UnitRow& r = u.row;
     if (has(sets, Field::started_at) && !r.started_at) {
         r.started_at = tx.now;
@@ -203,15 +215,20 @@ Result<void> write_unit(WriteTx& tx, const UnitRecord& u, UnitState from, std::i
     const ports::UnitRow& r = u.row;
     const std::optional<NodeId> node = u.node.value.empty() ? std::nullopt : std::optional{u.node};
     const int rows = tx.db.execute(
-        "UPDATE units SET state = ?, lease = ?, node = ?, lease_expires_mono = ?, heartbeat_at = ?, attempts = ?,"
-        " crashes = ?, audio_done_ms = ?, not_before = ?, not_before_mono = ?, started_at = ?, completed_at = ?,"
+        "UPDATE units SET state = ?, lease = ?, node = ?, lease_expires_mono = ?, heartbeat_at = "
+        "?, attempts = ?,"
+        " crashes = ?, audio_done_ms = ?, not_before = ?, not_before_mono = ?, started_at = ?, "
+        "completed_at = ?,"
         " error_class = ?, error_code = ?, error_message = ?"
-        " WHERE id = ?16 AND state = ?17 AND lease = ?18 AND (?19 IS NULL OR lease_expires_mono <= ?19)",
-        to_string(r.state), r.lease, node, u.lease_expires, u.heartbeat_at, r.attempts, r.crashes, r.audio_done,
-        r.not_before, u.not_before_mono, r.started_at, r.completed_at, class_of(r.error), code_of(r.error),
-        message_of(r.error), r.id, to_string(from), lease, expired_by);
+        " WHERE id = ?16 AND state = ?17 AND lease = ?18 AND (?19 IS NULL OR lease_expires_mono <= "
+        "?19)",
+        to_string(r.state), r.lease, node, u.lease_expires, u.heartbeat_at, r.attempts, r.crashes,
+        r.audio_done, r.not_before, u.not_before_mono, r.started_at, r.completed_at,
+        class_of(r.error), code_of(r.error), message_of(r.error), r.id, to_string(from), lease,
+        expired_by);
     if (rows != 1) {
-        return fail(ErrorClass::lost, "stale_lease", "The unit was given to someone else; this result is dropped.",
+        return fail(ErrorClass::lost, "stale_lease",
+                    "The unit was given to someone else; this result is dropped.",
                     fmt::format("unit {} lease {}", r.id.value, lease));
     }
     return {};
@@ -225,10 +242,18 @@ void count_unit(TaskRecord& t, const UnitRecord& u, int by) {
             t.waiting += u.row.not_before ? by : 0;
             t.claimable += u.not_before_mono ? 0 : by;
             break;
-        case UnitState::processing: t.running += by; break;
-        case UnitState::completed: t.completed += by; break;
-        case UnitState::failed: t.failed += by; break;
-        case UnitState::cancelled: t.cancelled += by; break;
+        case UnitState::processing:
+            t.running += by;
+            break;
+        case UnitState::completed:
+            t.completed += by;
+            break;
+        case UnitState::failed:
+            t.failed += by;
+            break;
+        case UnitState::cancelled:
+            t.cancelled += by;
+            break;
     }
 }
 
@@ -236,9 +261,11 @@ void count_unit(TaskRecord& t, const UnitRecord& u, int by) {
 
 // ---- events -----------------------------------------------------------------------------------
 
-void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task, std::string payload) {
-    tx.db.execute("INSERT INTO events (at, type, media_id, task_id, payload) VALUES (?, ?, ?, ?, ?)", tx.now, type,
-                  media, task, payload);
+void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task,
+          std::string payload) {
+    tx.db.execute(
+        "INSERT INTO events (at, type, media_id, task_id, payload) VALUES (?, ?, ?, ?, ?)", tx.now,
+        type, media, task, payload);
     tx.events.push_back({.seq = tx.db.last_insert_rowid(),
                          .at = tx.now,
                          .type = std::string(type),
@@ -247,7 +274,8 @@ void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId
                          .payload = std::move(payload)});
 }
 
-void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t, std::optional<TaskState> previous) {
+void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t,
+               std::optional<TaskState> previous) {
     const ports::TaskRow& r = t.row;
     json::object o{{"task_id", r.id.value},
                    {"media_id", r.media_id.value},
@@ -275,14 +303,15 @@ void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t, std::opt
 
 // ---- units ------------------------------------------------------------------------------------
 
-Result<void> change_unit(WriteTx& tx, TaskRecord& t, UnitRecord& u, UnitEvent event, const UnitChange& change) {
+Result<void> change_unit(WriteTx& tx, TaskRecord& t, UnitRecord& u, UnitEvent event,
+                         const UnitChange& change) {
     const UnitState from = u.row.state;
     const std::int64_t lease = u.row.lease;
     const auto transition = domain::unit_transition(from, event);
     if (!transition) {
         return fail(ErrorClass::internal, "illegal_transition",
-                    fmt::format("A unit that is {} cannot be {}. Please report this.", to_string(from),
-                                to_string(event)));
+                    fmt::format("A unit that is {} cannot be {}. Please report this.",
+                                to_string(from), to_string(event)));
     }
     count_unit(t, u, -1);
     u.row.state = transition->to;
@@ -292,12 +321,14 @@ Result<void> change_unit(WriteTx& tx, TaskRecord& t, UnitRecord& u, UnitEvent ev
     return write_unit(tx, u, from, lease, change.expired_by);
 }
 
-void open_step(WriteTx& tx, TaskRecord& t, domain::Step step, const std::vector<domain::AudioSpan>& spans) {
+void open_step(WriteTx& tx, TaskRecord& t, domain::Step step,
+               const std::vector<domain::AudioSpan>& spans) {
     const bool cancelled = t.row.cancel_requested_at.has_value();
     int ordinal = 0;
     for (const domain::AudioSpan& span : spans) {
         tx.db.execute(
-            "INSERT INTO units (task_id, step, ordinal, span_start_ms, span_end_ms, state, completed_at)"
+            "INSERT INTO units (task_id, step, ordinal, span_start_ms, span_end_ms, state, "
+            "completed_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             t.row.id, static_cast<int>(step), ordinal++, span.start, span.end,
             to_string(cancelled ? UnitState::cancelled : UnitState::pending),
@@ -315,7 +346,8 @@ void follow_step(WriteTx& tx, TaskRecord& t, domain::Step step) {
     }
     const auto next = domain::next_step(t.row.options, step);
     Rows rows = tx.db.query(
-        "SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'cancelled')"
+        "SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = "
+        "'cancelled')"
         " FROM units WHERE task_id = ? AND step = ?",
         t.row.id, static_cast<int>(step));
     DURASCRIBE_ASSERT(rows.step());
@@ -334,8 +366,8 @@ Result<void> change_task(WriteTx& tx, TaskRecord& t, TaskEvent event, std::strin
     const auto transition = domain::task_transition(from, event);
     if (!transition) {
         return fail(ErrorClass::internal, "illegal_transition",
-                    fmt::format("A task that is {} cannot take {}. Please report this.", to_string(from),
-                                to_string(event)));
+                    fmt::format("A task that is {} cannot take {}. Please report this.",
+                                to_string(from), to_string(event)));
     }
     t.row.state = transition->to;
     clear_task_fields(t.row, transition->clears);

@@ -22,11 +22,12 @@ struct WriteTx {
     const SqliteOptions& options;
     WallTime now;
     MonoTime mono;
-    std::vector<ports::Event>& events;             // to be told after the commit
-    std::array<bool, domain::kLanes>& lanes;       // that may have work after it
+    std::vector<ports::Event>& events;        // to be told after the commit
+    std::array<bool, domain::kLanes>& lanes;  // that may have work after it
 };
 
-void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task, std::string payload);
+void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task,
+          std::string payload);
 // "task.created", "task.state" and "task.progress" carry all that shows a live task.
 void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t,
                std::optional<domain::TaskState> previous = std::nullopt);
@@ -48,16 +49,18 @@ Result<void> change_unit(WriteTx& tx, TaskRecord& t, UnitRecord& u, domain::Unit
 
 // New units of `step`, which becomes the open one; cancelled at once where the task was asked to
 // cancel, so that a retry finds them.
-void open_step(WriteTx& tx, TaskRecord& t, domain::Step step, const std::vector<domain::AudioSpan>& spans);
+void open_step(WriteTx& tx, TaskRecord& t, domain::Step step,
+               const std::vector<domain::AudioSpan>& spans);
 
 // Opens what follows `step` where that one has ended and left something to go on with.
 void follow_step(WriteTx& tx, TaskRecord& t, domain::Step step);
 
 // -- tasks --
 
-// Applies `event` to `t` and writes its row, counters and all. `step_name` where the transition sets
-// current_step. Emits "task.state". Errors: internal "illegal_transition".
-Result<void> change_task(WriteTx& tx, TaskRecord& t, domain::TaskEvent event, std::string_view step_name = {});
+// Applies `event` to `t` and writes its row, counters and all. `step_name` where the transition
+// sets current_step. Emits "task.state". Errors: internal "illegal_transition".
+Result<void> change_task(WriteTx& tx, TaskRecord& t, domain::TaskEvent event,
+                         std::string_view step_name = {});
 
 // Brings the task to the state that its units imply (domain::task_event_for) and writes its row.
 Result<void> settle_task(WriteTx& tx, TaskRecord& t, std::string_view step_name = {});

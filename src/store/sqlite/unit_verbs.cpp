@@ -1,8 +1,8 @@
 // The life of a unit: claimed, kept alive, ended.
 #include "durascribe/store/sqlite/verbs.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
 
@@ -13,10 +13,13 @@ namespace json = boost::json;
 using domain::Step;
 using domain::UnitEvent;
 
-json::string_view view(std::string_view s) { return {s.data(), s.size()}; }
+json::string_view view(std::string_view s) {
+    return {s.data(), s.size()};
+}
 
 Error stale(const ports::Lease& lease) {
-    return {ErrorClass::lost, "stale_lease", "The unit was given to someone else; this result is dropped.",
+    return {ErrorClass::lost, "stale_lease",
+            "The unit was given to someone else; this result is dropped.",
             fmt::format("unit {} lease {}", lease.unit.value, lease.number)};
 }
 
@@ -28,13 +31,14 @@ struct Held {
 
 Result<Held> hold(WriteTx& tx, const ports::Lease& lease, std::optional<Step> step = std::nullopt) {
     auto unit = load_unit(tx.db, lease.unit);
-    if (!unit || unit->row.state != domain::UnitState::processing || unit->row.lease != lease.number) {
+    if (!unit || unit->row.state != domain::UnitState::processing ||
+        unit->row.lease != lease.number) {
         return std::unexpected(stale(lease));
     }
     if (step && unit->row.step != *step) {
         return fail(ErrorClass::internal, "wrong_step",
-                    fmt::format("The result is of {}, and the unit of {}. Please report this.", to_string(*step),
-                                to_string(unit->row.step)));
+                    fmt::format("The result is of {}, and the unit of {}. Please report this.",
+                                to_string(*step), to_string(unit->row.step)));
     }
     auto task = load_task(tx.db, unit->row.task_id);
     DURASCRIBE_ASSERT(task.has_value());
@@ -45,7 +49,8 @@ Result<Held> hold(WriteTx& tx, const ports::Lease& lease, std::optional<Step> st
 void promote_due(WriteTx& tx) {
     std::vector<std::pair<UnitId, TaskId>> due;
     {
-        Rows rows = tx.db.query("SELECT id, task_id FROM units WHERE not_before_mono <= ?", tx.mono);
+        Rows rows =
+            tx.db.query("SELECT id, task_id FROM units WHERE not_before_mono <= ?", tx.mono);
         while (rows.step()) {
             const UnitId unit{rows.integer()};
             due.emplace_back(unit, TaskId{rows.text()});
@@ -53,7 +58,8 @@ void promote_due(WriteTx& tx) {
     }
     for (const auto& [unit, task] : due) {
         tx.db.execute("UPDATE units SET not_before_mono = NULL WHERE id = ?", unit);
-        Rows rows = tx.db.query("UPDATE tasks SET u_claimable = u_claimable + 1 WHERE id = ? RETURNING lane", task);
+        Rows rows = tx.db.query(
+            "UPDATE tasks SET u_claimable = u_claimable + 1 WHERE id = ? RETURNING lane", task);
         while (rows.step()) {
             tx.lanes[static_cast<std::size_t>(rows.small())] = true;
         }
@@ -63,14 +69,16 @@ void promote_due(WriteTx& tx) {
 std::optional<TaskId> best_task(WriteTx& tx, domain::Lane lane) {
     Rows rows = tx.db.query(
         "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, u_running, created_at, id LIMIT 1", static_cast<int>(lane));
+        " ORDER BY priority DESC, u_running, created_at, id LIMIT 1",
+        static_cast<int>(lane));
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
 
 UnitId first_unit(WriteTx& tx, const TaskId& task) {
     Rows rows = tx.db.query(
         "SELECT id FROM units WHERE task_id = ? AND state = 'pending' AND not_before_mono IS NULL"
-        " ORDER BY step, ordinal LIMIT 1", task);
+        " ORDER BY step, ordinal LIMIT 1",
+        task);
     DURASCRIBE_ASSERT(rows.step());  // u_claimable counts them
     return UnitId{rows.integer()};
 }
@@ -78,11 +86,13 @@ UnitId first_unit(WriteTx& tx, const TaskId& task) {
 void end_attempt(WriteTx& tx, const UnitRecord& u, const AttemptEnd& end) {
     const auto& e = end.error;
     tx.db.execute(
-        "UPDATE attempts SET ended_at = ?, outcome = ?, counted = ?, error_class = ?, error_code = ?,"
+        "UPDATE attempts SET ended_at = ?, outcome = ?, counted = ?, error_class = ?, error_code = "
+        "?,"
         " error_message = ?, audio_done_ms = ? WHERE unit_id = ? AND lease = ?",
         tx.now, end.outcome, end.counted, e ? std::optional{to_string(e->cls)} : std::nullopt,
         e ? std::optional<std::string_view>{e->code} : std::nullopt,
-        e ? std::optional<std::string_view>{e->message} : std::nullopt, u.row.audio_done, u.row.id, u.row.lease);
+        e ? std::optional<std::string_view>{e->message} : std::nullopt, u.row.audio_done, u.row.id,
+        u.row.lease);
 }
 
 void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
@@ -102,7 +112,9 @@ void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const Un
         o["not_before"] = to_rfc3339(*u.row.not_before);
     }
     if (error) {
-        o["error"] = json::object{{"class", view(to_string(error->cls))}, {"code", error->code}, {"message", error->message}};
+        o["error"] = json::object{{"class", view(to_string(error->cls))},
+                                  {"code", error->code},
+                                  {"message", error->message}};
     }
     emit(tx, type, t.row.media_id, t.row.id, json::serialize(o));
 }
@@ -123,18 +135,22 @@ Result<void> complete_unit(WriteTx& tx, Held& h) {
     return {};
 }
 
-void write_segments(WriteTx& tx, const TaskId& task, UnitId unit, const std::vector<domain::Segment>& segments) {
+void write_segments(WriteTx& tx, const TaskId& task, UnitId unit,
+                    const std::vector<domain::Segment>& segments) {
     tx.db.execute("DELETE FROM segments WHERE task_id = ? AND unit_id = ?", task, unit);
     int position = 0;
     for (const domain::Segment& s : segments) {
         tx.db.execute(
-            "INSERT INTO segments (task_id, unit_id, position, start_ms, end_ms, text, confidence, speaker, words)"
+            "INSERT INTO segments (task_id, unit_id, position, start_ms, end_ms, text, confidence, "
+            "speaker, words)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            task, unit, position++, s.span.start, s.span.end, s.text, s.confidence, s.speaker, to_json(s.words));
+            task, unit, position++, s.span.start, s.span.end, s.text, s.confidence, s.speaker,
+            to_json(s.words));
     }
 }
 
-domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitRecord& u, ErrorClass cls) {
+domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitRecord& u,
+                                ErrorClass cls) {
     Rows rows = tx.db.query(
         "SELECT count(*) FILTER (WHERE error_class = ?), count(*) FROM attempts"
         " WHERE unit_id = ? AND run_number = ? AND outcome = 'failed' AND counted",
@@ -162,7 +178,8 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
         return std::unexpected(changed.error());
     }
     tx.db.execute(
-        "INSERT INTO attempts (unit_id, lease, task_id, run_number, node, model, started_at, outcome)"
+        "INSERT INTO attempts (unit_id, lease, task_id, run_number, node, model, started_at, "
+        "outcome)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'running')",
         u.row.id, u.row.lease, t.row.id, t.row.run_number, request.node, request.model, tx.now);
     if (auto settled = settle_task(tx, t, to_string(u.row.step)); !settled) {
@@ -178,7 +195,8 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
                                .options = t.row.options,
                                .pcm = t.pcm,
                                .media_duration = t.audio};
-    Rows source = tx.db.query("SELECT source_sha256, source_size FROM media WHERE id = ?", t.row.media_id);
+    Rows source =
+        tx.db.query("SELECT source_sha256, source_size FROM media WHERE id = ?", t.row.media_id);
     DURASCRIBE_ASSERT(source.step());
     claimed.source.sha256 = source.text();
     claimed.source.size_bytes = source.integer();
@@ -186,7 +204,8 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
 }
 
 Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId& node,
-                                                      std::span<const ports::Lease> leases, Millis lease_length) {
+                                                      std::span<const ports::Lease> leases,
+                                                      Millis lease_length) {
     std::vector<ports::RenewedLease> renewed;
     renewed.reserve(leases.size());
     for (const ports::Lease& lease : leases) {
@@ -197,8 +216,12 @@ Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId&
         ports::RenewedLease answer{.lease = lease, .lost = rows == 0};
         if (!answer.lost) {
             answer.cancel_requested =
-                tx.db.query("SELECT 1 FROM tasks WHERE id = (SELECT task_id FROM units WHERE id = ?)"
-                            " AND cancel_requested_at IS NOT NULL", lease.unit).step();
+                tx.db
+                    .query(
+                        "SELECT 1 FROM tasks WHERE id = (SELECT task_id FROM units WHERE id = ?)"
+                        " AND cancel_requested_at IS NOT NULL",
+                        lease.unit)
+                    .step();
         }
         renewed.push_back(answer);
     }
@@ -225,7 +248,8 @@ Result<void> report_progress(WriteTx& tx, std::span<const ports::UnitProgress> u
     return {};
 }
 
-Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, const ports::ExtractResult& result) {
+Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
+                                      const ports::ExtractResult& result) {
     auto held = hold(tx, lease, Step::extract);
     if (!held) {
         return std::unexpected(held.error());
@@ -233,17 +257,20 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, co
     TaskRecord& t = held->task;
     t.pcm = result.pcm;
     t.audio = result.info.duration;
-    tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info), tx.now,
-                  t.row.media_id);
-    tx.db.execute("INSERT OR REPLACE INTO media_peaks (media_id, bucket_ms, min_max) VALUES (?, ?, ?)",
-                  t.row.media_id, result.peaks.bucket, std::span<const std::int8_t>(result.peaks.min_max));
+    tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info),
+                  tx.now, t.row.media_id);
+    tx.db.execute(
+        "INSERT OR REPLACE INTO media_peaks (media_id, bucket_ms, min_max) VALUES (?, ?, ?)",
+        t.row.media_id, result.peaks.bucket, std::span<const std::int8_t>(result.peaks.min_max));
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
     emit(tx, "media.updated", t.row.media_id, {},
-         json::serialize(json::object{{"media_id", t.row.media_id.value}, {"duration_ms", t.audio.count()}}));
+         json::serialize(
+             json::object{{"media_id", t.row.media_id.value}, {"duration_ms", t.audio.count()}}));
     if (result.chunks.empty()) {
-        follow_step(tx, t, Step::extract);
+        open_step(tx, t, domain::steps_for(t.row.options).back(),
+                  {domain::AudioSpan{Millis{0}, t.audio}});
     } else {
         open_step(tx, t, Step::transcribe, result.chunks);
     }
@@ -253,7 +280,8 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, co
     return outcome(t, held->unit);
 }
 
-Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease, const ports::ChunkResult& result) {
+Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
+                                    const ports::ChunkResult& result) {
     auto held = hold(tx, lease, Step::transcribe);
     if (!held) {
         return std::unexpected(held.error());
@@ -272,7 +300,8 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease, cons
     return outcome(t, held->unit);
 }
 
-Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease, const ports::FinalResult& result) {
+Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
+                                    const ports::FinalResult& result) {
     auto held = hold(tx, lease, Step::finalize);
     if (!held) {
         return std::unexpected(held.error());
@@ -280,10 +309,14 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease, cons
     TaskRecord& t = held->task;
     write_segments(tx, t.row.id, UnitId{0}, result.segments);
     for (const auto& [format, content] : result.documents) {
-        tx.db.execute("INSERT OR REPLACE INTO documents (task_id, format, content) VALUES (?, ?, ?)", t.row.id,
-                      to_string(format), content);
+        tx.db.execute(
+            "INSERT OR REPLACE INTO documents (task_id, format, content) VALUES (?, ?, ?)",
+            t.row.id, to_string(format), content);
     }
     t.delivered = true;
+    if (t.failed == 0) {
+        t.pcm = {};  // nothing of this task needs the decoded audio again
+    }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
@@ -315,10 +348,12 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease, const E
         ++u.row.crashes;
     }
     const UnitEvent event = decision.retry ? UnitEvent::attempt_failed : UnitEvent::failed_for_good;
-    if (auto changed = change_unit(tx, t, u, event, {.error = error, .delay = decision.delay}); !changed) {
+    if (auto changed = change_unit(tx, t, u, event, {.error = error, .delay = decision.delay});
+        !changed) {
         return std::unexpected(changed.error());
     }
-    end_attempt(tx, u, {.outcome = "failed", .error = error, .counted = decision.counts_as_attempt});
+    end_attempt(tx, u,
+                {.outcome = "failed", .error = error, .counted = decision.counts_as_attempt});
     emit_unit(tx, decision.retry ? "unit.retry" : "unit.failed", t, u, error);
     if (!decision.retry) {
         follow_step(tx, t, u.row.step);
@@ -350,13 +385,16 @@ Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, cons
     return outcome(t, u);
 }
 
-Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease, const std::string& reason) {
+Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
+                                   const std::string& reason) {
     auto held = hold(tx, lease);
     if (!held) {
         return std::unexpected(held.error());
     }
     return hand_back(tx, held->task, held->unit,
-                     {.outcome = "returned", .error = Error{ErrorClass::lost, "returned", reason, {}}, .counted = false});
+                     {.outcome = "returned",
+                      .error = Error{ErrorClass::lost, "returned", reason, {}},
+                      .counted = false});
 }
 
 Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease) {
@@ -366,8 +404,8 @@ Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& le
     }
     auto& [t, u] = *held;
     if (!t.row.cancel_requested_at) {
-        return fail(ErrorClass::internal, "not_cancelled", "Nobody asked to cancel this task. Please report this.",
-                    t.row.id.value);
+        return fail(ErrorClass::internal, "not_cancelled",
+                    "Nobody asked to cancel this task. Please report this.", t.row.id.value);
     }
     return hand_back(tx, t, u, {.outcome = "cancelled", .counted = true});
 }

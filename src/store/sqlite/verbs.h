@@ -23,15 +23,20 @@ Error task_running(const TaskId& running);
 // unit_verbs.cpp
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request);
 Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId& node,
-                                                      std::span<const ports::Lease> leases, Millis lease_length);
+                                                      std::span<const ports::Lease> leases,
+                                                      Millis lease_length);
 Result<void> report_progress(WriteTx& tx, std::span<const ports::UnitProgress> units,
                              std::span<const ports::TaskPercent> tasks);
-Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease, const ports::ExtractResult& result);
-Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease, const ports::ChunkResult& result);
-Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease, const ports::FinalResult& result);
+Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
+                                      const ports::ExtractResult& result);
+Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
+                                    const ports::ChunkResult& result);
+Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
+                                    const ports::FinalResult& result);
 Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease, const Error& error,
                                  const domain::RetryLimits& limits, double random01);
-Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease, const std::string& reason);
+Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
+                                   const std::string& reason);
 Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease);
 
 // How an attempt ended; `counted`: whether it was spent.
@@ -52,8 +57,8 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id);
 // recovery_verbs.cpp
 Result<int> recover(WriteTx& tx, const NodeId& self);
 Result<int> rescue_expired(WriteTx& tx);
-Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine, const std::string& model,
-                   double seconds_per_audio_second);
+Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine,
+                   const std::string& model, double seconds_per_audio_second);
 std::vector<domain::StepSpeed> speeds(Connection& db);
 
 }  // namespace durascribe::store

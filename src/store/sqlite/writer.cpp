@@ -17,12 +17,14 @@ void roll_back(Connection& db) {
             db.execute("ROLLBACK");
         }
     } catch (const SqliteError& e) {
-        log::error("SQLite could not roll back: {}", e.what());  // the next BEGIN tells whether it goes on
+        log::error("SQLite could not roll back: {}",
+                   e.what());  // the next BEGIN tells whether it goes on
     }
 }
 
 Error unexpected_exception(const std::exception& e) {
-    return {ErrorClass::internal, "store_exception", "The store failed. Please report this.", e.what()};
+    return {ErrorClass::internal, "store_exception", "The store failed. Please report this.",
+            e.what()};
 }
 
 }  // namespace
@@ -65,7 +67,8 @@ void Writer::loop() {
             if (queue_.empty()) {
                 return;
             }
-            const std::size_t take = options_.group_commit ? std::min(queue_.size(), options_.batch_limit) : 1;
+            const std::size_t take =
+                options_.group_commit ? std::min(queue_.size(), options_.batch_limit) : 1;
             const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(take);
             batch.assign(queue_.begin(), end);
             queue_.erase(queue_.begin(), end);
@@ -128,7 +131,8 @@ void Writer::run_in_savepoint(Job& job) {
         job.succeeded = job.run(tx);
     } catch (const SqliteError& e) {
         if (!db_.in_transaction()) {
-            throw;  // a full disk and the like: SQLite undid the transaction, and so the whole batch
+            throw;  // a full disk and the like: SQLite undid the transaction, and so the whole
+                    // batch
         }
         job.succeeded = false;
         job.set_error(to_error(e, kDoing));

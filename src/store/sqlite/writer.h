@@ -1,7 +1,8 @@
 // The one thread that writes: group commit. Private to store/sqlite.
 //
-// Callers queue a verb each and wait. The thread takes what is queued, up to a bound, runs each verb
-// in a savepoint of one transaction, commits once, tells the listener, then answers all callers.
+// Callers queue a verb each and wait. The thread takes what is queued, up to a bound, runs each
+// verb in a savepoint of one transaction, commits once, tells the listener, then answers all
+// callers.
 //  * A verb that fails undoes its own savepoint; the others are not touched.
 //  * A transaction or commit that fails gives every caller of the batch class storage (or in_doubt)
 //    and changes nothing; the next batch tries anew, so that the store goes on when there is room.
@@ -30,8 +31,8 @@ class Writer {
 
     void set_listener(ports::CommitListener* listener);
 
-    // Runs `verb(WriteTx&)`, which returns a Result, on the writer's thread; returns after the commit.
-    // Blocks while the queue is full.
+    // Runs `verb(WriteTx&)`, which returns a Result, on the writer's thread; returns after the
+    // commit. Blocks while the queue is full.
     template <typename Verb>
     auto run(Verb verb) -> decltype(verb(std::declval<WriteTx&>())) {
         Call<Verb, decltype(verb(std::declval<WriteTx&>()))> call(std::move(verb));
@@ -81,10 +82,10 @@ class Writer {
     std::mutex mutex_;
     std::condition_variable work_;
     std::condition_variable room_;
-    std::deque<Job*> queue_;                       // guarded by mutex_; jobs live on their callers' stacks
-    ports::CommitListener* listener_ = nullptr;    // guarded by mutex_
-    bool stopping_ = false;                        // guarded by mutex_
-    std::thread thread_;                           // last: starts when all the rest is there
+    std::deque<Job*> queue_;  // guarded by mutex_; jobs live on their callers' stacks
+    ports::CommitListener* listener_ = nullptr;  // guarded by mutex_
+    bool stopping_ = false;                      // guarded by mutex_
+    std::thread thread_;                         // last: starts when all the rest is there
 };
 
 }  // namespace durascribe::store

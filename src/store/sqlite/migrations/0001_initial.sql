@@ -154,7 +154,7 @@ WHEN NEW.state <> OLD.state
 BEGIN
     SELECT RAISE(ABORT, 'illegal change of a unit''s state');
 END;
-CREATE TRIGGER units_lease_grows BEFORE UPDATE OF lease ON units
+CREATE TRIGGER units_lease_grows BEFORE UPDATE OF lease, state ON units
 WHEN NEW.lease < OLD.lease OR (NEW.state = 'processing' AND OLD.state <> 'processing' AND NEW.lease = OLD.lease)
 BEGIN
     SELECT RAISE(ABORT, 'a lease number only grows');

@@ -1,0 +1,116 @@
+#include "node.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+#include "durascribe/api/server.h"
+#include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/engine/engine.h"
+#include "durascribe/ports/clock.h"
+#include "durascribe/process/process_worker.h"
+#include "durascribe/store/sqlite/sqlite_store.h"
+
+namespace durascribe {
+namespace {
+
+// Of the time to close, what requests in progress may take; the rest is for units.
+constexpr Millis kRequestGrace{2'000};
+
+engine::EngineSettings engine_settings(const cli::Settings& settings) {
+    engine::EngineSettings out;
+    out.speech_slots = settings.max_concurrent_transcriptions;
+    out.task_timeout = settings.transcription_timeout;
+    out.retry.max_attempts = settings.max_retry_attempts;
+    out.chunks.parallel = settings.max_concurrent_transcriptions;
+    out.model = settings.model;
+    return out;
+}
+
+process::ProcessWorkerSettings worker_settings(const cli::Settings& settings, const Program& program) {
+    process::ProcessWorkerSettings out;
+    out.program = program.worker;
+    out.engine = settings.engine;
+    out.model = settings.model;
+    out.language = settings.language;
+    out.memory_limit_bytes = settings.max_memory_per_transcription;
+    // A share of a core still needs a thread.
+    out.cpu_limit = std::max(1, static_cast<int>(std::ceil(settings.cpu_limit_per_transcription)));
+    return out;
+}
+
+// Members are made from the top and go from the bottom: what uses another stands below it.
+class WholeNode final : public cli::Node {
+  public:
+    WholeNode(const cli::Settings& settings, const Program& program, std::unique_ptr<ports::SystemClock> clock,
+              std::unique_ptr<store::SqliteStore> store, std::unique_ptr<blobs::LocalBlobStore> blobs)
+        : settings_(settings),
+          version_(program.version),
+          clock_(std::move(clock)),
+          store_(std::move(store)),
+          blobs_(std::move(blobs)),
+          workers_(worker_settings(settings, program)),
+          engine_(*store_, *blobs_, workers_, *clock_, engine_settings(settings)) {}
+    ~WholeNode() override { close(Millis{0}); }
+
+    engine::Engine& engine() override { return engine_; }
+    ports::Store& store() override { return *store_; }
+    Result<void> start() override { return engine_.start(); }
+
+    Result<std::uint16_t> listen() override {
+        const api::NodeFacts facts{.version = version_,
+                                   .data_directory = settings_.data_dir.string(),
+                                   .database = "sqlite",
+                                   .sandbox_level = "process",
+                                   .engine = settings_.engine,
+                                   .model = settings_.model};
+        api::ServerSettings server;
+        server.host = settings_.listen_host;
+        server.port = settings_.listen_port;
+        server.upload_limit_bytes = settings_.upload_limit_bytes;
+        server_.emplace(engine_, *store_, *blobs_, facts, server);
+        if (auto started = server_->start(); !started) {
+            server_.reset();
+            return std::unexpected(started.error());
+        }
+        return server_->port();
+    }
+
+    void close(Millis grace) override {
+        const auto begun = std::chrono::steady_clock::now();
+        if (server_) {
+            server_->stop(std::min(grace, kRequestGrace));
+        }
+        const auto spent = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
+        engine_.stop(std::max(Millis{0}, grace - spent));
+        server_.reset();
+    }
+
+  private:
+    const cli::Settings settings_;
+    const std::string version_;
+    std::unique_ptr<ports::SystemClock> clock_;  // stays where the store found it
+    std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<blobs::LocalBlobStore> blobs_;
+    process::ProcessWorkerFactory workers_;
+    engine::Engine engine_;
+    std::optional<api::Server> server_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings, const Program& program) {
+    auto clock = std::make_unique<ports::SystemClock>();
+    auto store = store::SqliteStore::open(settings.data_dir, *clock);
+    if (!store) {
+        return std::unexpected(store.error());
+    }
+    auto blobs = blobs::LocalBlobStore::open(settings.data_dir);
+    if (!blobs) {
+        return std::unexpected(blobs.error());
+    }
+    return std::make_unique<WholeNode>(settings, program, std::move(clock), std::move(*store), std::move(*blobs));
+}
+
+}  // namespace durascribe

@@ -1,0 +1,330 @@
+#include "durascribe/blobs/local/local_blob_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "durascribe/base/ids.h"
+#include "durascribe/blobs/local/sha256.h"
+
+namespace durascribe::blobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kReadBuffer = 1 << 20;
+
+std::unexpected<Error> failed(std::string_view doing) {
+    return std::unexpected(system_error(errno, doing));
+}
+
+bool is_address(std::string_view text) {
+    return text.size() == 64 && std::ranges::all_of(text, [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
+fs::path folder_of(const fs::path& root, std::string_view sha256) {
+    return root / sha256.substr(0, 2);
+}
+fs::path path_of(const fs::path& root, std::string_view sha256) {
+    return folder_of(root, sha256) / sha256.substr(2);
+}
+
+Result<void> sync_folder(const fs::path& folder) {
+    const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid() || fsync(fd.get()) != 0) {
+        return failed(fmt::format("make the folder {} durable", folder.string()));
+    }
+    return {};
+}
+
+Result<void> make_folder(const fs::path& folder) {
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+        return failed(fmt::format("make the folder {}", folder.string()));
+    }
+    return {};
+}
+
+Result<std::int64_t> free_beyond(const fs::path& root, std::int64_t reserve) {
+    struct statvfs s{};
+    if (statvfs(root.c_str(), &s) != 0) {
+        return failed("ask how much disk is free");
+    }
+    const auto free = static_cast<std::int64_t>(s.f_bavail) * static_cast<std::int64_t>(s.f_frsize);
+    return std::max<std::int64_t>(0, free - reserve);
+}
+
+// A full disk as a person wants to hear of it: with how much is left.
+Error with_free_space(Error error, const fs::path& root) {
+    if (error.code == "disk_full") {
+        if (const auto free = free_beyond(root, 0)) {
+            error.message += fmt::format(" {} MiB are free.", *free / (1024 * 1024));
+        }
+    }
+    return error;
+}
+
+// ---- a blob being written -----------------------------------------------------------------------
+
+class LocalPendingBlob final : public ports::PendingBlob {
+  public:
+    LocalPendingBlob(fs::path root, const LocalBlobOptions& options, fs::path temporary,
+                     UniqueFd fd)
+        : root_(std::move(root)),
+          options_(options),
+          temporary_(std::move(temporary)),
+          fd_(std::move(fd)) {}
+
+    ~LocalPendingBlob() override {
+        // Best effort: what stays is found by the sweep.
+        if (!temporary_.empty()) {
+            unlink(temporary_.c_str());
+        }
+    }
+
+    Result<void> write(std::span<const std::byte> bytes) override {
+        hash_.add(bytes);
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
+            if (n < 0 && errno == EINTR) {
+                continue;
+            }
+            if (n < 0) {
+                return std::unexpected(with_free_space(system_error(errno, "write a file"), root_));
+            }
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+            size_ += n;
+        }
+        return {};
+    }
+
+    int fd() const override { return fd_.get(); }
+
+    std::int64_t size_bytes() const override {
+        struct stat s{};
+        return fstat(fd_.get(), &s) == 0 ? static_cast<std::int64_t>(s.st_size) : size_;
+    }
+
+    Result<ports::BlobRef> commit() override {
+        if (auto done = step("sync_file", [&] { return fsync(fd_.get()); }); !done) {
+            return std::unexpected(with_free_space(done.error(), root_));
+        }
+        auto blob = address();
+        if (!blob) {
+            return blob;
+        }
+        if (auto placed = place(blob->sha256); !placed) {
+            return std::unexpected(with_free_space(placed.error(), root_));
+        }
+        return blob;
+    }
+
+  private:
+    template <typename Call>
+    Result<void> step(std::string_view name, Call call) {
+        errno = options_.before_step ? options_.before_step(name) : 0;
+        if (errno != 0 || call() != 0) {
+            return failed(fmt::format("store a file ({})", name));
+        }
+        return {};
+    }
+
+    // What write() hashed, or, where the file was written through fd(), a hash of what is there.
+    Result<ports::BlobRef> address() {
+        const std::int64_t size = size_bytes();
+        if (size == size_) {
+            return ports::BlobRef{hash_.finish(), size_};
+        }
+        DURASCRIBE_ASSERT(size_ == 0);  // write() and fd() are not to be mixed
+        Sha256 hash;
+        std::vector<std::byte> buffer(kReadBuffer);
+        std::int64_t offset = 0;
+        for (;;) {
+            const ssize_t n = pread(fd_.get(), buffer.data(), buffer.size(), offset);
+            if (n < 0 && errno == EINTR) {
+                continue;
+            }
+            if (n < 0) {
+                return failed("read a file back");
+            }
+            if (n == 0) {
+                return ports::BlobRef{hash.finish(), offset};
+            }
+            hash.add({buffer.data(), static_cast<std::size_t>(n)});
+            offset += n;
+        }
+    }
+
+    Result<void> place(const std::string& sha256) {
+        const fs::path folder = folder_of(root_, sha256);
+        const fs::path target = path_of(root_, sha256);
+        if (auto made =
+                step("make_folder",
+                     [&] { return mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST ? 0 : -1; });
+            !made) {
+            return made;
+        }
+        // Also where it was there: who made it may not have come to this line.
+        if (auto synced = sync(root_, "sync_root"); !synced) {
+            return synced;
+        }
+        // link() and not rename(): the same bytes stored before stay the ones that others may have
+        // open.
+        if (auto linked = step("link",
+                               [&] {
+                                   return link(temporary_.c_str(), target.c_str()) == 0 ||
+                                                  errno == EEXIST
+                                              ? 0
+                                              : -1;
+                               });
+            !linked) {
+            return linked;
+        }
+        if (auto synced = sync(folder, "sync_folder"); !synced) {
+            return synced;
+        }
+        if (auto dropped = step("drop_temporary", [&] { return unlink(temporary_.c_str()); });
+            !dropped) {
+            return dropped;
+        }
+        temporary_.clear();
+        return {};
+    }
+
+    Result<void> sync(const fs::path& folder, std::string_view name) {
+        if (auto allowed = step(name, [] { return 0; }); !allowed) {
+            return allowed;
+        }
+        return sync_folder(folder);
+    }
+
+    const fs::path root_;
+    const LocalBlobOptions& options_;
+    fs::path temporary_;  // empty once committed
+    UniqueFd fd_;
+    Sha256 hash_;
+    std::int64_t size_ = 0;  // written through write()
+};
+
+}  // namespace
+
+// ---- the store ----------------------------------------------------------------------------------
+
+Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& data_directory,
+                                                             LocalBlobOptions options) {
+    const fs::path root = data_directory / "blobs";
+    for (const fs::path& folder : {data_directory, root, root / "tmp"}) {
+        if (auto made = make_folder(folder); !made) {
+            return std::unexpected(made.error());
+        }
+    }
+    for (const fs::path& folder : {data_directory, root}) {
+        if (auto synced = sync_folder(folder); !synced) {
+            return std::unexpected(synced.error());
+        }
+    }
+    return std::unique_ptr<LocalBlobStore>(new LocalBlobStore(root, std::move(options)));
+}
+
+LocalBlobStore::LocalBlobStore(fs::path root, LocalBlobOptions options)
+    : root_(std::move(root)), options_(std::move(options)) {}
+
+Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t expected_bytes) {
+    const auto free = free_bytes();
+    if (!free) {
+        return std::unexpected(free.error());
+    }
+    if (*free < std::max<std::int64_t>(expected_bytes, 1)) {
+        constexpr std::int64_t kMiB = 1024 * 1024;
+        return fail(
+            ErrorClass::storage, "disk_full",
+            fmt::format(
+                "The disk is full: {} MiB are free for files, and {} MiB are needed. Free some "
+                "space, then try again.",
+                *free / kMiB, expected_bytes / kMiB + 1),
+            fmt::format("{} bytes free beyond a reserve of {}", *free, options_.reserve_bytes));
+    }
+    fs::path temporary = root_ / "tmp" / new_uuid();
+    UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.valid()) {
+        return std::unexpected(with_free_space(system_error(errno, "make a file"), root_));
+    }
+    return std::make_unique<LocalPendingBlob>(root_, options_, std::move(temporary), std::move(fd));
+}
+
+Result<UniqueFd> LocalBlobStore::open(const ports::BlobRef& blob) {
+    if (is_address(blob.sha256)) {
+        UniqueFd fd(::open(path_of(root_, blob.sha256).c_str(), O_RDONLY | O_CLOEXEC));
+        if (fd.valid()) {
+            return fd;
+        }
+        if (errno != ENOENT) {
+            return failed(fmt::format("open the stored file {}", blob.sha256));
+        }
+    }
+    return fail(ErrorClass::internal, "blob_missing",
+                fmt::format("The stored file {} is missing. Upload it again, or restore a backup.",
+                            blob.sha256));
+}
+
+Result<bool> LocalBlobStore::exists(const ports::BlobRef& blob) {
+    if (!is_address(blob.sha256)) {
+        return false;
+    }
+    if (access(path_of(root_, blob.sha256).c_str(), F_OK) == 0) {
+        return true;
+    }
+    if (errno != ENOENT) {
+        return failed(fmt::format("look for the stored file {}", blob.sha256));
+    }
+    return false;
+}
+
+Result<void> LocalBlobStore::remove(const ports::BlobRef& blob) {
+    if (is_address(blob.sha256) && unlink(path_of(root_, blob.sha256).c_str()) != 0 &&
+        errno != ENOENT) {
+        return failed(fmt::format("remove the stored file {}", blob.sha256));
+    }
+    return {};
+}
+
+Result<int> LocalBlobStore::sweep(
+    const std::function<bool(const std::string& sha256)>& is_referenced) {
+    std::error_code error;
+    int removed = 0;
+    for (const auto& folder : fs::directory_iterator(root_, error)) {
+        const std::string name = folder.path().filename().string();
+        for (const auto& file : fs::directory_iterator(folder.path(), error)) {
+            const std::string sha256 = name + file.path().filename().string();
+            const bool leftover = name == "tmp";
+            if (!leftover && (!is_address(sha256) || is_referenced(sha256))) {
+                continue;  // a file of someone else's is left alone
+            }
+            if (unlink(file.path().c_str()) != 0) {
+                return failed(fmt::format("remove {}", file.path().string()));
+            }
+            ++removed;
+        }
+        if (error) {
+            break;
+        }
+    }
+    if (error) {
+        return std::unexpected(system_error(error.value(), fmt::format("list {}", root_.string())));
+    }
+    return removed;
+}
+
+Result<std::int64_t> LocalBlobStore::free_bytes() {
+    return free_beyond(root_, options_.reserve_bytes);
+}
+
+}  // namespace durascribe::blobs

@@ -1,0 +1,45 @@
+// Blobs in a directory of this machine (README.md says how they get there).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "durascribe/ports/blob_store.h"
+
+namespace durascribe::blobs {
+
+struct LocalBlobOptions {
+    // Left free for the database and its log: a write that would take it is refused.
+    std::int64_t reserve_bytes = 64LL * 1024 * 1024;
+    // Told of each step of a commit just before it is taken; an errno other than 0 makes the step
+    // fail. For tests that die or fail there.
+    std::function<int(std::string_view step)> before_step;
+};
+
+// One server per directory (the store's lock sees to that).
+class LocalBlobStore final : public ports::BlobStore {
+  public:
+    // Makes `<data_directory>/blobs` and what is in it, mode 0700, where missing. Errors: storage,
+    // internal, as system_error() says.
+    static Result<std::unique_ptr<LocalBlobStore>> open(const std::filesystem::path& data_directory,
+                                                        LocalBlobOptions options = {});
+
+    // Errors: storage "disk_full", which tells how much is free, where `expected_bytes` and the
+    // reserve do not fit.
+    Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes = 0) override;
+    Result<UniqueFd> open(const ports::BlobRef& blob) override;
+    Result<bool> exists(const ports::BlobRef& blob) override;
+    Result<void> remove(const ports::BlobRef& blob) override;
+    Result<int> sweep(const std::function<bool(const std::string& sha256)>& is_referenced) override;
+    // What is free beyond the reserve.
+    Result<std::int64_t> free_bytes() override;
+
+  private:
+    LocalBlobStore(std::filesystem::path root, LocalBlobOptions options);
+    const std::filesystem::path root_;
+    const LocalBlobOptions options_;
+};
+
+}  // namespace durascribe::blobs

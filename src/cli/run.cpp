@@ -1,0 +1,219 @@
+// Reads the command line and runs a command.
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "durascribe/cli/commands.h"
+
+namespace durascribe::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 all done, 1 something failed, 2 wrong usage, 3 done but with gaps, 130 interrupted.";
+
+std::string settings_help() {
+    std::string out = "Settings, by flag, over environment, over durascribe.toml in the data directory (or --config):\n";
+    for (const SettingName& name : setting_names()) {
+        out += fmt::format("  {:30} {:30} {}\n", name.toml, name.environment, name.expected);
+    }
+    return out + "\n" + kExitCodes;
+}
+
+// What was given on the command line, in one place for every command.
+struct Arguments {
+    FlagValues flags;
+    std::string config_file;
+
+    void add(CLI::App& app, const std::string& flag, const std::string& key, const std::string& about) {
+        app.add_option_function<std::string>(
+               flag, [this, key](const std::string& value) { flags.emplace_back(key, value); }, about)
+            ->type_name("")
+            ->allow_extra_args(false);
+    }
+
+    void add_common(CLI::App& app) {
+        add(app, "--data", "data", "DIR where everything is kept (default: ~/.local/share/durascribe)");
+        add(app, "--database", "database", "the database; only the SQLite one in the data directory for now");
+        add(app, "--log-level", "log_level", "debug, info, warning, error or off");
+        app.add_option("--config", config_file, "FILE instead of durascribe.toml in the data directory")->type_name("");
+    }
+
+    Result<Settings> settings() const {
+        return load_settings(flags, process_environment(),
+                             config_file.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_file));
+    }
+};
+
+// Names of formats, separated by commas or given again.
+Result<std::vector<domain::DocumentFormat>> formats_from(const std::vector<std::string>& names) {
+    std::vector<domain::DocumentFormat> out;
+    for (const std::string& name : names) {
+        const auto format = domain::document_format_from(name);
+        if (!format) {
+            return fail(ErrorClass::request, "bad_format",
+                        fmt::format("--format is \"{}\"; expected srt, vtt, txt or json, separated by commas.", name));
+        }
+        if (std::ranges::find(out, *format) == out.end()) {
+            out.push_back(*format);
+        }
+    }
+    return out;
+}
+
+int usage_error(const Error& error) {
+    report(error);
+    return kUsage;
+}
+
+class Program {
+  public:
+    explicit Program(const Composition& composition) : composition_(composition) {
+        app_.description("durascribe turns audio and video into transcripts and subtitles; interrupted, it goes on where "
+                         "it was.");
+        app_.footer(kExitCodes);
+        app_.set_version_flag("--version", composition.version);
+        app_.require_subcommand(1);
+        add_serve();
+        add_transcribe();
+        add_task_commands();
+        add_machine_commands();
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& e) {
+            const bool asked = e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+            app_.exit(e);  // prints help, version or the error
+            return asked ? kOk : kUsage;
+        }
+        return command_();
+    }
+
+  private:
+    // Loads the settings, then runs `body` with them.
+    template <typename Body>
+    void on(CLI::App* app, log::Level level, Body body) {
+        app->callback([this, level, body] {
+            command_ = [this, level, body] {
+                const auto settings = arguments_.settings();
+                if (!settings) {
+                    return usage_error(settings.error());
+                }
+                log::set_up(settings->log_level.value_or(level));
+                return body(*settings);
+            };
+        });
+    }
+
+    void add_serve() {
+        CLI::App* app = app_.add_subcommand("serve", "Run the server");
+        arguments_.add(*app, "--listen", "listen", "HOST:PORT (default: 127.0.0.1:8000; port 0: any free one)");
+        arguments_.add(*app, "--upload-limit", "upload_limit", "largest upload (default: 10GB)");
+        app->add_flag_callback(
+            "--no-auth", [this] { arguments_.flags.emplace_back("no_auth", "true"); },
+            "let anyone who can connect do everything; needed to listen beyond this machine");
+        arguments_.add_common(*app);
+        app->footer(settings_help());
+        on(app, log::Level::info, [this](const Settings& settings) { return serve(settings, composition_); });
+    }
+
+    void add_transcribe() {
+        CLI::App* app = app_.add_subcommand("transcribe", "Transcribe files: NAME.srt beside each, the text on standard output");
+        app->add_option("FILE", files_, "audio or video files")->required()->type_name("");
+        app->add_option("--format", formats_, "srt, vtt, txt, json: files to write, several with commas")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->type_name("");
+        app->add_option("--output", transcribe_.output, "DIR for the files; - for standard output")->type_name("");
+        app->add_option("--engine", engine_, "which recogniser (see: durascribe models)")->type_name("");
+        app->add_option("--model", model_, "which of its models")->type_name("");
+        app->add_option("--language", language_, "language spoken, such as en")->type_name("");
+        app->add_option("--audio-track", audio_track_, "which audio track, from 0")
+            ->check(CLI::Range(0, 1000))
+            ->type_name("");
+        app->add_flag("--overwrite", transcribe_.overwrite, "replace transcripts that are there and differ");
+        app->add_flag("--force", transcribe_.force, "transcribe again what was done before, and replace its files");
+        app->add_flag("--quiet", transcribe_.quiet, "say nothing but errors");
+        arguments_.add_common(*app);
+        app->footer("Interrupted with Ctrl-C or by a crash, the same command goes on where it was. A transcript that is "
+                    "there and differs is never replaced without --overwrite.\n\n" +
+                    std::string(kExitCodes));
+        on(app, log::Level::error, [this](const Settings& settings) { return run_transcribe(settings); });
+    }
+
+    int run_transcribe(const Settings& settings) {
+        auto formats = formats_from(formats_);
+        if (!formats) {
+            return usage_error(formats.error());
+        }
+        transcribe_.formats = std::move(*formats);
+        transcribe_.files.assign(files_.begin(), files_.end());
+        transcribe_.task.engine = engine_.empty() ? settings.engine : engine_;
+        transcribe_.task.model = model_.empty() ? settings.model : model_;
+        transcribe_.task.language = language_.empty() ? settings.language : language_;
+        if (audio_track_ >= 0) {
+            transcribe_.task.audio_track = audio_track_;
+        }
+        return transcribe(settings, composition_, transcribe_);
+    }
+
+    void add_task_commands() {
+        CLI::App* tasks = app_.add_subcommand("tasks", "List the tasks, newest first");
+        tasks->add_flag("--json", json_, "as JSON");
+        arguments_.add_common(*tasks);
+        on(tasks, log::Level::error,
+           [this](const Settings& settings) { return list_tasks(settings, composition_, json_); });
+
+        CLI::App* cancel = app_.add_subcommand("cancel", "Cancel a task");
+        cancel->add_option("ID", id_, "the task")->required()->type_name("");
+        arguments_.add_common(*cancel);
+        on(cancel, log::Level::error,
+           [this](const Settings& settings) { return cancel_task(settings, composition_, id_); });
+
+        CLI::App* retry = app_.add_subcommand("retry", "Do again what failed or was cancelled of a task");
+        retry->add_option("ID", id_, "the task")->required()->type_name("");
+        arguments_.add_common(*retry);
+        on(retry, log::Level::error,
+           [this](const Settings& settings) { return retry_task(settings, composition_, id_); });
+    }
+
+    void add_machine_commands() {
+        CLI::App* models = app_.add_subcommand("models", "List recognisers and their models");
+        on(models, log::Level::error, [this](const Settings&) { return list_models(composition_); });
+
+        CLI::App* check = app_.add_subcommand("doctor", "Check what this machine has, and say how to get what is missing");
+        arguments_.add_common(*check);
+        on(check, log::Level::error, [this](const Settings& settings) { return doctor(settings, composition_); });
+    }
+
+    const Composition& composition_;
+    CLI::App app_{"", "durascribe"};
+    std::function<int()> command_;
+    Arguments arguments_;
+    TranscribeOptions transcribe_;
+    std::vector<std::string> files_;
+    std::vector<std::string> formats_;
+    std::string engine_;
+    std::string model_;
+    std::string language_;
+    int audio_track_ = -1;
+    std::string id_;
+    bool json_ = false;
+};
+
+}  // namespace
+
+int run(int argc, char** argv, const Composition& composition) {
+    try {
+        return Program(composition).run(argc, argv);
+    } catch (const std::exception& e) {
+        // Nothing in durascribe throws on purpose: out of memory, or a defect.
+        fmt::print(stderr, "durascribe: unexpected failure: {}. Nothing finished is lost; run it again.\n", e.what());
+        return kFailed;
+    }
+}
+
+}  // namespace durascribe::cli

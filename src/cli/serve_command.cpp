@@ -1,0 +1,76 @@
+// durascribe serve: a whole node, until it is told to stop.
+#include <chrono>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "durascribe/cli/commands.h"
+#include "durascribe/cli/server_file.h"
+#include "durascribe/cli/stop_signals.h"
+
+namespace durascribe::cli {
+namespace {
+
+constexpr Millis kDrain{10'000};
+
+// Where a client on this machine connects to.
+std::string connectable(const std::string& host) {
+    if (host == "0.0.0.0") {
+        return "127.0.0.1";
+    }
+    return host == "::" ? "::1" : host;
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+    const bool ipv6 = host.find(':') != std::string::npos;
+    return ipv6 ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+}
+
+}  // namespace
+
+int serve(const Settings& settings, const Composition& composition) {
+    if (!is_loopback(settings.listen_host) && !settings.no_auth) {
+        fmt::print(stderr,
+                   "durascribe: {} can be reached from other machines, and this version has no tokens yet: anyone "
+                   "there could read and delete everything. Listen on 127.0.0.1 behind a proxy that asks for a "
+                   "password, or, in a network where everyone may do everything, add --no-auth.\n",
+                   settings.listen_host);
+        return kUsage;
+    }
+    StopSignals signals;
+    auto node = composition.open_node(settings);
+    if (!node) {
+        return report(node.error());
+    }
+    if (auto started = (*node)->start(); !started) {
+        return report(started.error());
+    }
+    const auto port = (*node)->listen();
+    if (!port) {
+        return report(port.error());
+    }
+    auto file = ServerFile::write(settings.data_dir, {.pid = getpid(),
+                                                      .host = connectable(settings.listen_host),
+                                                      .port = *port,
+                                                      .version = composition.version});
+    if (!file) {
+        return report(file.error());
+    }
+    // Standard output may be closed or full; the server runs all the same.
+    std::printf("durascribe is ready on %s\n", url_of(settings.listen_host, *port).c_str());
+    (void)std::fflush(stdout);
+
+    signals.wait();
+    log::info("Stopping: taking nothing new; work in progress has up to {} s, the rest goes on at the next start.",
+              kDrain.count() / 1000);
+    {
+        const ServerFile gone = std::move(*file);  // new commands open the directory themselves
+    }
+    (*node)->close(kDrain);
+    node->reset();
+    log::info("Stopped.");
+    return kOk;
+}
+
+}  // namespace durascribe::cli

@@ -1,0 +1,72 @@
+// What an operator can choose, and where each choice comes from: flags over environment over
+// durascribe.toml over defaults. Unknown keys and bad values are errors that name the key, where it
+// stands and what is expected. Nothing is opened here but the configuration file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/log.h"
+#include "durascribe/base/time.h"
+
+namespace durascribe::cli {
+
+struct Settings {
+    std::filesystem::path data_dir;  // absolute
+    std::string listen_host = "127.0.0.1";
+    std::uint16_t listen_port = 8000;  // 0: chosen by the system
+    std::string database;              // "" and "sqlite": the database in the data directory
+    bool no_auth = false;
+    std::optional<log::Level> log_level;  // none: info for serve, error for the other commands
+    std::int64_t upload_limit_bytes = 10LL << 30;
+
+    Millis transcription_timeout{1'800'000};
+    int max_concurrent_transcriptions = 2;
+    int max_retry_attempts = 3;
+    bool enable_progress_websocket = true;
+    bool transcription_queue_enabled = true;
+    std::int64_t max_memory_per_transcription = 2LL << 30;
+    double cpu_limit_per_transcription = 2;
+
+    // What a task gets where its options say nothing else.
+    std::string engine = "auto";
+    std::string model = "auto";
+    std::string language = "en";
+};
+
+// A key's names in the three places, for --help and the documentation.
+struct SettingName {
+    std::string_view toml;
+    std::string_view environment;
+    std::string_view flag;  // "" where there is none
+    std::string_view expected;
+};
+std::span<const SettingName> setting_names();
+
+// A value given on the command line, by the key's TOML name.
+using FlagValues = std::vector<std::pair<std::string, std::string>>;
+using Environment = std::map<std::string, std::string>;
+
+Environment process_environment();
+
+// `config_file` is what --config names; without it DURASCRIBE_CONFIG, then durascribe.toml in the
+// data directory, where it may be missing. Errors: request "bad_setting", "unknown_setting",
+// "bad_config_file".
+Result<Settings> load_settings(const FlagValues& flags, const Environment& environment,
+                               const std::optional<std::filesystem::path>& config_file);
+
+// Whether only this machine can connect to that address.
+bool is_loopback(std::string_view host);
+
+// "2GB", "512 MB", "10GiB", "1048576"; K, M, G and T are powers of 1024 with and without the i.
+std::optional<std::int64_t> bytes_from(std::string_view text);
+
+}  // namespace durascribe::cli

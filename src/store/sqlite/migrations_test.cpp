@@ -1,0 +1,116 @@
+#include "durascribe/store/sqlite/migrations.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace durascribe::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Migrations : public ::testing::Test {
+  protected:
+    Migrations() {
+        std::string shape = (fs::temp_directory_path() / "migrations_test_XXXXXX").string();
+        dir_ = mkdtemp(shape.data());
+    }
+    ~Migrations() override { fs::remove_all(dir_); }
+    fs::path file() const { return dir_ / "a.db"; }
+    static std::int64_t count(Connection& db, std::string_view sql) {
+        Rows rows = db.query(sql);
+        return rows.step() ? rows.integer() : -1;
+    }
+    fs::path dir_;
+};
+
+TEST_F(Migrations, AreNumberedFromOneWithoutAGap) {
+    int expected = 1;
+    for (const Migration& m : embedded_migrations()) {
+        EXPECT_EQ(m.version, expected++) << m.name;
+    }
+    EXPECT_GT(expected, 1);
+}
+
+TEST_F(Migrations, RunOnce) {
+    Connection db(file(), Connection::Mode::writer);
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(migrate(db, embedded_migrations()).has_value());
+        EXPECT_EQ(count(db, "SELECT count(*) FROM schema_migrations"),
+                  static_cast<std::int64_t>(embedded_migrations().size()));
+    }
+}
+
+TEST_F(Migrations, AChangedFileIsRefused) {
+    Connection db(file(), Connection::Mode::writer);
+    const Migration before[] = {{1, "0001_a", "CREATE TABLE a (x INTEGER) STRICT;"}};
+    const Migration after[] = {{1, "0001_a", "CREATE TABLE a (y INTEGER) STRICT;"}};
+    ASSERT_TRUE(migrate(db, before).has_value());
+    EXPECT_EQ(migrate(db, after).error().code, "migration_changed");
+}
+
+TEST_F(Migrations, ANewerDatabaseIsNamedAndLeftAlone) {
+    Connection db(file(), Connection::Mode::writer);
+    ASSERT_TRUE(migrate(db, embedded_migrations()).has_value());
+    db.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (99, 'later', 'x')");
+    const auto refused = migrate(db, embedded_migrations());
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, "database_too_new");
+    EXPECT_NE(refused.error().message.find("99"), std::string::npos);
+    EXPECT_NE(refused.error().message.find(std::to_string(embedded_migrations().back().version)),
+              std::string::npos);
+}
+
+TEST_F(Migrations, AFailingStatementUndoesItsMigration) {
+    Connection db(file(), Connection::Mode::writer);
+    const Migration broken[] = {
+        {1, "0001_a", "CREATE TABLE a (x INTEGER) STRICT; CREATE TABLE a (x INTEGER) STRICT;"}};
+    EXPECT_THROW((void)migrate(db, broken), SqliteError);
+    EXPECT_EQ(count(db, "SELECT count(*) FROM sqlite_master"), 0);
+}
+
+// A child is killed after each statement in turn; the next start finds nothing half done and goes
+// on.
+TEST_F(Migrations, AKillAfterAnyStatementIsSafe) {
+    for (int fatal = 1;; ++fatal) {
+        fs::remove_all(dir_);
+        fs::create_directory(dir_);
+        const pid_t child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            int statements = 0;
+            Connection db(file(), Connection::Mode::writer);
+            db.execute("PRAGMA journal_mode = WAL");
+            const auto done = migrate(db, embedded_migrations(), MigrationMode::apply, [&] {
+                if (++statements == fatal) {
+                    kill(getpid(), SIGKILL);
+                }
+            });
+            _exit(done ? 0 : 1);
+        }
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        const bool killed = WIFSIGNALED(status);
+        Connection db(file(), Connection::Mode::writer);
+        if (killed) {
+            EXPECT_EQ(count(db, "SELECT count(*) FROM sqlite_master"), 0)
+                << "killed after statement " << fatal;
+        }
+        ASSERT_TRUE(migrate(db, embedded_migrations()).has_value());
+        EXPECT_EQ(
+            count(db,
+                  "SELECT count(*) FROM sqlite_master WHERE name IN ('tasks', 'units', 'events')"),
+            3);
+        if (!killed) {
+            EXPECT_GT(fatal, 20) << "the first migration has more statements";
+            return;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace durascribe::store

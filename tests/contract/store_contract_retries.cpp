@@ -1,0 +1,214 @@
+// What goes wrong and what follows: retries, partial failures, cancels.
+#include "store_contract.h"
+
+namespace durascribe::contract {
+namespace {
+
+using domain::Lane;
+using domain::Step;
+using domain::TaskState;
+using domain::UnitState;
+
+TEST_P(StoreContract, AFailedAttemptWaitsThenRunsAgain) {
+    const auto row = submit();
+    const auto end = fail(claim(Lane::media).lease, ErrorClass::network, "no route");
+    EXPECT_EQ(end.unit_state, UnitState::pending);
+    EXPECT_EQ(end.task_state, TaskState::retrying);
+    EXPECT_EQ(end.next_attempt_at, clock_.wall() + Millis{30'000});
+    const auto waiting = task(row.id);
+    EXPECT_EQ(waiting.next_attempt_at, end.next_attempt_at);
+    EXPECT_EQ(waiting.retry_count, 1);
+    EXPECT_EQ(waiting.error->message, "no route");
+    EXPECT_EQ(*store_->next_wake_up(), end.next_attempt_at);
+    EXPECT_EQ(*store_->queue_position(row.id), std::nullopt);
+    expect_nothing_to_claim(Lane::media);
+    clock_.advance(Millis{30'000});
+    const auto again = claim(Lane::media);
+    EXPECT_EQ(again.attempt, 2);
+    EXPECT_EQ(*store_->next_wake_up(), std::nullopt);
+    EXPECT_EQ(task(row.id).next_attempt_at, std::nullopt);
+    EXPECT_EQ(task(row.id).state, TaskState::processing);
+}
+
+TEST_P(StoreContract, RetriesEndAfterTheirBudget) {
+    const auto row = submit();
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network).unit_state,
+                  UnitState::pending);
+        clock_.advance(Millis{400'000});
+    }
+    EXPECT_EQ(fail(claim(Lane::media).lease, ErrorClass::network, "gone").task_state,
+              TaskState::failed);
+    EXPECT_EQ(task(row.id).error->message, "gone");
+}
+
+TEST_P(StoreContract, CrashesHaveABudgetOfTheirOwn) {
+    const auto row = submit();
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_FALSE(fail(claim(Lane::media).lease, ErrorClass::crash).quarantined);
+        clock_.advance(Millis{400'000});
+    }
+    const auto end = fail(claim(Lane::media).lease, ErrorClass::crash);
+    EXPECT_TRUE(end.quarantined);
+    EXPECT_EQ(end.task_state, TaskState::failed);
+    EXPECT_EQ(units_of(row.id, Step::extract).at(0).crashes, 3);
+}
+
+TEST_P(StoreContract, LostAndStorageSpendNoAttempt) {
+    submit();
+    for (int i = 0; i < 6; ++i) {
+        const auto unit = claim(Lane::media);
+        EXPECT_EQ(unit.attempt, 1);
+        const ErrorClass cls = i % 2 == 0 ? ErrorClass::lost : ErrorClass::storage;
+        EXPECT_EQ(fail(unit.lease, cls).unit_state, UnitState::pending);
+        clock_.advance(Millis{60'000});
+    }
+}
+
+TEST_P(StoreContract, AFailedChunkIsAGapAndTheRestIsDelivered) {
+    const auto row = submit_extracted(3);
+    run_to_end(3, 1);
+    const auto done = task(row.id);
+    EXPECT_EQ(done.state, TaskState::partial_failure);
+    EXPECT_EQ(done.error->message, "1 of 3 parts could not be transcribed: it broke");
+    const auto gaps = store_->gaps(row.id);
+    ASSERT_EQ(gaps->size(), 1U);
+    EXPECT_EQ(gaps->at(0), (domain::Gap{{Millis{30'000}, Millis{60'000}}, "it broke"}));
+}
+
+TEST_P(StoreContract, ARetryOfAPartialFailureRedoesWhatFailedAndJoinsAgain) {
+    const auto row = submit_extracted(3);
+    run_to_end(3, 1);
+    clock_.advance(Millis{1});
+    const auto retried = store_->retry(row.id);
+    ASSERT_TRUE(retried.has_value()) << retried.error().message << retried.error().detail;
+    EXPECT_EQ(retried->queued, (std::vector<std::pair<Step, int>>{{Step::transcribe, 1}}));
+    EXPECT_EQ(retried->task.state, TaskState::pending);
+    EXPECT_EQ(retried->task.current_step, "retry_queued");
+    EXPECT_EQ(retried->task.run_number, 2);
+    EXPECT_EQ(retried->task.completed_at, std::nullopt);
+    EXPECT_FALSE(retried->task.error.has_value());
+    EXPECT_GT(retried->task.progress, 0);
+    EXPECT_LT(retried->task.progress, 100);
+    EXPECT_TRUE(store_->gaps(row.id)->empty());
+
+    expect_nothing_to_claim(Lane::local);
+    const auto unit = claim(Lane::speech);
+    EXPECT_EQ(unit.ordinal, 1);
+    EXPECT_EQ(unit.attempt, 1);
+    expect_nothing_to_claim(Lane::speech);
+    transcribe(unit.lease);
+    EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::completed);
+    EXPECT_EQ(store_->attempts(row.id)->size(), 7U)
+        << "extract, 3 chunks, finalize; a chunk, finalize";
+}
+
+TEST_P(StoreContract, NothingTranscribedIsAFailure) {
+    const auto row = submit_extracted(2);
+    fail_for_good(claim(Lane::speech).lease);
+    EXPECT_EQ(fail_for_good(claim(Lane::speech).lease).task_state, TaskState::failed);
+    EXPECT_EQ(task(row.id).error->message, "None of the 2 parts could be transcribed: it broke");
+    expect_nothing_to_claim(Lane::local);
+    EXPECT_EQ(store_->retry(row.id)->queued.at(0), (std::pair{Step::transcribe, 2}));
+}
+
+TEST_P(StoreContract, OnlyWhatEndedBadlyCanBeRetried) {
+    const auto row = submit_extracted(1);
+    EXPECT_ERROR(store_->retry(row.id), ErrorClass::request, "not_retryable");
+    run_to_end(1);
+    EXPECT_ERROR(store_->retry(row.id), ErrorClass::request, "not_retryable");
+    EXPECT_ERROR(store_->retry(new_id<TaskId>()), ErrorClass::request, "not_found");
+
+    const auto failed = submit();
+    fail_for_good(claim(Lane::media).lease);
+    ASSERT_TRUE(store_->submit_task(failed.media_id, new_id<TaskId>(), {}, false).has_value());
+    EXPECT_ERROR(store_->retry(failed.id), ErrorClass::request, "task_running");
+}
+
+TEST_P(StoreContract, ACancelOfWhatWaitsIsDoneAtOnce) {
+    const auto row = submit_extracted(2);
+    const auto cancelled = store_->request_cancel(row.id);
+    ASSERT_TRUE(cancelled.has_value());
+    EXPECT_EQ(cancelled->task.state, TaskState::cancelled);
+    EXPECT_TRUE(cancelled->running.empty());
+    EXPECT_EQ(cancelled->task.error->message, "Cancelled by user.");
+    expect_nothing_to_claim(Lane::speech);
+    EXPECT_ERROR(store_->request_cancel(row.id), ErrorClass::request, "task_ended");
+    EXPECT_ERROR(store_->request_cancel(new_id<TaskId>()), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, ACancelOfWhatWaitsForItsNextAttemptIsDoneAtOnce) {
+    const auto row = submit();
+    fail(claim(Lane::media).lease, ErrorClass::network);
+    EXPECT_EQ(store_->request_cancel(row.id)->task.state, TaskState::cancelled);
+    EXPECT_EQ(*store_->next_wake_up(), std::nullopt);
+}
+
+TEST_P(StoreContract, ACancelOfWhatRunsWaitsForTheLastWorker) {
+    const auto row = submit_extracted(3);
+    const auto a = claim(Lane::speech);
+    const auto b = claim(Lane::speech);
+    const auto asked = store_->request_cancel(row.id);
+    EXPECT_EQ(asked->task.state, TaskState::processing);
+    EXPECT_THAT(asked->running, ::testing::UnorderedElementsAre(a.lease, b.lease));
+    EXPECT_TRUE(store_->renew_leases(node_, {&a.lease, 1}, Millis{30'000})->at(0).cancel_requested);
+    expect_nothing_to_claim(Lane::speech);
+    EXPECT_EQ(store_->request_cancel(row.id)->running.size(), 2U) << "asking twice changes nothing";
+    EXPECT_EQ(store_->acknowledge_cancelled(a.lease)->task_state, TaskState::processing);
+    EXPECT_EQ(store_->acknowledge_cancelled(b.lease)->task_state, TaskState::cancelled);
+    const auto retried = store_->retry(row.id);
+    EXPECT_EQ(retried->queued.at(0), (std::pair{Step::transcribe, 3}));
+    EXPECT_EQ(retried->task.cancel_requested_at, std::nullopt);
+}
+
+TEST_P(StoreContract, AChunkThatEndsDespiteACancelStaysAndARetryGoesOnFromThere) {
+    const auto row = submit_extracted(1);
+    const auto unit = claim(Lane::speech);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    const auto end = transcribe(unit.lease, "kept");
+    EXPECT_EQ(end.unit_state, UnitState::completed);
+    EXPECT_EQ(end.task_state, TaskState::cancelled);
+    expect_nothing_to_claim(Lane::local);
+    EXPECT_EQ(store_->retry(row.id)->queued.at(0), (std::pair{Step::finalize, 1}));
+    EXPECT_EQ(store_->segments(row.id)->at(0).text, "kept");
+    EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::completed);
+}
+
+TEST_P(StoreContract, AnExtractionThatEndsDespiteACancelKeepsItsChunks) {
+    const auto row = submit();
+    const auto unit = claim(Lane::media);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_EQ(extract(unit.lease, 2).task_state, TaskState::cancelled);
+    EXPECT_EQ(store_->retry(row.id)->queued.at(0), (std::pair{Step::transcribe, 2}));
+    run_to_end(2);
+    EXPECT_EQ(task(row.id).state, TaskState::completed);
+}
+
+TEST_P(StoreContract, ACancelAfterTheLastResultComesTooLate) {
+    const auto row = submit_extracted(1);
+    transcribe(claim(Lane::speech).lease);
+    const auto unit = claim(Lane::local);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_EQ(finalize(unit.lease).task_state, TaskState::completed);
+    EXPECT_EQ(task(row.id).cancel_requested_at, std::nullopt);
+}
+
+TEST_P(StoreContract, AFailureOrADrainUnderACancelCancels) {
+    const auto row = submit_extracted(2);
+    const auto a = claim(Lane::speech);
+    const auto b = claim(Lane::speech);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_EQ(fail(a.lease, ErrorClass::network).unit_state, UnitState::cancelled);
+    EXPECT_EQ(store_->return_unit(b.lease, "drained")->task_state, TaskState::cancelled);
+}
+
+TEST_P(StoreContract, ADrainedUnitWaitsForASlot) {
+    const auto row = submit();
+    const auto end = store_->return_unit(claim(Lane::media).lease, "The server is stopping.");
+    EXPECT_EQ(end->task_state, TaskState::pending);
+    EXPECT_EQ(store_->attempts(row.id)->at(0).outcome, "returned");
+    EXPECT_EQ(store_->attempts(row.id)->at(0).error->message, "The server is stopping.");
+}
+
+}  // namespace
+}  // namespace durascribe::contract

@@ -1,0 +1,111 @@
+# What the end-to-end tests share. A test is `NAME_test.sh BIN_DIR SAMPLES_DIR`; it works in a fresh
+# directory of its own and leaves nothing behind, neither files nor processes.
+set -uo pipefail
+
+bin=${1:?the directory of durascribe and durascribe-worker}
+samples=${2:?the directory of the samples}
+work=$(mktemp -d "${TMPDIR:-/tmp}/durascribe-e2e-XXXXXX")
+data=$work/data
+errors=$work/stderr
+output=$work/stdout
+server_pid=''
+background_pids=()
+unset "${!DURASCRIBE_@}"
+export HOME=$work/home XDG_DATA_HOME=$work/xdg
+
+clean_up() {
+    local pid
+    for pid in $server_pid "${background_pids[@]}"; do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait 2>/dev/null
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+failed() {
+    printf 'FAILED: %s\n' "$*"
+    printf -- '--- standard error of the last command\n'
+    tail -n 30 "$errors" 2>/dev/null
+    printf -- '--- standard output of the last command\n'
+    tail -n 10 "$output" 2>/dev/null
+    if [[ -f $work/server.log ]]; then
+        printf -- '--- log of the server\n'
+        tail -n 30 "$work/server.log"
+    fi
+    exit 1
+}
+
+# run <durascribe's arguments...>: sets `code`, `output` and `errors`.
+run() {
+    code=0
+    "$bin/durascribe" "$@" >"$output" 2>"$errors" || code=$?
+}
+expect_code() { [[ $code == "$1" ]] || failed "exit code $code instead of $1: $2"; }
+expect_file() { [[ -s $1 ]] || failed "no file $1"; }
+expect_no_file() { [[ ! -e $1 ]] || failed "there is a file $1"; }
+expect_in() { grep -qF -- "$2" "$1" || failed "\"$2\" is not in $1"; }
+
+# wait_until <seconds> <what> <command...>: polls until the command succeeds.
+wait_until() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || failed "not within its time: $what"
+        sleep 0.05
+    done
+}
+
+milliseconds() { date +%s%3N; }
+
+is_ready() { grep -q 'is ready on' "$work/server.out"; }
+
+# start_server <durascribe serve's arguments...>: sets `server_pid` and `url`.
+start_server() {
+    : >"$work/server.out"
+    "$bin/durascribe" serve --listen 127.0.0.1:0 --data "$data" "$@" >"$work/server.out" 2>>"$work/server.log" &
+    server_pid=$!
+    wait_until 10 'the server is ready' is_ready
+    url=$(sed -n 's/.*is ready on //p' "$work/server.out")
+}
+
+# stop_server: asks it to end, and waits; sets `code`.
+stop_server() {
+    kill -TERM "$server_pid"
+    code=0
+    wait "$server_pid" || code=$?
+    server_pid=''
+}
+
+# json <file> <python expression over d>
+json() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
+
+# media_is <media id> <status...>: whether the media has one of these.
+media_is() {
+    local id=$1 now
+    shift
+    curl -fsS "$url/api/v1/media/$id/status" -o "$work/status.json" || return 1
+    now=$(json "$work/status.json" 'd["status"]')
+    [[ " $* " == *" $now "* ]]
+}
+
+# sql <statement>: over the database, read-only.
+sql() { sqlite3 -readonly "file:$data/durascribe.db?mode=ro" "$1"; }
+
+# The text of a file: how many of the words of its reference are in it, in percent.
+words_found() {
+    python3 - "$1" "$2" <<'PY'
+import re, sys
+words = lambda p: re.findall(r"[a-z']+", open(p, encoding="utf-8").read().lower())
+want, got = words(sys.argv[1]), set(words(sys.argv[2]))
+print(100 * sum(w in got for w in want) // max(1, len(want)))
+PY
+}
+
+# A recording long enough to be interrupted: the talk, over and over.
+long_recording() {
+    local list=$work/list i
+    : >"$list"
+    for ((i = 0; i < $2; ++i)); do printf "file '%s'\n" "$samples/talk.ogg" >>"$list"; done
+    ffmpeg -nostdin -v error -f concat -safe 0 -i "$list" -ar 16000 -ac 1 "$1" || failed 'ffmpeg could not make a recording'
+}
