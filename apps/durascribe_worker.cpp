@@ -7,17 +7,18 @@
 #include <CLI/CLI.hpp>
 
 #include "describe.h"
+#include "durascribe/protocol/channel.h"
 #include "durascribe/worker/worker.h"
 
 namespace {
 
-// Where the server puts the worker's end of their connection.
-constexpr int kSocketFd = 3;
+using durascribe::protocol::kWorkerSocketFd;
 
 bool started_by_a_server() {
     int domain = 0;
     socklen_t size = sizeof domain;
-    return ::getsockopt(kSocketFd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+    return ::getsockopt(kWorkerSocketFd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           domain == AF_UNIX;
 }
 
 }  // namespace
@@ -44,5 +45,5 @@ int main(int argc, char** argv) {
     }
     CLI11_PARSE(app, argc, argv);
     settings.role = media->parsed() ? Role::media : Role::speech;
-    return durascribe::worker::run_worker(settings, kSocketFd);
+    return durascribe::worker::run_worker(settings, kWorkerSocketFd);
 }

@@ -187,7 +187,7 @@ TEST_F(WorkerProgram, IsReadySoon) {
     for (const WorkerRole role : {WorkerRole::media, WorkerRole::speech}) {
         double total = 0;
         double kill = 0;
-        constexpr int kTimes = 5;
+        constexpr int kTimes = 3;
         for (int i = 0; i < kTimes; ++i) {
             const auto started = std::chrono::steady_clock::now();
             auto worker = start(role);

@@ -145,7 +145,7 @@ void look_at_worker(Findings& findings, const Composition& composition) {
                 ++usable;
                 findings.good(name, fmt::format("model {}", model_name));
             } else {
-                findings.note(name, fmt::format("model {} is not installed. Install it with: {}", model_name,
+                findings.note(name, fmt::format("not usable yet. {}",
                                                 text_in(model.get_object(), "install")));
             }
         }
@@ -241,7 +241,7 @@ int list_models(const Composition& composition) {
                        text_in(model.get_object(), "name"), languages,
                        present(model.get_object())
                            ? "installed"
-                           : fmt::format("not installed: {}", text_in(model.get_object(), "install")));
+                           : text_in(model.get_object(), "install"));
         }
     }
     return kOk;

@@ -1,18 +1,19 @@
 #include "durascribe/engine/running_units.h"
 
+#include <algorithm>
+
 namespace durascribe::engine {
 
 RunningUnits::Handle RunningUnits::add(const ports::ClaimedUnit& claimed, MonoTime now) {
     auto unit = std::make_shared<RunningUnit>(claimed, now);
     const std::scoped_lock lock(mutex_);
-    const bool added = units_.emplace(claimed.lease.unit, unit).second;
-    DURASCRIBE_ASSERT(added);  // the store leases a unit once at a time
+    units_.push_back(unit);
     return unit;
 }
 
 void RunningUnits::remove(const RunningUnit& unit) {
     const std::scoped_lock lock(mutex_);
-    units_.erase(unit.claimed().lease.unit);
+    std::erase_if(units_, [&](const Handle& u) { return u.get() == &unit; });
     if (units_.empty()) {
         emptied_.notify_all();
     }
@@ -20,12 +21,7 @@ void RunningUnits::remove(const RunningUnit& unit) {
 
 std::vector<RunningUnits::Handle> RunningUnits::all() const {
     const std::scoped_lock lock(mutex_);
-    std::vector<Handle> handles;
-    handles.reserve(units_.size());
-    for (const auto& [id, unit] : units_) {
-        handles.push_back(unit);
-    }
-    return handles;
+    return units_;
 }
 
 std::vector<RunningUnits::Handle> RunningUnits::of_task(const TaskId& task) const {
@@ -36,9 +32,9 @@ std::vector<RunningUnits::Handle> RunningUnits::of_task(const TaskId& task) cons
 
 RunningUnits::Handle RunningUnits::find(const ports::Lease& lease) const {
     const std::scoped_lock lock(mutex_);
-    const auto found = units_.find(lease.unit);
-    return found != units_.end() && found->second->claimed().lease == lease ? found->second
-                                                                            : nullptr;
+    const auto found = std::ranges::find_if(
+        units_, [&](const Handle& unit) { return unit->claimed().lease == lease; });
+    return found != units_.end() ? *found : nullptr;
 }
 
 void RunningUnits::stop_task(const TaskId& task, StopReason reason) {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <stop_token>
-#include <unordered_map>
 #include <vector>
 
 #include "durascribe/ports/store.h"
@@ -50,7 +49,8 @@ class RunningUnit {
     std::stop_source stop_;
 };
 
-// Thread-safe.
+// Thread-safe. A unit may be here twice, with two leases: the older one was lost and its worker has
+// not noticed yet.
 class RunningUnits {
   public:
     using Handle = std::shared_ptr<RunningUnit>;
@@ -71,7 +71,7 @@ class RunningUnits {
   private:
     mutable std::mutex mutex_;
     std::condition_variable emptied_;
-    std::unordered_map<UnitId, Handle> units_;
+    std::vector<Handle> units_;  // few: one for each slot
 };
 
 }  // namespace durascribe::engine

@@ -11,11 +11,12 @@
 
 #include "durascribe/base/error.h"
 #include "durascribe/base/unique_fd.h"
+#include "durascribe/protocol/channel.h"
 
 namespace durascribe::process {
 
 // The descriptor under which a child finds its socket.
-inline constexpr int kSocketFd = 3;
+inline constexpr int kSocketFd = protocol::kWorkerSocketFd;
 
 // What a child may use up. Enforced by the kernel (setrlimit(2)), set before its program starts.
 struct ChildLimits {

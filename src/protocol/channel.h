@@ -16,6 +16,8 @@
 namespace durascribe::protocol {
 
 inline constexpr std::size_t kDescriptorsMax = 4;
+// The descriptor under which a worker finds its socket.
+inline constexpr int kWorkerSocketFd = 3;
 
 class Channel {
   public:

@@ -1,7 +1,9 @@
 // Probes and decodes: the source and the file for the sound come as descriptors.
+#include "durascribe/base/log.h"
 #include "durascribe/media/extract.h"
 #include "durascribe/protocol/frame.h"
 #include "durascribe/worker/role.h"
+#include "durascribe/worker/sandbox.h"
 
 namespace durascribe::worker {
 namespace {
@@ -11,7 +13,15 @@ class MediaRole final : public JobRunner {
     protocol::FrameType request() const override { return protocol::FrameType::extract; }
     protocol::FrameType answer() const override { return protocol::FrameType::extracted; }
     std::size_t descriptors() const override { return 2; }
-    Result<protocol::Ready> get_ready() override { return protocol::Ready{}; }
+    // Everything is loaded: from here on it needs nothing but the descriptors of its job.
+    Result<protocol::Ready> get_ready() override {
+        const Sandbox sandbox = close_sandbox();
+        if (!sandbox.files || !sandbox.network) {
+            log::warning("the media sandbox is not whole: files {}, network {}",
+                         sandbox.files ? "closed" : "open", sandbox.network ? "closed" : "open");
+        }
+        return protocol::Ready{};
+    }
 
     Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
                             const OnProgress& on_progress) override {

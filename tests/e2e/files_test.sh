@@ -6,9 +6,9 @@ long=$(python3 -c 'print("n" * 251, end="")')
 names=('with two  spaces.wav' "quote ' and \" and \$HOME.wav" '会议录音.wav' 'mic 🎤.wav' '-dash.wav' "$long.wav" 'UPPER.WAV')
 mkdir "$work/in"
 for i in "${!names[@]}"; do
-    cp "$samples/short.wav" "$work/in/${names[i]}"
-    printf 'LIST' >>"$work/in/${names[i]}" # not the same content: each is a task of its own
-    printf "$(printf '\\x%02x' "$i")\\0\\0\\0" >>"$work/in/${names[i]}"
+    # Each of another length, so that each is a task of its own.
+    ffmpeg -nostdin -v error -i "$samples/short.wav" -t "2.$((i + 3))" "$work/in/short.wav" || failed 'no recording made'
+    mv "$work/in/short.wav" "$work/in/${names[i]}"
 done
 run transcribe --data "$data" "$work"/in/*
 expect_code 0 'names of every kind'

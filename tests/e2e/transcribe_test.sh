@@ -45,16 +45,20 @@ run transcribe --data "$data" --force "$work/talk.ogg"
 expect_code 0 '--force'
 [[ $(sql 'SELECT count(*) FROM tasks') == $((before + 1)) ]] || failed '--force made no new task'
 
+ffmpeg -nostdin -v error -f lavfi -i anullsrc=r=16000:cl=mono -t 5 "$work/silence.wav" || failed 'no silence made'
+run transcribe --data "$data" "$work/silence.wav"
+expect_code 0 'silence'
+expect_in "$errors" 'No speech was found in silence.wav.'
 cp "$samples/silent.mp4" "$work/silent.mp4"
 run transcribe --data "$data" "$work/silent.mp4"
-expect_code 0 'silence'
-expect_in "$errors" 'No speech was found in silent.mp4.'
+expect_code 1 'no audio track'
+expect_in "$errors" 'no audio track'
 
 run tasks --data "$data"
 expect_code 0 'tasks'
 expect_in "$output" 'completed'
 run tasks --data "$data" --json
-[[ $(json "$output" 'all(t["status"] == "completed" for t in d)') == True ]] || failed 'tasks --json'
+[[ $(json "$output" '{t["status"] for t in d} == {"completed", "failed"}') == True ]] || failed 'tasks --json'
 
 # Wrong usage.
 run transcribe --data "$data" --format doc "$work/talk.ogg"

@@ -5,9 +5,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
@@ -55,10 +58,10 @@ std::string said_in(const domain::AudioSpan& span) { return fmt::format("at {}",
 class EngineTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        auto store = store::sqlite::SqliteStore::open(directory_.path(), clock_, {});
+        auto store = store::SqliteStore::open(directory_.path(), clock_, {});
         ASSERT_TRUE(store) << store.error().message;
         store_ = std::move(*store);
-        auto blobs = blobs::local::LocalBlobStore::open(directory_.path());
+        auto blobs = blobs::LocalBlobStore::open(directory_.path());
         ASSERT_TRUE(blobs) << blobs.error().message;
         blobs_ = std::move(*blobs);
         settings_.retry.base = Millis{1};
@@ -129,8 +132,8 @@ class EngineTest : public ::testing::Test {
     EngineSettings settings_;
     testing::ScriptedWorkers workers_;
     int chunks_ = 4;
-    std::unique_ptr<store::sqlite::SqliteStore> store_;
-    std::unique_ptr<blobs::local::LocalBlobStore> blobs_;
+    std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<blobs::LocalBlobStore> blobs_;
     std::unique_ptr<Engine> engine_;
 };
 

@@ -29,7 +29,7 @@ namespace {
 using namespace durascribe;  // NOLINT: one small program
 using protocol::FrameType;
 
-constexpr int kSocket = 3;
+constexpr int kSocket = protocol::kWorkerSocketFd;
 
 [[noreturn]] void hang() {
     while (true) {

@@ -270,7 +270,7 @@ Result<UniqueFd> LocalBlobStore::open(const ports::BlobRef& blob) {
             return failed(fmt::format("open the stored file {}", blob.sha256));
         }
     }
-    return fail(ErrorClass::storage, "blob_missing",
+    return fail(ErrorClass::internal, "blob_missing",
                 fmt::format("The stored file {} is missing. Upload it again, or restore a backup.",
                             blob.sha256));
 }

@@ -314,6 +314,9 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
             t.row.id, to_string(format), content);
     }
     t.delivered = true;
+    if (t.failed == 0) {
+        t.pcm = {};  // nothing of this task needs the decoded audio again
+    }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
