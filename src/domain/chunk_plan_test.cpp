@@ -142,7 +142,7 @@ TEST(ChunkPlan, HoldsWhatItPromises) {
         Millis covered{0};
         for (std::size_t i = 0; i < chunks.size(); ++i) {
             const auto& c = chunks[i];
-            RC_ASSERT(c.start >= covered && c.end <= audio.duration && c.start < c.end);
+            RC_ASSERT((c.start >= covered && c.end <= audio.duration && c.start < c.end));
             RC_ASSERT(c.length() <= limits.longest);
             RC_ASSERT(silent(audio.silences, {covered, c.start}));  // what is left out is silence
             const bool in_sound = !silent(audio.silences, {c.end, c.end + Millis{1}}) &&
@@ -166,9 +166,9 @@ TEST(ChunkPlan, NoChunkIsTooShortWhereItsNeighboursHaveRoom) {
                 continue;
             }
             // Only where joining it to either side would be longer than a chunk may be.
-            RC_ASSERT(i == 0 || chunks[i].end - chunks[i - 1].start > limits.longest);
-            RC_ASSERT(i + 1 == chunks.size() ||
-                      chunks[i + 1].end - chunks[i].start > limits.longest);
+            RC_ASSERT((i == 0 || chunks[i].end - chunks[i - 1].start > limits.longest));
+            RC_ASSERT(
+                (i + 1 == chunks.size() || chunks[i + 1].end - chunks[i].start > limits.longest));
         }
     }));
 }

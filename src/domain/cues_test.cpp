@@ -190,26 +190,27 @@ TEST(Cues, HoldWhatTheyPromise) {
         std::string shown;
         for (std::size_t i = 0; i < cues.size(); ++i) {
             const Cue& c = cues[i];
-            RC_ASSERT(!c.lines.empty() && c.lines.size() <= static_cast<std::size_t>(limits.lines));
+            RC_ASSERT(
+                (!c.lines.empty() && c.lines.size() <= static_cast<std::size_t>(limits.lines)));
             for (const auto& line : c.lines) {
-                RC_ASSERT(!line.empty() && line == clean_text(line));
+                RC_ASSERT((!line.empty() && line == clean_text(line)));
                 RC_ASSERT(width_of(line) <= limits.line_length);
                 shown += without_spaces(line);
             }
-            RC_ASSERT(c.span.length() >= Millis{100} && c.span.length() <= limits.longest);
+            RC_ASSERT((c.span.length() >= Millis{100} && c.span.length() <= limits.longest));
             if (i + 1 < cues.size()) {
                 const Millis next = cues[i + 1].span.start;
                 RC_ASSERT(c.span.end <= next);
                 // Shorter than the minimum only where the next cue follows at once.
-                RC_ASSERT(c.span.length() >= limits.shortest || next - c.span.end <= limits.gap);
+                RC_ASSERT((c.span.length() >= limits.shortest || next - c.span.end <= limits.gap));
                 // Too fast to read only where there is no room, or the longest is reached.
                 int width = static_cast<int>(c.lines.size()) - 1;
                 for (const auto& line : c.lines) {
                     width += width_of(line);
                 }
                 const double seconds = static_cast<double>(c.span.length().count()) / 1000.0;
-                RC_ASSERT(width <= limits.characters_per_second * seconds + 1e-6 ||
-                          next - c.span.end <= limits.gap || c.span.length() == limits.longest);
+                RC_ASSERT((width <= limits.characters_per_second * seconds + 1e-6 ||
+                           next - c.span.end <= limits.gap || c.span.length() == limits.longest));
             } else {
                 RC_ASSERT(c.span.length() >= limits.shortest);
             }

@@ -148,7 +148,7 @@ TEST(Progress, MoreDoneNeverShowsLess) {
         const auto after =
             compute_progress(scene.options, facts, duration, scene.speeds, scene.slots);
         RC_ASSERT(after.percent >= before.percent - 1e-9);
-        RC_ASSERT(after.percent >= 0 && after.percent <= 100);
+        RC_ASSERT((after.percent >= 0 && after.percent <= 100));
         RC_ASSERT(std::abs(weights(after) - 100) < 1e-6);
     }));
 }

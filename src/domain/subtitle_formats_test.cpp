@@ -152,7 +152,7 @@ std::int64_t read_clock(const std::string& text, char separator) {
 // Blocks apart by one blank line, each as its lines; throws where the shape is not kept.
 std::vector<std::vector<std::string>> blocks_of(const std::string& document) {
     std::vector<std::vector<std::string>> blocks;
-    RC_ASSERT(document.empty() || document.back() == '\n');
+    RC_ASSERT((document.empty() || document.back() == '\n'));
     std::istringstream in(document);
     bool open = false;
     for (std::string line; std::getline(in, line);) {
@@ -167,19 +167,19 @@ std::vector<std::vector<std::string>> blocks_of(const std::string& document) {
             open = true;
         }
     }
-    RC_ASSERT(document.empty() || open);
+    RC_ASSERT((document.empty() || open));
     return blocks;
 }
 
 void check_cue(const std::vector<std::string>& block, std::size_t times, char separator,
                std::int64_t& last_end) {
-    RC_ASSERT(block.size() > times + 1 && block.size() <= times + 3);
+    RC_ASSERT((block.size() > times + 1 && block.size() <= times + 3));
     const std::string& line = block[times];
     const auto arrow = line.find(" --> ");
     RC_ASSERT(arrow != std::string::npos);
     const auto start = read_clock(line.substr(0, arrow), separator);
     const auto end = read_clock(line.substr(arrow + 5), separator);
-    RC_ASSERT(start >= last_end && end > start);
+    RC_ASSERT((start >= last_end && end > start));
     last_end = end;
     for (std::size_t i = times + 1; i < block.size(); ++i) {
         RC_ASSERT(block[i].find("-->") == std::string::npos);
