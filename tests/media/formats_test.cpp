@@ -69,7 +69,9 @@ TEST_P(EncodedFormats, Burst) {
     testing::internal::CaptureStderr();
     const Extracted extracted = extract_file(GetParam().file);
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-    expect_burst(extracted);
+    // Windows Media has no field for the encoder's delay: one frame of 43 ms stays, in players too.
+    const bool has_delay = std::string(GetParam().arguments).find("wmav2") != std::string::npos;
+    expect_burst(extracted, 1000, has_delay ? 50 : 30);
     EXPECT_NEAR(static_cast<double>(extracted.result->info.duration.count()), 3000, 110);
     EXPECT_TRUE(extracted.result->info.warnings.empty()) << extracted.result->info.warnings[0];
     EXPECT_EQ(extracted.result->info.has_video,
@@ -94,8 +96,9 @@ INSTANTIATE_TEST_SUITE_P(
         Encoding{"a.tta", "-map 0:a -c:a tta"}, Encoding{"adpcm.wav", "-map 0:a -c:a adpcm_ms"},
         Encoding{"a.mp2", "-map 0:a -c:a mp2"},
         Encoding{"a.mp4", "-map 1:v -map 0:a -c:v libx264 -c:a aac"},
-        Encoding{"frag.mp4",
-                 "-map 1:v -map 0:a -c:v libx264 -c:a aac -movflags frag_keyframe+empty_moov"},
+        Encoding{
+            "frag.mp4",
+            "-map 1:v -map 0:a -c:v libx264 -bf 0 -c:a aac -movflags frag_keyframe+empty_moov"},
         Encoding{"a.3gp", "-map 1:v -map 0:a -c:v mpeg4 -c:a aac"},
         Encoding{"a.mov", "-map 1:v -map 0:a -c:v mjpeg -pix_fmt yuvj420p -c:a pcm_s16le"},
         Encoding{"a.mkv", "-map 1:v -map 0:a -c:v libx264 -c:a libmp3lame"},
@@ -172,7 +175,7 @@ TEST_F(Formats, TheDefaultTrackOrTheOneAskedFor) {
     const auto& info = by_default.result->info;
     EXPECT_EQ(info.chosen_track, 1);
     ASSERT_EQ(info.audio_tracks.size(), 2U);
-    EXPECT_EQ(info.audio_tracks[0].language, "ger");
+    EXPECT_EQ(info.audio_tracks[0].language, "deu");
     EXPECT_EQ(info.audio_tracks[1].title, "Director");
     EXPECT_EQ(info.audio_tracks[1].codec, "aac");
     EXPECT_FALSE(info.audio_tracks[0].is_default);

@@ -30,7 +30,7 @@ MediaTest::~MediaTest() {
 
 void MediaTest::run(const std::string& command) const {
     const std::string line =
-        fmt::format("cd '{}' && {} </dev/null >log.txt 2>&1", dir_.string(), command);
+        fmt::format("cd '{}' && ({}) </dev/null >log.txt 2>&1", dir_.string(), command);
     ASSERT_EQ(std::system(line.c_str()), 0) << command << "\n" << read("log.txt");
 }
 
