@@ -140,6 +140,9 @@ void take_off_mean(Cepstra& cepstra, const std::vector<SampleRange>& utterances)
         }
     };
     for_each_frame([&](std::span<mfcc_t> frame) {
+        if (frame[0] < 0) {
+            return;  // digital silence, whose logarithm would drown the rest
+        }
         for (std::size_t k = 0; k < sum.size(); ++k) {
             sum[k] += frame[k];
         }
