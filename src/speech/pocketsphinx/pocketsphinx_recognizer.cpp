@@ -327,7 +327,7 @@ DecoderPtr make_decoder(const Model& model, const std::string& dictionary) {
     const std::unique_ptr<cmd_ln_t, FreeConfig> config(
         cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", acoustic.c_str(), "-lm",
                     language_model.c_str(), "-dict", dictionary.c_str(), "-remove_silence", "no",
-                    // Half the time of the default 30000 for the same words.
+                    // A bound on the search in frames where much is possible; the default is 30000.
                     "-maxhmmpf", "5000", nullptr));
     if (!config) {
         return nullptr;
