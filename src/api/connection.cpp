@@ -105,10 +105,6 @@ Error error_of_parse(error_code ec) {
                 fmt::format("The header of the request is larger than {} bytes.", kHeaderMax),
                 {}};
     }
-    if (ec == http::error::bad_version) {
-        return {
-            ErrorClass::request, "http_version", "This server speaks HTTP/1.1 and HTTP/1.0.", {}};
-    }
     return {ErrorClass::request,
             "bad_request",
             fmt::format("The request is not well-formed HTTP ({}).", ec.message()),
@@ -404,6 +400,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
         broken = http::error::end_of_stream;
     }
     std::vector<char> chunk(broken || parser.is_done() ? 0 : kUploadChunk);
+    // Beast reads as much at a time as the buffer has room: after a small header, 512 bytes.
+    buffer_.reserve(kReadBufferMax);
     while (good && !broken && !parser.is_done()) {
         std::size_t got = 0;
         broken = co_await read_body(parser, chunk.data(), chunk.size(), got);

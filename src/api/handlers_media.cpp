@@ -92,7 +92,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
     }
     json::object body = media_shape(*media, newest, dialect_of(request));
     body["media_info"] = media_info_or_null(media->info);
-    body["task"] = *view ? json::value{task_view_shape(**view)} : json::value{nullptr};
+    body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
     return json_response(200, body);
 }
 

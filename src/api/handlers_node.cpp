@@ -63,12 +63,12 @@ Result<Response> get_ready(const Services& services, const Request&) {
     body["version"] = services.facts.version;
     body["database"] = services.facts.database;
     body["store_ok"] = counts.has_value();
-    body["disk_free_bytes"] = free_bytes ? json::value{*free_bytes} : json::value{nullptr};
+    body["disk_free_bytes"] = free_bytes ? json::value(*free_bytes) : json::value(nullptr);
     body["sandbox"] = services.facts.sandbox_level;
     body["engine"] = services.facts.engine;
     body["model"] = services.facts.model;
     body["workers"] = workers_shape(services.engine.slots());
-    body["tasks"] = counts ? json::value{counts_shape(*counts)} : json::value{nullptr};
+    body["tasks"] = counts ? json::value(counts_shape(*counts)) : json::value(nullptr);
     return json_response(ready ? 200 : 503, body);
 }
 

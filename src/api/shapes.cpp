@@ -40,7 +40,7 @@ void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
 }
 
 json::value or_null(const std::string& s) {
-    return s.empty() ? json::value{nullptr} : json::value{text(s)};
+    return s.empty() ? json::value(nullptr) : json::value(text(s));
 }
 
 std::string_view media_status(const std::optional<domain::TaskState>& newest, Dialect dialect) {
@@ -110,7 +110,7 @@ json::object segment_shape(const domain::Segment& segment, std::size_t index, bo
     out["end"] = seconds(segment.span.end);
     out["text"] = segment.text;
     out["confidence"] = rounded(segment.confidence);
-    out["speaker"] = segment.speaker ? json::value{text(*segment.speaker)} : json::value{nullptr};
+    out["speaker"] = segment.speaker ? json::value(text(*segment.speaker)) : json::value(nullptr);
     if (words) {
         json::array list;
         list.reserve(segment.words.size());
@@ -136,7 +136,7 @@ Response json_response(int status, const json::value& body) {
 }
 
 json::value time_or_null(const std::optional<WallTime>& t) {
-    return t ? json::value{text(to_rfc3339(*t))} : json::value{nullptr};
+    return t ? json::value(text(to_rfc3339(*t))) : json::value(nullptr);
 }
 
 json::value error_or_null(const std::optional<ports::StoredError>& error) {
@@ -208,13 +208,13 @@ json::object media_shape(const ports::MediaRow& media, const std::optional<ports
     out["title"] = media.title;
     out["filename"] = media.filename;
     out["status"] = text(media_status(state, dialect));
-    out["task_id"] = newest ? json::value{text(newest->id.value)} : json::value{nullptr};
+    out["task_id"] = newest ? json::value(text(newest->id.value)) : json::value(nullptr);
     out["progress"] = newest ? rounded(newest->progress) : 0.0;
-    out["error"] = newest ? error_or_null(newest->error) : json::value{nullptr};
+    out["error"] = newest ? error_or_null(newest->error) : json::value(nullptr);
     out["size_bytes"] = media.source.size_bytes;
     out["sha256"] = media.source.sha256;
     out["duration_seconds"] =
-        media.info ? json::value{seconds(media.info->duration)} : json::value{nullptr};
+        media.info ? json::value(seconds(media.info->duration)) : json::value(nullptr);
     out["created_at"] = text(to_rfc3339(media.created_at));
     out["updated_at"] = text(to_rfc3339(media.updated_at));
     out["status_url"] = media_path(media.id) + "/status";
@@ -225,47 +225,47 @@ json::object status_shape(const MediaId& media, const std::optional<engine::Task
                           Dialect dialect) {
     json::object out;
     add_media_id(out, media, dialect);
-    out["task_id"] = view ? json::value{text(view->row.id.value)} : json::value{nullptr};
+    out["task_id"] = view ? json::value(text(view->row.id.value)) : json::value(nullptr);
     std::optional<domain::TaskState> state;
     if (view) {
         state = view->row.state;
     }
     out["status"] = text(media_status(state, dialect));
-    out["current_step"] = view ? or_null(view->row.current_step) : json::value{nullptr};
-    out["stage"] = view ? or_null(view->stage) : json::value{nullptr};
+    out["current_step"] = view ? or_null(view->row.current_step) : json::value(nullptr);
+    out["stage"] = view ? or_null(view->stage) : json::value(nullptr);
     out["progress"] = view ? rounded(view->percent) : 0.0;
-    out["eta_seconds"] = view ? or_null(view->eta_seconds) : json::value{nullptr};
-    out["queue_position"] = view ? or_null(view->queue_position) : json::value{nullptr};
+    out["eta_seconds"] = view ? or_null(view->eta_seconds) : json::value(nullptr);
+    out["queue_position"] = view ? or_null(view->queue_position) : json::value(nullptr);
     out["retry_count"] = view ? view->row.retry_count : 0;
     out["cancel_requested"] = view && view->row.cancel_requested_at.has_value();
-    out["next_attempt_at"] = view ? time_or_null(view->row.next_attempt_at) : json::value{nullptr};
-    out["started_at"] = view ? time_or_null(view->row.started_at) : json::value{nullptr};
-    out["updated_at"] = view ? time_or_null(view->row.updated_at) : json::value{nullptr};
-    out["completed_at"] = view ? time_or_null(view->row.completed_at) : json::value{nullptr};
-    out["error"] = view ? error_or_null(view->row.error) : json::value{nullptr};
+    out["next_attempt_at"] = view ? time_or_null(view->row.next_attempt_at) : json::value(nullptr);
+    out["started_at"] = view ? time_or_null(view->row.started_at) : json::value(nullptr);
+    out["updated_at"] = view ? time_or_null(view->row.updated_at) : json::value(nullptr);
+    out["completed_at"] = view ? time_or_null(view->row.completed_at) : json::value(nullptr);
+    out["error"] = view ? error_or_null(view->row.error) : json::value(nullptr);
     return out;
 }
 
 json::object progress_shape(const MediaId& media, const std::optional<engine::TaskView>& view,
                             Dialect dialect) {
     json::object out;
-    out["task_id"] = view ? json::value{text(view->row.id.value)} : json::value{nullptr};
+    out["task_id"] = view ? json::value(text(view->row.id.value)) : json::value(nullptr);
     add_media_id(out, media, dialect);
     out["status"] = text(domain::to_string(view ? view->row.state : domain::TaskState::pending));
     out["progress"] = view ? rounded(view->percent) : 0.0;
-    out["current_step"] = view ? or_null(view->row.current_step) : json::value{nullptr};
-    out["stage"] = view ? or_null(view->stage) : json::value{nullptr};
+    out["current_step"] = view ? or_null(view->row.current_step) : json::value(nullptr);
+    out["stage"] = view ? or_null(view->stage) : json::value(nullptr);
     out["subtasks"] = view ? steps_shape(view->steps) : pending_steps_shape();
     out["items"] =
         view ? items_shape(view->chunks_total, view->chunks_completed, view->chunks_failed)
              : items_shape(0, 0, 0);
     out["retry_count"] = view ? view->row.retry_count : 0;
-    out["eta_seconds"] = view ? or_null(view->eta_seconds) : json::value{nullptr};
-    out["queue_position"] = view ? or_null(view->queue_position) : json::value{nullptr};
-    out["started_at"] = view ? time_or_null(view->row.started_at) : json::value{nullptr};
-    out["updated_at"] = view ? time_or_null(view->row.updated_at) : json::value{nullptr};
-    out["completed_at"] = view ? time_or_null(view->row.completed_at) : json::value{nullptr};
-    out["error"] = view ? error_or_null(view->row.error) : json::value{nullptr};
+    out["eta_seconds"] = view ? or_null(view->eta_seconds) : json::value(nullptr);
+    out["queue_position"] = view ? or_null(view->queue_position) : json::value(nullptr);
+    out["started_at"] = view ? time_or_null(view->row.started_at) : json::value(nullptr);
+    out["updated_at"] = view ? time_or_null(view->row.updated_at) : json::value(nullptr);
+    out["completed_at"] = view ? time_or_null(view->row.completed_at) : json::value(nullptr);
+    out["error"] = view ? error_or_null(view->row.error) : json::value(nullptr);
     return out;
 }
 
@@ -366,9 +366,9 @@ json::array slots_shape(const std::vector<engine::Engine::SlotStatus>& slots) {
         json::object one;
         one["lane"] = text(domain::to_string(slot.lane));
         one["warm"] = slot.warm;
-        one["task_id"] = slot.task ? json::value{text(slot.task->value)} : json::value{nullptr};
+        one["task_id"] = slot.task ? json::value(text(slot.task->value)) : json::value(nullptr);
         one["step"] =
-            slot.step ? json::value{text(domain::to_string(*slot.step))} : json::value{nullptr};
+            slot.step ? json::value(text(domain::to_string(*slot.step))) : json::value(nullptr);
         one["resident_bytes"] = slot.resident_bytes;
         out.push_back(std::move(one));
     }

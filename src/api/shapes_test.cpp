@@ -89,6 +89,56 @@ TEST(Shapes, EarlierClientsReadTheirOwnWords) {
     EXPECT_FALSE(media_shape(media, task, Dialect::current).contains("video_id"));
 }
 
+// Boost.JSON makes an array of value{x}: every optional field is held to its kind here.
+TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
+    engine::TaskView view;
+    view.row.id = kTask;
+    view.row.media_id = kMedia;
+    view.row.current_step = "transcribe";
+    view.row.engine = "e";
+    view.row.model = "m";
+    view.row.options.audio_track = 1;
+    view.row.started_at = view.row.completed_at = view.row.next_attempt_at = WallTime{Millis{1}};
+    view.row.error = ports::StoredError{ErrorClass::crash, "died", "It died."};
+    view.stage = "Transcribing 1 of 2";
+    view.eta_seconds = 1.5;
+    view.queue_position = 1;
+    view.steps.push_back({});
+    view.steps[0].started_at = WallTime{Millis{1}};
+    ports::MediaRow media;
+    media.id = kMedia;
+    media.info.emplace().duration = Millis{1500};
+    domain::Segment segment;
+    segment.speaker = "S1";
+    engine::Engine::SlotStatus slot{.lane = domain::Lane::speech};
+    slot.task = kTask;
+    slot.step = domain::Step::transcribe;
+    for (const json::value& shape :
+         {json::value(status_shape(kMedia, view, Dialect::current)),
+          json::value(progress_shape(kMedia, view, Dialect::current)),
+          json::value(task_view_shape(view)),
+          json::value(media_shape(media, view.row, Dialect::current)),
+          json::value(slots_shape({slot}).at(0)),
+          json::value(segments_shape(kMedia, view.row, {segment}, {}, false, Dialect::current)),
+          json::value(page_shape({}, "cursor"))}) {
+        for (const auto& [key, value] : shape.as_object()) {
+            const std::string name{key};
+            EXPECT_FALSE(value.is_null()) << name;
+            if (name == "items") {
+                continue;  // a list in a page, counts in a task
+            }
+            EXPECT_EQ(value.is_array(), name == "subtasks" || name == "segments" || name == "gaps")
+                << name << " in " << json_text(shape);
+            EXPECT_EQ(value.is_object(), name == "error" || name == "options") << name;
+        }
+    }
+    EXPECT_EQ(segments_shape(kMedia, view.row, {segment}, {}, false, Dialect::current)
+                  .at("segments")
+                  .at(0)
+                  .at("speaker"),
+              "S1");
+}
+
 TEST(Shapes, SegmentsAreInSeconds) {
     ports::TaskRow task;
     task.id = kTask;

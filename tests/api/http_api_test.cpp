@@ -175,17 +175,18 @@ TEST_F(HttpTest, EarlierClientsPathsAndWords) {
 TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
     start();
     const std::string unknown = "0190c1d0-0000-7000-8000-000000000001";
-    for (const std::string target :
-         {"/nothing", "/api", "/api/v1/media/" + unknown, "/api/v1/media/" + unknown + "/status",
-          "/api/v1/media/" + unknown + "/segments", "/api/v1/media/" + unknown + "/source",
-          "/api/v1/media/" + unknown + "/waveform", "/api/v1/media/" + unknown + "/reprocess",
-          "/api/v1/media/" + unknown + "/transcript.srt", "/api/v1/tasks/" + unknown,
-          std::string{"/api/v1/media/42"}, std::string{"/api/v1/tasks/..%2f.."}}) {
+    for (const std::string& target :
+         {std::string{"/nothing"}, std::string{"/api"}, "/api/v1/media/" + unknown,
+          "/api/v1/media/" + unknown + "/status", "/api/v1/media/" + unknown + "/segments",
+          "/api/v1/media/" + unknown + "/source", "/api/v1/media/" + unknown + "/waveform",
+          "/api/v1/media/" + unknown + "/reprocess", "/api/v1/media/" + unknown + "/transcript.srt",
+          "/api/v1/tasks/" + unknown, std::string{"/api/v1/media/42"},
+          std::string{"/api/v1/tasks/..%2f.."}}) {
         const Answer answer = ask("GET", target);
         EXPECT_EQ(answer.status, 404) << target;
         EXPECT_EQ(answer.field("content-type"), "application/problem+json");
     }
-    for (const std::string target :
+    for (const std::string& target :
          {"/api/v1/media/" + unknown + "/run_sync", "/api/v1/tasks/" + unknown + "/cancel",
           "/api/v1/tasks/" + unknown + "/retry"}) {
         EXPECT_EQ(ask("POST", target).status, 404) << target;
