@@ -2,9 +2,11 @@
 #include <sys/socket.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
+#include "describe.h"
 #include "durascribe/protocol/channel.h"
 #include "durascribe/worker/worker.h"
 
@@ -31,6 +33,9 @@ int main(int argc, char** argv) {
     speech->add_option("--engine", settings.engine, "Load this engine at once");
     speech->add_option("--model", settings.model, "Its model")->needs("--engine");
     speech->add_option("--language", settings.language, "BCP 47")->needs("--engine");
+    if (argc == 2 && std::string_view(argv[1]) == "--describe") {
+        return std::puts(durascribe::describe_worker().c_str()) < 0 ? 1 : 0;
+    }
     if (!started_by_a_server()) {
         std::fputs(
             "durascribe-worker is a part of durascribe and is started by it, not by hand.\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 
 #include "durascribe/api/server.h"
@@ -35,6 +36,9 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings, co
     out.model = settings.model;
     out.language = settings.language;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
+    if (const char* models = std::getenv("DURASCRIBE_MODELS"); models != nullptr) {
+        out.environment.push_back(std::string("DURASCRIBE_MODELS=") + models);
+    }
     // A share of a core still needs a thread.
     out.cpu_limit = std::max(1, static_cast<int>(std::ceil(settings.cpu_limit_per_transcription)));
     return out;

@@ -166,9 +166,10 @@ constexpr std::array kKeys{
         }},
 };
 
-// DURASCRIBE_ names that are no settings of the server: where the configuration file is, and what
-// the build scripts read.
-constexpr std::array<std::string_view, 2> kOtherVariables{"DURASCRIBE_CONFIG", "DURASCRIBE_LAUNCHER"};
+// DURASCRIBE_ names that are no settings of the server: where the configuration file is, where the
+// worker looks for models, and what the build scripts read.
+constexpr std::array<std::string_view, 3> kOtherVariables{"DURASCRIBE_CONFIG", "DURASCRIBE_MODELS",
+                                                          "DURASCRIBE_LAUNCHER"};
 
 const Key* key_of_toml(std::string_view name) {
     const auto found = std::ranges::find(kKeys, name, [](const Key& k) { return k.name.toml; });
