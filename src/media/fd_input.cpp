@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace durascribe::media {
 namespace {
@@ -35,6 +36,32 @@ Result<void> FdInput::open() {
         throw std::bad_alloc();
     }
     return {};
+}
+
+std::optional<FdInput::WaveBytes> FdInput::wave_bytes() const {
+    struct ChunkHead {
+        char id[4];
+        std::uint32_t size;  // little-endian, as this machine
+    } head{};
+    static_assert(sizeof head == 8);
+    constexpr int kChunksMax = 64;
+    std::int64_t at = 12;  // behind "RIFF", its size and "WAVE"
+    for (int i = 0; i < kChunksMax; ++i) {
+        if (::pread(fd_, &head, sizeof head, at) != static_cast<ssize_t>(sizeof head)) {
+            return std::nullopt;
+        }
+        at += static_cast<std::int64_t>(sizeof head);
+        if (std::memcmp(head.id, "data", 4) == 0) {
+            // What programs write that do not know the length yet.
+            constexpr std::uint32_t kUnknownFrom = 0x7ffff000;
+            if (head.size == 0 || head.size >= kUnknownFrom) {
+                return std::nullopt;
+            }
+            return WaveBytes{head.size, size_ - at};
+        }
+        at += head.size + (head.size & 1);
+    }
+    return std::nullopt;
 }
 
 int FdInput::read(void* self, std::uint8_t* to, int size) {

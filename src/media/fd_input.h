@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "durascribe/base/error.h"
 #include "durascribe/media/handles.h"
@@ -19,6 +20,14 @@ class FdInput {
     Result<void> open();
 
     AVIOContext* io() { return io_.get(); }
+    // How many bytes of audio the header of a WAVE file promises, and how many there are; none
+    // where it is no WAVE file or its header promises nothing, as that of a recording to a pipe.
+    // FFmpeg itself quietly believes the file's size.
+    struct WaveBytes {
+        std::int64_t promised = 0;
+        std::int64_t present = 0;
+    };
+    std::optional<WaveBytes> wave_bytes() const;
     // The error number of a read that failed; 0: none did.
     int read_error() const { return read_error_; }
 

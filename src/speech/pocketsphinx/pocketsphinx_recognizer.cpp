@@ -3,8 +3,8 @@
 //   before the search begins (PocketSphinx's own running mean starts each utterance from what it
 //   heard before, which makes a result depend on history), and fed frame by frame, so that progress
 //   can be reported within an utterance.
-// - Its voice detection and noise removal are off: both carry state across utterances, and the
-//   first drops frames, which makes word times wrong. Utterances come from utterances.h.
+// - Its voice detection is off: it drops frames, which makes word times wrong. Utterances come from
+//   utterances.h. Its noise removal is on, and starts anew with each call.
 #include "durascribe/speech/pocketsphinx/pocketsphinx_recognizer.h"
 
 #include <algorithm>
@@ -48,6 +48,7 @@ class CapturedLog {
   public:
     CapturedLog() {
         current_ = this;
+        err_set_logfp(nullptr);  // the list of settings goes to the file, not to the callback
         err_set_callback(&CapturedLog::take, nullptr);
     }
     ~CapturedLog() { current_ = nullptr; }
@@ -139,6 +140,9 @@ void take_off_mean(Cepstra& cepstra, const std::vector<SampleRange>& utterances)
         }
     };
     for_each_frame([&](std::span<mfcc_t> frame) {
+        if (frame[0] < 0) {
+            return;  // digital silence, whose logarithm would drown the rest
+        }
         for (std::size_t k = 0; k < sum.size(); ++k) {
             sum[k] += frame[k];
         }
@@ -320,11 +324,11 @@ Result<std::string> only_dictionary(const fs::path& folder) {
 DecoderPtr make_decoder(const Model& model, const std::string& dictionary) {
     const std::string acoustic = model.path / model.name;
     const std::string language_model = model.path / (model.name + ".lm.bin");
-    const std::unique_ptr<cmd_ln_t, FreeConfig> config(cmd_ln_init(
-        nullptr, ps_args(), TRUE, "-hmm", acoustic.c_str(), "-lm", language_model.c_str(), "-dict",
-        dictionary.c_str(), "-remove_noise", "no", "-remove_silence", "no",
-        // Half the time of the default 30000 for the same words.
-        "-maxhmmpf", "5000", nullptr));
+    const std::unique_ptr<cmd_ln_t, FreeConfig> config(
+        cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", acoustic.c_str(), "-lm",
+                    language_model.c_str(), "-dict", dictionary.c_str(), "-remove_silence", "no",
+                    // A bound on the search in frames where much is possible; the default is 30000.
+                    "-maxhmmpf", "5000", nullptr));
     if (!config) {
         return nullptr;
     }

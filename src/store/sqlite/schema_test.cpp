@@ -23,6 +23,7 @@ class Schema : public ::testing::Test {
         dir_ = mkdtemp(shape.data());
         db_ = std::make_unique<Connection>(dir_ / "a.db", Connection::Mode::writer);
         db_->execute("PRAGMA foreign_keys = ON");
+        db_->execute("PRAGMA synchronous = OFF");  // what is tested here is not durability
         EXPECT_TRUE(migrate(*db_, embedded_migrations()).has_value());
         db_->execute(
             "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
