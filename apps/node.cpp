@@ -29,7 +29,8 @@ engine::EngineSettings engine_settings(const cli::Settings& settings) {
     return out;
 }
 
-process::ProcessWorkerSettings worker_settings(const cli::Settings& settings, const Program& program) {
+process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
+                                               const Program& program) {
     process::ProcessWorkerSettings out;
     out.program = program.worker;
     out.engine = settings.engine;
@@ -47,8 +48,9 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings, co
 // Members are made from the top and go from the bottom: what uses another stands below it.
 class WholeNode final : public cli::Node {
   public:
-    WholeNode(const cli::Settings& settings, const Program& program, std::unique_ptr<ports::SystemClock> clock,
-              std::unique_ptr<store::SqliteStore> store, std::unique_ptr<blobs::LocalBlobStore> blobs)
+    WholeNode(const cli::Settings& settings, const Program& program,
+              std::unique_ptr<ports::SystemClock> clock, std::unique_ptr<store::SqliteStore> store,
+              std::unique_ptr<blobs::LocalBlobStore> blobs)
         : settings_(settings),
           version_(program.version),
           clock_(std::move(clock)),
@@ -86,7 +88,8 @@ class WholeNode final : public cli::Node {
         if (server_) {
             server_->stop(std::min(grace, kRequestGrace));
         }
-        const auto spent = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
+        const auto spent =
+            std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
         engine_.stop(std::max(Millis{0}, grace - spent));
         server_.reset();
     }
@@ -104,7 +107,8 @@ class WholeNode final : public cli::Node {
 
 }  // namespace
 
-Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings, const Program& program) {
+Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
+                                             const Program& program) {
     auto clock = std::make_unique<ports::SystemClock>();
     auto store = store::SqliteStore::open(settings.data_dir, *clock);
     if (!store) {
@@ -114,7 +118,8 @@ Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings, cons
     if (!blobs) {
         return std::unexpected(blobs.error());
     }
-    return std::make_unique<WholeNode>(settings, program, std::move(clock), std::move(*store), std::move(*blobs));
+    return std::make_unique<WholeNode>(settings, program, std::move(clock), std::move(*store),
+                                       std::move(*blobs));
 }
 
 }  // namespace durascribe

@@ -24,8 +24,9 @@ enum ExitCode {
 
 struct TranscribeOptions {
     std::vector<std::filesystem::path> files;
-    std::vector<domain::DocumentFormat> formats;  // empty: SRT beside the file, text on standard output
-    std::string output;                           // empty: beside the file; "-": standard output
+    std::vector<domain::DocumentFormat>
+        formats;         // empty: SRT beside the file, text on standard output
+    std::string output;  // empty: beside the file; "-": standard output
     domain::TaskOptions task;
     bool force = false;
     bool overwrite = false;
@@ -42,10 +43,11 @@ int doctor(const Settings& settings, const Composition& composition);
 
 // The server's HTTP interface where one runs on the data directory; otherwise the directory itself,
 // opened in this process, with its engine running where `with_engine`.
-Result<std::unique_ptr<TaskClient>> connect(const Settings& settings, const Composition& composition,
-                                            bool with_engine);
+Result<std::unique_ptr<TaskClient>> connect(const Settings& settings,
+                                            const Composition& composition, bool with_engine);
 
-// "durascribe: <message>" on standard error (the detail follows at log level debug); returns kFailed.
+// "durascribe: <message>" on standard error (the detail follows at log level debug); returns
+// kFailed.
 int report(const Error& error);
 
 }  // namespace durascribe::cli

@@ -21,8 +21,8 @@ std::unique_ptr<TaskClient> client_of_running_server(const Settings& settings) {
 
 }  // namespace
 
-Result<std::unique_ptr<TaskClient>> connect(const Settings& settings, const Composition& composition,
-                                            bool with_engine) {
+Result<std::unique_ptr<TaskClient>> connect(const Settings& settings,
+                                            const Composition& composition, bool with_engine) {
     // The directory may change hands while we look: a server that starts or stops at this moment is
     // waited for a little.
     const auto deadline = std::chrono::steady_clock::now() + kServerStartsWithin;
@@ -42,7 +42,8 @@ Result<std::unique_ptr<TaskClient>> connect(const Settings& settings, const Comp
             }
             return std::make_unique<LocalClient>(std::move(*node));
         }
-        if (node.error().code != "data_directory_in_use" || std::chrono::steady_clock::now() > deadline) {
+        if (node.error().code != "data_directory_in_use" ||
+            std::chrono::steady_clock::now() > deadline) {
             return std::unexpected(node.error());
         }
         std::this_thread::sleep_for(kLookAgain);

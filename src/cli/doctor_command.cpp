@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <system_error>
 
-#include <boost/json.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -13,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include "durascribe/base/unique_fd.h"
 #include "durascribe/cli/commands.h"
@@ -31,18 +31,23 @@ constexpr std::int64_t kLittleSpace = 1LL << 30;
 
 std::string text_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_string() ? printable(std::string_view(value->get_string())) : std::string();
+    return value != nullptr && value->is_string() ? printable(std::string_view(value->get_string()))
+                                                  : std::string();
 }
 
-std::string gigabytes(std::int64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / (1LL << 30)); }
+std::string gigabytes(std::int64_t bytes) {
+    return fmt::format("{:.1f} GB", static_cast<double>(bytes) / (1LL << 30));
+}
 
-// What `durascribe-worker --describe` prints: {"version", "media": [{"name", "version"}], "engines":
+// What `durascribe-worker --describe` prints: {"version", "media": [{"name", "version"}],
+// "engines":
 // [{"name", "version", "models": [{"name", "languages": [...], "present": bool, "install"}]}]}.
 Result<json::object> describe_worker(const fs::path& program) {
     const auto failed = [&](const std::string& detail) {
-        return fail(ErrorClass::internal, "worker_unusable",
-                    fmt::format("The worker program {} can't be used ({}). Build it again with ./run.",
-                                program.string(), detail));
+        return fail(
+            ErrorClass::internal, "worker_unusable",
+            fmt::format("The worker program {} can't be used ({}). Build it again with ./run.",
+                        program.string(), detail));
     };
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -57,7 +62,8 @@ Result<json::object> describe_worker(const fs::path& program) {
     std::string argument = "--describe";
     std::array<char*, 3> arguments{name.data(), argument.data(), nullptr};
     pid_t pid = 0;
-    const int problem = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments.data(), environ);
+    const int problem =
+        ::posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     write_end.reset();
     if (problem != 0) {
@@ -106,8 +112,12 @@ bool present(const json::object& model) {
 // Lines of findings; counts what stands in the way of transcribing.
 class Findings {
   public:
-    void good(std::string_view what, const std::string& how) { fmt::print("ok       {:16} {}\n", what, how); }
-    void note(std::string_view what, const std::string& how) { fmt::print("note     {:16} {}\n", what, how); }
+    void good(std::string_view what, const std::string& how) {
+        fmt::print("ok       {:16} {}\n", what, how);
+    }
+    void note(std::string_view what, const std::string& how) {
+        fmt::print("note     {:16} {}\n", what, how);
+    }
     void bad(std::string_view what, const std::string& how) {
         fmt::print("MISSING  {:16} {}\n", what, how);
         ++bad_;
@@ -127,7 +137,8 @@ void look_at_worker(Findings& findings, const Composition& composition) {
     findings.good("worker", composition.worker_program.string());
     for (const json::value& library : list_in(*description, "media")) {
         if (library.is_object()) {
-            findings.good(text_in(library.get_object(), "name"), text_in(library.get_object(), "version"));
+            findings.good(text_in(library.get_object(), "name"),
+                          text_in(library.get_object(), "version"));
         }
     }
     int usable = 0;
@@ -151,7 +162,8 @@ void look_at_worker(Findings& findings, const Composition& composition) {
         }
     }
     if (usable == 0) {
-        findings.bad("speech model", "there is none. Install one with: apt-get install pocketsphinx-en-us");
+        findings.bad("speech model",
+                     "there is none. Install one with: apt-get install pocketsphinx-en-us");
     }
 }
 
@@ -159,28 +171,35 @@ void look_at_data(Findings& findings, const Settings& settings, const Compositio
     const fs::path& directory = settings.data_dir;
     std::error_code problem;
     fs::path existing = directory;
-    while (!fs::exists(existing, problem) && existing.has_parent_path() && existing != existing.parent_path()) {
+    while (!fs::exists(existing, problem) && existing.has_parent_path() &&
+           existing != existing.parent_path()) {
         existing = existing.parent_path();
     }
     if (::access(existing.c_str(), W_OK | X_OK) != 0) {
-        findings.bad("data directory", fmt::format("{} can't be written ({}). Choose another with --data DIR.",
-                                                   directory.string(), std::generic_category().message(errno)));
+        findings.bad("data directory",
+                     fmt::format("{} can't be written ({}). Choose another with --data DIR.",
+                                 directory.string(), std::generic_category().message(errno)));
         return;
     }
     const auto server = read_server_file(directory);
     if (server && HttpClient::answers(*server)) {
-        findings.good("data directory", fmt::format("{}, in use by the server on http://{}:{} (process {}, version {})",
-                                                    directory.string(), server->host, server->port, server->pid,
-                                                    server->version));
+        findings.good(
+            "data directory",
+            fmt::format("{}, in use by the server on http://{}:{} (process {}, version {})",
+                        directory.string(), server->host, server->port, server->pid,
+                        server->version));
     } else if (existing != directory) {
-        findings.good("data directory", fmt::format("{} will be made when it is needed", directory.string()));
+        findings.good("data directory",
+                      fmt::format("{} will be made when it is needed", directory.string()));
     } else if (auto node = composition.open_node(settings); node) {
         const auto counts = (*node)->store().counts();
         if (counts) {
-            findings.good("data directory",
-                          fmt::format("{}: {} tasks wait or were interrupted, {} completed, {} failed",
-                                      directory.string(), counts->pending + counts->processing + counts->retrying,
-                                      counts->completed, counts->failed + counts->partial_failure));
+            findings.good(
+                "data directory",
+                fmt::format("{}: {} tasks wait or were interrupted, {} completed, {} failed",
+                            directory.string(),
+                            counts->pending + counts->processing + counts->retrying,
+                            counts->completed, counts->failed + counts->partial_failure));
         } else {
             findings.bad("data directory", counts.error().message);
         }
@@ -189,13 +208,16 @@ void look_at_data(Findings& findings, const Settings& settings, const Compositio
     } else {
         findings.bad("data directory", node.error().message);
     }
-    struct statvfs space {};
+    struct statvfs space{};
     if (::statvfs(existing.c_str(), &space) == 0) {
-        const auto free = static_cast<std::int64_t>(space.f_bavail) * static_cast<std::int64_t>(space.f_frsize);
+        const auto free =
+            static_cast<std::int64_t>(space.f_bavail) * static_cast<std::int64_t>(space.f_frsize);
         if (free < kLittleSpace) {
-            findings.note("free space", fmt::format("{}: little for recordings. Make room, or choose another data "
-                                                    "directory with --data DIR.",
-                                                    gigabytes(free)));
+            findings.note(
+                "free space",
+                fmt::format("{}: little for recordings. Make room, or choose another data "
+                            "directory with --data DIR.",
+                            gigabytes(free)));
         } else {
             findings.good("free space", gigabytes(free));
         }
@@ -234,14 +256,14 @@ int list_models(const Composition& composition) {
             std::string languages;
             for (const json::value& language : list_in(model.get_object(), "languages")) {
                 if (language.is_string()) {
-                    languages += (languages.empty() ? "" : ",") + printable(std::string_view(language.get_string()));
+                    languages += (languages.empty() ? "" : ",") +
+                                 printable(std::string_view(language.get_string()));
                 }
             }
-            fmt::print("{:14} {:24} {:12} {}\n", text_in(engine.get_object(), "name"),
-                       text_in(model.get_object(), "name"), languages,
-                       present(model.get_object())
-                           ? "installed"
-                           : text_in(model.get_object(), "install"));
+            fmt::print(
+                "{:14} {:24} {:12} {}\n", text_in(engine.get_object(), "name"),
+                text_in(model.get_object(), "name"), languages,
+                present(model.get_object()) ? "installed" : text_in(model.get_object(), "install"));
         }
     }
     return kOk;

@@ -5,8 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "durascribe/cli/source_file.h"
 #include "durascribe/cli/terminal_text.h"
@@ -22,12 +22,14 @@ constexpr unsigned kFirstError = 300;
 
 std::string text_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+    return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                  : std::string();
 }
 
 std::optional<double> number_in(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_number() ? std::optional(value->to_number<double>()) : std::nullopt;
+    return value != nullptr && value->is_number() ? std::optional(value->to_number<double>())
+                                                  : std::nullopt;
 }
 
 const json::object* object_in(const json::object& object, std::string_view key) {
@@ -37,7 +39,8 @@ const json::object* object_in(const json::object& object, std::string_view key) 
 
 std::unexpected<Error> strange_answer(std::string_view what) {
     return fail(ErrorClass::internal, "strange_answer",
-                fmt::format("The server's answer is not understood ({}). Its version may differ from this program's: "
+                fmt::format("The server's answer is not understood ({}). Its version may differ "
+                            "from this program's: "
                             "restart it with this version.",
                             what));
 }
@@ -64,14 +67,15 @@ Result<TaskStatus> status_from(const json::object& task) {
     if (!state) {
         return strange_answer("task status");
     }
-    TaskStatus out{.id = text_in(task, "task_id"),
-                   .media_id = text_in(task, "media_id"),
-                   .state = *state,
-                   .step = text_in(task, "current_step"),
-                   .stage = text_in(task, "stage"),
-                   .percent = number_in(task, "progress").value_or(0),
-                   .eta_seconds = number_in(task, "eta_seconds"),
-                   .created_at = wall_time_from_rfc3339(text_in(task, "created_at")).value_or(WallTime{})};
+    TaskStatus out{
+        .id = text_in(task, "task_id"),
+        .media_id = text_in(task, "media_id"),
+        .state = *state,
+        .step = text_in(task, "current_step"),
+        .stage = text_in(task, "stage"),
+        .percent = number_in(task, "progress").value_or(0),
+        .eta_seconds = number_in(task, "eta_seconds"),
+        .created_at = wall_time_from_rfc3339(text_in(task, "created_at")).value_or(WallTime{})};
     if (const json::object* items = object_in(task, "items")) {
         out.chunks_total = static_cast<int>(number_in(*items, "total").value_or(0));
         out.chunks_failed = static_cast<int>(number_in(*items, "failed").value_or(0));
@@ -95,7 +99,8 @@ std::string query_of(const domain::TaskOptions& options) {
 bool same_result(const json::object& used, const domain::TaskOptions& wanted) {
     const auto track = number_in(used, "audio_track");
     return text_in(used, "engine") == wanted.engine && text_in(used, "model") == wanted.model &&
-           text_in(used, "language") == wanted.language && track.has_value() == wanted.audio_track.has_value() &&
+           text_in(used, "language") == wanted.language &&
+           track.has_value() == wanted.audio_track.has_value() &&
            (!track || static_cast<int>(*track) == *wanted.audio_track);
 }
 
@@ -108,7 +113,8 @@ struct Known {
 };
 
 Result<std::optional<Known>> find_by_content(HttpConnection& server, const std::string& title,
-                                             const std::string& sha256, const domain::TaskOptions& options) {
+                                             const std::string& sha256,
+                                             const domain::TaskOptions& options) {
     const auto page = object_of(server.get("/api/v1/media?limit=200&search=" + url_encoded(title)));
     if (!page) {
         return std::unexpected(page.error());
@@ -149,20 +155,23 @@ Result<Submission> upload(HttpConnection& server, SourceFile& file, const std::s
     std::optional<Error> failed;
     std::int64_t sent = 0;
     auto reader = file.reader(request.stop);
-    const auto target = fmt::format("/api/v1/media?filename={}&title={}&{}", url_encoded(file.name()),
-                                    url_encoded(title), query_of(request.options));
-    const auto created = object_of(server.post_bytes(target, file.size_bytes(), [&]() -> std::span<const std::byte> {
-        auto piece = reader.next();
-        if (!piece) {
-            failed = piece.error();
-            return {};
-        }
-        sent += static_cast<std::int64_t>(piece->size());
-        if (request.on_read) {
-            request.on_read(100.0 * static_cast<double>(sent) / static_cast<double>(file.size_bytes()));
-        }
-        return *piece;
-    }));
+    const auto target =
+        fmt::format("/api/v1/media?filename={}&title={}&{}", url_encoded(file.name()),
+                    url_encoded(title), query_of(request.options));
+    const auto created =
+        object_of(server.post_bytes(target, file.size_bytes(), [&]() -> std::span<const std::byte> {
+            auto piece = reader.next();
+            if (!piece) {
+                failed = piece.error();
+                return {};
+            }
+            sent += static_cast<std::int64_t>(piece->size());
+            if (request.on_read) {
+                request.on_read(100.0 * static_cast<double>(sent) /
+                                static_cast<double>(file.size_bytes()));
+            }
+            return *piece;
+        }));
     if (failed) {
         return std::unexpected(*failed);
     }
@@ -202,7 +211,8 @@ Result<Submission> HttpClient::submit(const SubmitRequest& request) {
     }
     if (request.finished_only) {
         return fail(ErrorClass::request, "not_finished",
-                    fmt::format("There is no finished transcript of {} yet.", printable(request.file.native())));
+                    fmt::format("There is no finished transcript of {} yet.",
+                                printable(request.file.native())));
     }
     if (usable && !domain::is_terminal(media->task->state)) {
         return Submission{media->task->id, Found::followed};
@@ -217,8 +227,9 @@ Result<Submission> HttpClient::submit(const SubmitRequest& request) {
     // A new task takes over what was chosen for the last one: a track that was chosen then can't be
     // unchosen, only a new upload starts without it.
     if (media && (request.options.audio_track || !media->has_track)) {
-        const auto task = object_of(server_.post(fmt::format("/api/v1/media/{}/reprocess?force={}&{}", media->media_id,
-                                                             request.force, query_of(request.options))));
+        const auto task = object_of(
+            server_.post(fmt::format("/api/v1/media/{}/reprocess?force={}&{}", media->media_id,
+                                     request.force, query_of(request.options))));
         if (!task) {
             return std::unexpected(task.error());
         }
@@ -235,12 +246,14 @@ Result<TaskStatus> HttpClient::status(const std::string& task_id) {
     return status_from(*task);
 }
 
-Result<std::string> HttpClient::transcript(const std::string& task_id, domain::DocumentFormat format) {
+Result<std::string> HttpClient::transcript(const std::string& task_id,
+                                           domain::DocumentFormat format) {
     const auto task = status(task_id);
     if (!task) {
         return std::unexpected(task.error());
     }
-    auto reply = server_.get(fmt::format("/api/v1/media/{}/transcript.{}", task->media_id, domain::to_string(format)));
+    auto reply = server_.get(
+        fmt::format("/api/v1/media/{}/transcript.{}", task->media_id, domain::to_string(format)));
     if (reply && reply->status >= kFirstError) {
         return std::unexpected(object_of(reply).error());
     }
@@ -279,7 +292,8 @@ Result<std::vector<TaskStatus>> HttpClient::list() {
 }
 
 Result<TaskStatus> HttpClient::cancel(const std::string& task_id) {
-    const auto done = object_of(server_.post(fmt::format("/api/v1/tasks/{}/cancel", url_encoded(task_id))));
+    const auto done =
+        object_of(server_.post(fmt::format("/api/v1/tasks/{}/cancel", url_encoded(task_id))));
     if (!done) {
         return std::unexpected(done.error());
     }
@@ -287,7 +301,8 @@ Result<TaskStatus> HttpClient::cancel(const std::string& task_id) {
 }
 
 Result<TaskStatus> HttpClient::retry(const std::string& task_id) {
-    const auto done = object_of(server_.post(fmt::format("/api/v1/tasks/{}/retry", url_encoded(task_id))));
+    const auto done =
+        object_of(server_.post(fmt::format("/api/v1/tasks/{}/retry", url_encoded(task_id))));
     if (!done) {
         return std::unexpected(done.error());
     }

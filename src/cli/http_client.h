@@ -16,7 +16,8 @@ class HttpClient final : public TaskClient {
 
     Result<Submission> submit(const SubmitRequest& request) override;
     Result<TaskStatus> status(const std::string& task_id) override;
-    Result<std::string> transcript(const std::string& task_id, domain::DocumentFormat format) override;
+    Result<std::string> transcript(const std::string& task_id,
+                                   domain::DocumentFormat format) override;
     Result<std::vector<TaskStatus>> list() override;
     Result<TaskStatus> cancel(const std::string& task_id) override;
     Result<TaskStatus> retry(const std::string& task_id) override;

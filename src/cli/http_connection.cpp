@@ -1,12 +1,12 @@
 #include "durascribe/cli/http_connection.h"
 
+#include <fmt/format.h>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <fmt/format.h>
 
 namespace durascribe::cli {
 namespace {
@@ -86,11 +86,13 @@ class Exchange {
     }
 
     std::unexpected<Error> unreachable(error_code problem) const {
-        return fail(ErrorClass::network, "server_unreachable",
-                    fmt::format("The durascribe server on {}:{} does not answer. If it still runs, stop it and "
-                                "start it again; nothing that it had accepted is lost.",
-                                host_, port_),
-                    problem.message());
+        return fail(
+            ErrorClass::network, "server_unreachable",
+            fmt::format(
+                "The durascribe server on {}:{} does not answer. If it still runs, stop it and "
+                "start it again; nothing that it had accepted is lost.",
+                host_, port_),
+            problem.message());
     }
 
   private:
@@ -136,7 +138,8 @@ Result<HttpReply> HttpConnection::post(const std::string& target) {
     return exchange.read();
 }
 
-Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int64_t size, const NextPiece& next) {
+Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int64_t size,
+                                             const NextPiece& next) {
     Exchange exchange(host_, port_, patience_);
     if (auto connected = exchange.connect(); !connected) {
         return std::unexpected(connected.error());
@@ -155,7 +158,8 @@ Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int
             return exchange.unreachable(asio::error::operation_aborted);
         }
         sent += static_cast<std::int64_t>(piece.size());
-        request.body().data = const_cast<std::byte*>(piece.data());  // only read: Beast's body is untyped
+        request.body().data =
+            const_cast<std::byte*>(piece.data());  // only read: Beast's body is untyped
         request.body().size = piece.size();
         request.body().more = sent < size;
         problem = exchange.write_some(serializer);
@@ -171,8 +175,8 @@ Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int
 std::string url_encoded(std::string_view text) {
     std::string out;
     for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '.' || c == '_' || c == '~';
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
         out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
     return out;

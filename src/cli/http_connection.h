@@ -27,7 +27,8 @@ class HttpConnection {
     // Sends `size` bytes that `next` gives piece by piece (empty: its source failed; the request is
     // broken off). A server that answers before the end is listened to.
     using NextPiece = std::function<std::span<const std::byte>()>;
-    Result<HttpReply> post_bytes(const std::string& target, std::int64_t size, const NextPiece& next);
+    Result<HttpReply> post_bytes(const std::string& target, std::int64_t size,
+                                 const NextPiece& next);
 
   private:
     std::string host_;

@@ -17,7 +17,8 @@ constexpr Millis kForcePatience{10'000};  // for a cancelled task's workers to b
 
 std::unexpected<Error> not_finished(const SubmitRequest& request) {
     return fail(ErrorClass::request, "not_finished",
-                fmt::format("There is no finished transcript of {} yet.", printable(request.file.native())));
+                fmt::format("There is no finished transcript of {} yet.",
+                            printable(request.file.native())));
 }
 
 // What decides the text; the rest (priority, where it came from) does not.
@@ -53,12 +54,14 @@ Result<Submission> LocalClient::submit(const SubmitRequest& request) {
     return upload(*file, request);
 }
 
-Result<Submission> LocalClient::take_up(const ports::MediaRow& media, const SubmitRequest& request) {
+Result<Submission> LocalClient::take_up(const ports::MediaRow& media,
+                                        const SubmitRequest& request) {
     const auto newest = node_->store().newest_task(media.id);
     if (!newest) {
         return std::unexpected(newest.error());
     }
-    const bool usable = *newest && same_result((*newest)->options, request.options) && !request.force;
+    const bool usable =
+        *newest && same_result((*newest)->options, request.options) && !request.force;
     if (usable && (*newest)->state == TaskState::completed) {
         return Submission{(*newest)->id.value, Found::reused};
     }
@@ -87,7 +90,8 @@ Result<Submission> LocalClient::begin_anew(const MediaId& media, const SubmitReq
             return Submission{task->id.value, Found::started};
         }
         const bool ending = request.force && task.error().code == "task_running";
-        if (!ending || request.stop.stop_requested() || std::chrono::steady_clock::now() > deadline) {
+        if (!ending || request.stop.stop_requested() ||
+            std::chrono::steady_clock::now() > deadline) {
             return std::unexpected(task.error());
         }
         // Forced: the running task was asked to cancel, and ends when its workers are dead.
@@ -116,7 +120,8 @@ Result<Submission> LocalClient::upload(SourceFile& file, const SubmitRequest& re
                             static_cast<double>(file.size_bytes()));
         }
     }
-    auto submitted = (*upload)->finish(file.name(), printable(request.file.stem().native()), request.options);
+    auto submitted =
+        (*upload)->finish(file.name(), printable(request.file.stem().native()), request.options);
     if (!submitted) {
         return std::unexpected(submitted.error());
     }
@@ -156,7 +161,8 @@ Result<TaskStatus> LocalClient::status_of(const ports::TaskRow& task) {
                       .error_message = row.error ? row.error->message : std::string()};
 }
 
-Result<std::string> LocalClient::transcript(const std::string& task_id, domain::DocumentFormat format) {
+Result<std::string> LocalClient::transcript(const std::string& task_id,
+                                            domain::DocumentFormat format) {
     return node_->engine().document(TaskId{task_id}, format);
 }
 
@@ -196,6 +202,8 @@ void LocalClient::wait_for_change(Millis patience, std::stop_token stop) {
     seen_ = node_->engine().feed().wait_after(seen_, patience, stop);
 }
 
-void LocalClient::leave() { node_->engine().stop(); }
+void LocalClient::leave() {
+    node_->engine().stop();
+}
 
 }  // namespace durascribe::cli

@@ -1,5 +1,5 @@
-// What the program's composition (apps/) gives to the commands, so that they know neither SQLite nor
-// processes nor Beast.
+// What the program's composition (apps/) gives to the commands, so that they know neither SQLite
+// nor processes nor Beast.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kNameBytesMax = 255;  // NAME_MAX of Linux file systems
 
-std::string shown(const fs::path& path) { return printable(path.native()); }
+std::string shown(const fs::path& path) {
+    return printable(path.native());
+}
 
 std::string name_for(const fs::path& input, domain::DocumentFormat format) {
     const std::string extension = "." + std::string(domain::to_string(format));
@@ -60,11 +62,13 @@ Result<void> check_writable(const fs::path& directory) {
     if (::access(directory.c_str(), W_OK | X_OK) == 0) {
         return {};
     }
-    return fail(ErrorClass::input, "folder_not_writable",
-                fmt::format("Transcripts can't be written to the folder {}. Choose another with --output DIR, or "
-                            "--output - for standard output.",
-                            shown(directory)),
-                std::generic_category().message(errno));
+    return fail(
+        ErrorClass::input, "folder_not_writable",
+        fmt::format(
+            "Transcripts can't be written to the folder {}. Choose another with --output DIR, or "
+            "--output - for standard output.",
+            shown(directory)),
+        std::generic_category().message(errno));
 }
 
 // Removes the temporary file unless it was renamed.
@@ -79,22 +83,25 @@ struct Temporary {
 
 }  // namespace
 
-Result<std::vector<std::vector<OutputFile>>> plan_outputs(const std::vector<fs::path>& inputs,
-                                                          const std::vector<domain::DocumentFormat>& formats,
-                                                          const std::optional<fs::path>& directory) {
+Result<std::vector<std::vector<OutputFile>>> plan_outputs(
+    const std::vector<fs::path>& inputs, const std::vector<domain::DocumentFormat>& formats,
+    const std::optional<fs::path>& directory) {
     if (directory) {
         std::error_code problem;
         fs::create_directories(*directory, problem);
         if (problem && !fs::is_directory(*directory)) {
-            return fail(ErrorClass::request, "bad_output",
-                        fmt::format("The folder {} can't be made: {}. Choose another with --output DIR.",
-                                    shown(*directory), problem.message()));
+            return fail(
+                ErrorClass::request, "bad_output",
+                fmt::format("The folder {} can't be made: {}. Choose another with --output DIR.",
+                            shown(*directory), problem.message()));
         }
     }
     std::vector<std::vector<OutputFile>> plan;
     std::map<fs::path, fs::path> input_of;
     for (const fs::path& input : inputs) {
-        const fs::path folder = directory ? *directory : input.has_parent_path() ? input.parent_path() : fs::path(".");
+        const fs::path folder = directory                 ? *directory
+                                : input.has_parent_path() ? input.parent_path()
+                                                          : fs::path(".");
         if (!formats.empty()) {
             if (auto writable = check_writable(folder); !writable) {
                 return std::unexpected(writable.error());
@@ -105,14 +112,18 @@ Result<std::vector<std::vector<OutputFile>>> plan_outputs(const std::vector<fs::
             const fs::path output = folder / name_for(input, format);
             std::error_code ignored;  // where either is not there, they are not the same
             if (fs::equivalent(output, input, ignored)) {
-                return fail(ErrorClass::request, "output_is_input",
-                            fmt::format("The transcript of {} would replace it. Choose a folder with --output DIR.",
-                                        shown(input)));
+                return fail(
+                    ErrorClass::request, "output_is_input",
+                    fmt::format(
+                        "The transcript of {} would replace it. Choose a folder with --output DIR.",
+                        shown(input)));
             }
-            const auto [entry, fresh] = input_of.emplace(fs::absolute(output).lexically_normal(), input);
+            const auto [entry, fresh] =
+                input_of.emplace(fs::absolute(output).lexically_normal(), input);
             if (!fresh) {
                 return fail(ErrorClass::request, "same_output",
-                            fmt::format("The transcripts of {} and {} would both be {}. Transcribe them one by one, "
+                            fmt::format("The transcripts of {} and {} would both be {}. Transcribe "
+                                        "them one by one, "
                                         "each with its own --output DIR.",
                                         shown(entry->second), shown(input), shown(output)));
             }
@@ -126,7 +137,8 @@ Result<void> write_output(const fs::path& path, const std::string& content, bool
     const std::string doing = fmt::format("write {}", shown(path));
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     Temporary temporary{folder / fmt::format(".durascribe-{}", new_uuid())};
-    const UniqueFd file(::open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    const UniqueFd file(
+        ::open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file.valid()) {
         const int problem = errno;
         temporary.path.clear();
@@ -156,7 +168,8 @@ Result<void> write_output(const fs::path& path, const std::string& content, bool
     }
     // renameat2 refuses in one step what is there; some file systems do not have it, link() is the
     // older way to the same.
-    if (::renameat2(AT_FDCWD, temporary.path.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+    if (::renameat2(AT_FDCWD, temporary.path.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) ==
+        0) {
         temporary.path.clear();
         return {};
     }
@@ -172,10 +185,12 @@ Result<void> write_output(const fs::path& path, const std::string& content, bool
     if (there && *there == content) {
         return {};
     }
-    return fail(ErrorClass::request, "output_exists",
-                fmt::format("{} is there already and was left as it is. Replace it with --overwrite, or choose "
-                            "another folder with --output DIR.",
-                            shown(path)));
+    return fail(
+        ErrorClass::request, "output_exists",
+        fmt::format(
+            "{} is there already and was left as it is. Replace it with --overwrite, or choose "
+            "another folder with --output DIR.",
+            shown(path)));
 }
 
 }  // namespace durascribe::cli

@@ -30,7 +30,10 @@ class OutputFilesTest : public testing::Test {
         std::ifstream in(file);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    int files() { return static_cast<int>(std::distance(fs::directory_iterator(dir_), fs::directory_iterator())); }
+    int files() {
+        return static_cast<int>(
+            std::distance(fs::directory_iterator(dir_), fs::directory_iterator()));
+    }
 
     fs::path dir_;
 };
@@ -57,7 +60,8 @@ TEST_F(OutputFilesTest, LongNameIsCutAtACharacter) {
         stem += "声";
     }
     stem.resize(249);
-    const auto plan = plan_outputs({dir_ / (stem + "xx.ogg")}, {DocumentFormat::json}, std::nullopt);
+    const auto plan =
+        plan_outputs({dir_ / (stem + "xx.ogg")}, {DocumentFormat::json}, std::nullopt);
     ASSERT_TRUE(plan) << plan.error().message;
     const std::string name = (*plan)[0][0].path.filename();
     EXPECT_LE(name.size(), 255U);
@@ -66,7 +70,8 @@ TEST_F(OutputFilesTest, LongNameIsCutAtACharacter) {
 }
 
 TEST_F(OutputFilesTest, TwoInputsNeverShareAnOutput) {
-    const auto plan = plan_outputs({dir_ / "a.mp3", dir_ / "a.mp4"}, {DocumentFormat::srt}, std::nullopt);
+    const auto plan =
+        plan_outputs({dir_ / "a.mp3", dir_ / "a.mp4"}, {DocumentFormat::srt}, std::nullopt);
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, "same_output");
     EXPECT_THAT(plan.error().message, testing::HasSubstr("a.mp3"));

@@ -69,7 +69,8 @@ class LiveDisplay final : public ProgressDisplay {
         }
         const auto room = static_cast<std::size_t>(std::max(1, rows - 2));
         // Where there is no room for all, those that are furthest are the ones at work.
-        const std::size_t hidden = live.size() > room ? live.size() - (room - (room > 1 ? 1 : 0)) : 0;
+        const std::size_t hidden =
+            live.size() > room ? live.size() - (room - (room > 1 ? 1 : 0)) : 0;
         if (hidden > 0) {
             std::ranges::sort(live, std::greater<>{}, &ProgressLine::percent);
             live.resize(live.size() - hidden);
@@ -126,7 +127,8 @@ class PlainDisplay final : public ProgressDisplay {
                 continue;
             }
             last_[i] = {line.step, std::max(tenth, last_[i].tenth)};
-            put(out_, fmt::format("{}: {} %, {}\n", line.name, static_cast<int>(line.percent), line.stage));
+            put(out_, fmt::format("{}: {} %, {}\n", line.name, static_cast<int>(line.percent),
+                                  line.stage));
         }
     }
 
@@ -179,7 +181,8 @@ std::string render(const ProgressLine& line, const LineStyle& style) {
     constexpr int kPercentWidth = 5;
     const int name_width = std::clamp(columns / 3, 0, std::max(display_width(line.name), 12));
     if (columns < 40) {
-        return fit(fit_and_pad(line.name, std::max(0, columns - kPercentWidth - 1)) + " " + percent, columns);
+        return fit(fit_and_pad(line.name, std::max(0, columns - kPercentWidth - 1)) + " " + percent,
+                   columns);
     }
     const int bar_width = columns >= 70 ? 20 : 8;
     std::string out = fit_and_pad(line.name, name_width) + " ";

@@ -31,8 +31,8 @@ class ProgressDisplay {
     virtual void clear() = 0;
 };
 
-// Live lines where `out` is a terminal that can move its cursor, plain ones otherwise. `quiet`: only
-// what say() is given.
+// Live lines where `out` is a terminal that can move its cursor, plain ones otherwise. `quiet`:
+// only what say() is given.
 std::unique_ptr<ProgressDisplay> make_progress_display(std::FILE* out, bool quiet);
 
 // The live line of one file, at most `columns` wide: name, bar, percent, stage, time left.

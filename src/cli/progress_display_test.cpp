@@ -34,7 +34,8 @@ TEST(Render, ShowsNamePercentStageAndTimeLeft) {
 
 TEST(Render, NeverReachesTheLastColumn) {
     for (int columns = 1; columns < 200; ++columns) {
-        const std::string text = render(a_line(), {.columns = columns, .colour = false, .unicode = true});
+        const std::string text =
+            render(a_line(), {.columns = columns, .colour = false, .unicode = true});
         EXPECT_LE(display_width(text), std::max(0, columns - 1)) << columns << ": " << text;
     }
 }

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <exception>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "durascribe/cli/commands.h"
 
@@ -11,10 +11,13 @@ namespace durascribe::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 all done, 1 something failed, 2 wrong usage, 3 done but with gaps, 130 interrupted.";
+    "Exit codes: 0 all done, 1 something failed, 2 wrong usage, 3 done but with gaps, 130 "
+    "interrupted.";
 
 std::string settings_help() {
-    std::string out = "Settings, by flag, over environment, over durascribe.toml in the data directory (or --config):\n";
+    std::string out =
+        "Settings, by flag, over environment, over durascribe.toml in the data directory (or "
+        "--config):\n";
     for (const SettingName& name : setting_names()) {
         out += fmt::format("  {:30} {:30} {}\n", name.toml, name.environment, name.expected);
     }
@@ -26,23 +29,30 @@ struct Arguments {
     FlagValues flags;
     std::string config_file;
 
-    void add(CLI::App& app, const std::string& flag, const std::string& key, const std::string& about) {
+    void add(CLI::App& app, const std::string& flag, const std::string& key,
+             const std::string& about) {
         app.add_option_function<std::string>(
-               flag, [this, key](const std::string& value) { flags.emplace_back(key, value); }, about)
+               flag, [this, key](const std::string& value) { flags.emplace_back(key, value); },
+               about)
             ->type_name("")
             ->allow_extra_args(false);
     }
 
     void add_common(CLI::App& app) {
-        add(app, "--data", "data", "DIR where everything is kept (default: ~/.local/share/durascribe)");
-        add(app, "--database", "database", "the database; only the SQLite one in the data directory for now");
+        add(app, "--data", "data",
+            "DIR where everything is kept (default: ~/.local/share/durascribe)");
+        add(app, "--database", "database",
+            "the database; only the SQLite one in the data directory for now");
         add(app, "--log-level", "log_level", "debug, info, warning, error or off");
-        app.add_option("--config", config_file, "FILE instead of durascribe.toml in the data directory")->type_name("");
+        app.add_option("--config", config_file,
+                       "FILE instead of durascribe.toml in the data directory")
+            ->type_name("");
     }
 
     Result<Settings> settings() const {
-        return load_settings(flags, process_environment(),
-                             config_file.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_file));
+        return load_settings(
+            flags, process_environment(),
+            config_file.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_file));
     }
 };
 
@@ -52,8 +62,11 @@ Result<std::vector<domain::DocumentFormat>> formats_from(const std::vector<std::
     for (const std::string& name : names) {
         const auto format = domain::document_format_from(name);
         if (!format) {
-            return fail(ErrorClass::request, "bad_format",
-                        fmt::format("--format is \"{}\"; expected srt, vtt, txt or json, separated by commas.", name));
+            return fail(
+                ErrorClass::request, "bad_format",
+                fmt::format(
+                    "--format is \"{}\"; expected srt, vtt, txt or json, separated by commas.",
+                    name));
         }
         if (std::ranges::find(out, *format) == out.end()) {
             out.push_back(*format);
@@ -70,8 +83,10 @@ int usage_error(const Error& error) {
 class Program {
   public:
     explicit Program(const Composition& composition) : composition_(composition) {
-        app_.description("durascribe turns audio and video into transcripts and subtitles; interrupted, it goes on where "
-                         "it was.");
+        app_.description(
+            "durascribe turns audio and video into transcripts and subtitles; interrupted, it goes "
+            "on where "
+            "it was.");
         app_.footer(kExitCodes);
         app_.set_version_flag("--version", composition.version);
         app_.require_subcommand(1);
@@ -110,38 +125,49 @@ class Program {
 
     void add_serve() {
         CLI::App* app = app_.add_subcommand("serve", "Run the server");
-        arguments_.add(*app, "--listen", "listen", "HOST:PORT (default: 127.0.0.1:8000; port 0: any free one)");
+        arguments_.add(*app, "--listen", "listen",
+                       "HOST:PORT (default: 127.0.0.1:8000; port 0: any free one)");
         arguments_.add(*app, "--upload-limit", "upload_limit", "largest upload (default: 10GB)");
         app->add_flag_callback(
             "--no-auth", [this] { arguments_.flags.emplace_back("no_auth", "true"); },
             "let anyone who can connect do everything; needed to listen beyond this machine");
         arguments_.add_common(*app);
         app->footer(settings_help());
-        on(app, log::Level::info, [this](const Settings& settings) { return serve(settings, composition_); });
+        on(app, log::Level::info,
+           [this](const Settings& settings) { return serve(settings, composition_); });
     }
 
     void add_transcribe() {
-        CLI::App* app = app_.add_subcommand("transcribe", "Transcribe files: NAME.srt beside each, the text on standard output");
+        CLI::App* app = app_.add_subcommand(
+            "transcribe", "Transcribe files: NAME.srt beside each, the text on standard output");
         app->add_option("FILE", files_, "audio or video files")->required()->type_name("");
-        app->add_option("--format", formats_, "srt, vtt, txt, json: files to write, several with commas")
+        app->add_option("--format", formats_,
+                        "srt, vtt, txt, json: files to write, several with commas")
             ->delimiter(',')
             ->allow_extra_args(false)
             ->type_name("");
-        app->add_option("--output", transcribe_.output, "DIR for the files; - for standard output")->type_name("");
-        app->add_option("--engine", engine_, "which recogniser (see: durascribe models)")->type_name("");
+        app->add_option("--output", transcribe_.output, "DIR for the files; - for standard output")
+            ->type_name("");
+        app->add_option("--engine", engine_, "which recogniser (see: durascribe models)")
+            ->type_name("");
         app->add_option("--model", model_, "which of its models")->type_name("");
         app->add_option("--language", language_, "language spoken, such as en")->type_name("");
         app->add_option("--audio-track", audio_track_, "which audio track, from 0")
             ->check(CLI::Range(0, 1000))
             ->type_name("");
-        app->add_flag("--overwrite", transcribe_.overwrite, "replace transcripts that are there and differ");
-        app->add_flag("--force", transcribe_.force, "transcribe again what was done before, and replace its files");
+        app->add_flag("--overwrite", transcribe_.overwrite,
+                      "replace transcripts that are there and differ");
+        app->add_flag("--force", transcribe_.force,
+                      "transcribe again what was done before, and replace its files");
         app->add_flag("--quiet", transcribe_.quiet, "say nothing but errors");
         arguments_.add_common(*app);
-        app->footer("Interrupted with Ctrl-C or by a crash, the same command goes on where it was. A transcript that is "
-                    "there and differs is never replaced without --overwrite.\n\n" +
-                    std::string(kExitCodes));
-        on(app, log::Level::error, [this](const Settings& settings) { return run_transcribe(settings); });
+        app->footer(
+            "Interrupted with Ctrl-C or by a crash, the same command goes on where it was. A "
+            "transcript that is "
+            "there and differs is never replaced without --overwrite.\n\n" +
+            std::string(kExitCodes));
+        on(app, log::Level::error,
+           [this](const Settings& settings) { return run_transcribe(settings); });
     }
 
     int run_transcribe(const Settings& settings) {
@@ -173,7 +199,8 @@ class Program {
         on(cancel, log::Level::error,
            [this](const Settings& settings) { return cancel_task(settings, composition_, id_); });
 
-        CLI::App* retry = app_.add_subcommand("retry", "Do again what failed or was cancelled of a task");
+        CLI::App* retry =
+            app_.add_subcommand("retry", "Do again what failed or was cancelled of a task");
         retry->add_option("ID", id_, "the task")->required()->type_name("");
         arguments_.add_common(*retry);
         on(retry, log::Level::error,
@@ -182,11 +209,14 @@ class Program {
 
     void add_machine_commands() {
         CLI::App* models = app_.add_subcommand("models", "List recognisers and their models");
-        on(models, log::Level::error, [this](const Settings&) { return list_models(composition_); });
+        on(models, log::Level::error,
+           [this](const Settings&) { return list_models(composition_); });
 
-        CLI::App* check = app_.add_subcommand("doctor", "Check what this machine has, and say how to get what is missing");
+        CLI::App* check = app_.add_subcommand(
+            "doctor", "Check what this machine has, and say how to get what is missing");
         arguments_.add_common(*check);
-        on(check, log::Level::error, [this](const Settings& settings) { return doctor(settings, composition_); });
+        on(check, log::Level::error,
+           [this](const Settings& settings) { return doctor(settings, composition_); });
     }
 
     const Composition& composition_;
@@ -211,7 +241,9 @@ int run(int argc, char** argv, const Composition& composition) {
         return Program(composition).run(argc, argv);
     } catch (const std::exception& e) {
         // Nothing in durascribe throws on purpose: out of memory, or a defect.
-        fmt::print(stderr, "durascribe: unexpected failure: {}. Nothing finished is lost; run it again.\n", e.what());
+        fmt::print(stderr,
+                   "durascribe: unexpected failure: {}. Nothing finished is lost; run it again.\n",
+                   e.what());
         return kFailed;
     }
 }

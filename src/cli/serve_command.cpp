@@ -24,7 +24,8 @@ std::string connectable(const std::string& host) {
 
 std::string url_of(const std::string& host, std::uint16_t port) {
     const bool ipv6 = host.find(':') != std::string::npos;
-    return ipv6 ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+    return ipv6 ? fmt::format("http://[{}]:{}", host, port)
+                : fmt::format("http://{}:{}", host, port);
 }
 
 }  // namespace
@@ -32,8 +33,10 @@ std::string url_of(const std::string& host, std::uint16_t port) {
 int serve(const Settings& settings, const Composition& composition) {
     if (!is_loopback(settings.listen_host) && !settings.no_auth) {
         fmt::print(stderr,
-                   "durascribe: {} can be reached from other machines, and this version has no tokens yet: anyone "
-                   "there could read and delete everything. Listen on 127.0.0.1 behind a proxy that asks for a "
+                   "durascribe: {} can be reached from other machines, and this version has no "
+                   "tokens yet: anyone "
+                   "there could read and delete everything. Listen on 127.0.0.1 behind a proxy "
+                   "that asks for a "
                    "password, or, in a network where everyone may do everything, add --no-auth.\n",
                    settings.listen_host);
         return kUsage;
@@ -62,8 +65,10 @@ int serve(const Settings& settings, const Composition& composition) {
     (void)std::fflush(stdout);
 
     signals.wait();
-    log::info("Stopping: taking nothing new; work in progress has up to {} s, the rest goes on at the next start.",
-              kDrain.count() / 1000);
+    log::info(
+        "Stopping: taking nothing new; work in progress has up to {} s, the rest goes on at the "
+        "next start.",
+        kDrain.count() / 1000);
     {
         const ServerFile gone = std::move(*file);  // new commands open the directory themselves
     }

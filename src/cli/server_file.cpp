@@ -4,21 +4,24 @@
 #include <fstream>
 #include <iterator>
 
-#include <boost/json.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include "durascribe/base/unique_fd.h"
 
 namespace durascribe::cli {
 namespace {
 
-std::filesystem::path file_in(const std::filesystem::path& data_dir) { return data_dir / "server.json"; }
+std::filesystem::path file_in(const std::filesystem::path& data_dir) {
+    return data_dir / "server.json";
+}
 
 }  // namespace
 
-Result<ServerFile> ServerFile::write(const std::filesystem::path& data_dir, const ServerAddress& address) {
+Result<ServerFile> ServerFile::write(const std::filesystem::path& data_dir,
+                                     const ServerAddress& address) {
     const boost::json::object content{{"pid", address.pid},
                                       {"address", address.host},
                                       {"port", address.port},
@@ -28,7 +31,8 @@ Result<ServerFile> ServerFile::write(const std::filesystem::path& data_dir, cons
     auto temporary = path;
     temporary += ".new";  // one server owns the directory: nobody else writes it
     const UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.valid() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+    if (!file.valid() ||
+        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::rename(temporary.c_str(), path.c_str()) != 0) {
         return std::unexpected(system_error(errno, fmt::format("write {}", path.string())));
     }
@@ -54,13 +58,14 @@ std::optional<ServerAddress> read_server_file(const std::filesystem::path& data_
     const auto* host = object.if_contains("address");
     const auto* port = object.if_contains("port");
     const auto* version = object.if_contains("version");
-    if (pid == nullptr || !pid->is_int64() || host == nullptr || !host->is_string() || port == nullptr ||
-        !port->is_int64() || port->get_int64() < 1 || port->get_int64() > 65'535 || version == nullptr ||
-        !version->is_string()) {
+    if (pid == nullptr || !pid->is_int64() || host == nullptr || !host->is_string() ||
+        port == nullptr || !port->is_int64() || port->get_int64() < 1 ||
+        port->get_int64() > 65'535 || version == nullptr || !version->is_string()) {
         return std::nullopt;
     }
     return ServerAddress{static_cast<int>(pid->get_int64()), std::string(host->get_string()),
-                         static_cast<std::uint16_t>(port->get_int64()), std::string(version->get_string())};
+                         static_cast<std::uint16_t>(port->get_int64()),
+                         std::string(version->get_string())};
 }
 
 }  // namespace durascribe::cli

@@ -24,7 +24,8 @@ struct ServerAddress {
 class ServerFile {
   public:
     // Whole or not at all (temporary file, rename), readable by the owner alone.
-    static Result<ServerFile> write(const std::filesystem::path& data_dir, const ServerAddress& address);
+    static Result<ServerFile> write(const std::filesystem::path& data_dir,
+                                    const ServerAddress& address);
     ServerFile(ServerFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
     ServerFile& operator=(ServerFile&&) = delete;
     ~ServerFile();

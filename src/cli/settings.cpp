@@ -35,7 +35,8 @@ template <typename Number>
 std::optional<Number> number_from(std::string_view text, Number least, Number most) {
     Number value{};
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size() || !(value >= least && value <= most)) {
+    if (problem != std::errc{} || end != text.data() + text.size() ||
+        !(value >= least && value <= most)) {
         return std::nullopt;
     }
     return value;
@@ -54,11 +55,16 @@ std::optional<bool> bool_from(std::string_view text) {
 
 std::optional<log::Level> level_from(std::string_view text) {
     const std::string word = lower(text);
-    if (word == "debug") return log::Level::debug;
-    if (word == "info") return log::Level::info;
-    if (word == "warning") return log::Level::warning;
-    if (word == "error") return log::Level::error;
-    if (word == "off") return log::Level::off;
+    if (word == "debug")
+        return log::Level::debug;
+    if (word == "info")
+        return log::Level::info;
+    if (word == "warning")
+        return log::Level::warning;
+    if (word == "error")
+        return log::Level::error;
+    if (word == "off")
+        return log::Level::off;
     return std::nullopt;
 }
 
@@ -117,10 +123,13 @@ constexpr std::array kKeys{
                 return false;
             }
             std::error_code problem;
-            s.data_dir = std::filesystem::absolute(std::filesystem::path(v), problem).lexically_normal();
+            s.data_dir =
+                std::filesystem::absolute(std::filesystem::path(v), problem).lexically_normal();
             return !problem;
         }},
-    Key{{"listen", "DURASCRIBE_LISTEN", "--listen", "HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000"}, set_listen},
+    Key{{"listen", "DURASCRIBE_LISTEN", "--listen",
+         "HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000"},
+        set_listen},
     Key{{"database", "DURASCRIBE_DATABASE", "--database", "sqlite"},
         [](Settings& s, std::string_view v) {
             s.database = v;
@@ -131,36 +140,47 @@ constexpr std::array kKeys{
     Key{{"log_level", "DURASCRIBE_LOG_LEVEL", "--log-level", "debug, info, warning, error or off"},
         [](Settings& s, std::string_view v) { return assign(s.log_level, level_from(v)); }},
     Key{{"upload_limit", "DURASCRIBE_UPLOAD_LIMIT", "--upload-limit", "a size, such as 10GB"},
-        [](Settings& s, std::string_view v) { return assign(s.upload_limit_bytes, bytes_from(v)); }},
+        [](Settings& s, std::string_view v) {
+            return assign(s.upload_limit_bytes, bytes_from(v));
+        }},
     Key{{"engine", "DURASCRIBE_ENGINE", "", "the name of an engine, or auto"},
         [](Settings& s, std::string_view v) { return set_word(s.engine, v); }},
     Key{{"model", "DURASCRIBE_MODEL", "", "the name of a model, or auto"},
         [](Settings& s, std::string_view v) { return set_word(s.model, v); }},
     Key{{"language", "DURASCRIBE_LANGUAGE", "", "a language code, such as en"},
         [](Settings& s, std::string_view v) { return set_word(s.language, v); }},
-    Key{{"transcription_timeout", "TRANSCRIPTION_TIMEOUT", "", "a whole number of seconds from 1 to 604800"},
+    Key{{"transcription_timeout", "TRANSCRIPTION_TIMEOUT", "",
+         "a whole number of seconds from 1 to 604800"},
         [](Settings& s, std::string_view v) {
             const auto seconds = number_from<int>(v, 1, 604'800);
             return assign(s.transcription_timeout,
                           seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
         }},
-    Key{{"max_concurrent_transcriptions", "MAX_CONCURRENT_TRANSCRIPTIONS", "", "a whole number from 1 to 256"},
+    Key{{"max_concurrent_transcriptions", "MAX_CONCURRENT_TRANSCRIPTIONS", "",
+         "a whole number from 1 to 256"},
         [](Settings& s, std::string_view v) {
             return assign(s.max_concurrent_transcriptions, number_from<int>(v, 1, 256));
         }},
     Key{{"max_retry_attempts", "MAX_RETRY_ATTEMPTS", "", "a whole number from 0 to 100"},
-        [](Settings& s, std::string_view v) { return assign(s.max_retry_attempts, number_from<int>(v, 0, 100)); }},
+        [](Settings& s, std::string_view v) {
+            return assign(s.max_retry_attempts, number_from<int>(v, 0, 100));
+        }},
     Key{{"enable_progress_websocket", "ENABLE_PROGRESS_WEBSOCKET", "", "true or false"},
-        [](Settings& s, std::string_view v) { return assign(s.enable_progress_websocket, bool_from(v)); }},
+        [](Settings& s, std::string_view v) {
+            return assign(s.enable_progress_websocket, bool_from(v));
+        }},
     Key{{"transcription_queue_enabled", "TRANSCRIPTION_QUEUE_ENABLED", "", "true or false"},
-        [](Settings& s, std::string_view v) { return assign(s.transcription_queue_enabled, bool_from(v)); }},
+        [](Settings& s, std::string_view v) {
+            return assign(s.transcription_queue_enabled, bool_from(v));
+        }},
     Key{{"max_memory_per_transcription", "MAX_MEMORY_PER_TRANSCRIPTION", "",
          "a size of at least 64MB, such as 2GB"},
         [](Settings& s, std::string_view v) {
             const auto bytes = bytes_from(v);
             return bytes >= (64LL << 20) && assign(s.max_memory_per_transcription, bytes);
         }},
-    Key{{"cpu_limit_per_transcription", "CPU_LIMIT_PER_TRANSCRIPTION", "", "a number of cores from 0.1 to 1024"},
+    Key{{"cpu_limit_per_transcription", "CPU_LIMIT_PER_TRANSCRIPTION", "",
+         "a number of cores from 0.1 to 1024"},
         [](Settings& s, std::string_view v) {
             return assign(s.cpu_limit_per_transcription, number_from<double>(v, 0.1, 1024));
         }},
@@ -176,11 +196,12 @@ const Key* key_of_toml(std::string_view name) {
     return found == kKeys.end() ? nullptr : &*found;
 }
 
-Result<void> set(Settings& settings, const Key& key, std::string_view value, std::string_view shown_name,
-                 std::string_view place) {
+Result<void> set(Settings& settings, const Key& key, std::string_view value,
+                 std::string_view shown_name, std::string_view place) {
     if (!key.set(settings, trimmed(value))) {
         return fail(ErrorClass::request, "bad_setting",
-                    fmt::format("{} is \"{}\" ({}); expected {}.", shown_name, value, place, key.name.expected));
+                    fmt::format("{} is \"{}\" ({}); expected {}.", shown_name, value, place,
+                                key.name.expected));
     }
     return {};
 }
@@ -188,7 +209,8 @@ Result<void> set(Settings& settings, const Key& key, std::string_view value, std
 Result<std::filesystem::path> default_data_dir(const Environment& environment) {
     const auto of = [&](const char* name) -> std::filesystem::path {
         const auto found = environment.find(name);
-        return found == environment.end() ? std::filesystem::path() : std::filesystem::path(found->second);
+        return found == environment.end() ? std::filesystem::path()
+                                          : std::filesystem::path(found->second);
     };
     // The XDG base directory specification: a relative path is to be ignored.
     if (const auto xdg = of("XDG_DATA_HOME"); xdg.is_absolute()) {
@@ -197,8 +219,9 @@ Result<std::filesystem::path> default_data_dir(const Environment& environment) {
     if (const auto home = of("HOME"); home.is_absolute()) {
         return home / ".local" / "share" / "durascribe";
     }
-    return fail(ErrorClass::request, "bad_setting",
-                "There is no home directory to keep data in (HOME is not set). Name one with --data DIR.");
+    return fail(
+        ErrorClass::request, "bad_setting",
+        "There is no home directory to keep data in (HOME is not set). Name one with --data DIR.");
 }
 
 std::string line_of(const std::filesystem::path& file, const toml::source_region& at) {
@@ -206,10 +229,14 @@ std::string line_of(const std::filesystem::path& file, const toml::source_region
 }
 
 std::optional<std::string> text_of(const toml::node& node) {
-    if (const auto* text = node.as_string()) return text->get();
-    if (const auto* whole = node.as_integer()) return fmt::format("{}", whole->get());
-    if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
-    if (const auto* truth = node.as_boolean()) return std::string(truth->get() ? "true" : "false");
+    if (const auto* text = node.as_string())
+        return text->get();
+    if (const auto* whole = node.as_integer())
+        return fmt::format("{}", whole->get());
+    if (const auto* real = node.as_floating_point())
+        return fmt::format("{}", real->get());
+    if (const auto* truth = node.as_boolean())
+        return std::string(truth->get() ? "true" : "false");
     return std::nullopt;
 }
 
@@ -217,8 +244,9 @@ Result<toml::table> parse(const std::filesystem::path& file) {
     try {
         return toml::parse_file(file.string());
     } catch (const toml::parse_error& e) {
-        return fail(ErrorClass::request, "bad_config_file",
-                    fmt::format("{} can't be read: {}.", line_of(file, e.source()), e.description()));
+        return fail(
+            ErrorClass::request, "bad_config_file",
+            fmt::format("{} can't be read: {}.", line_of(file, e.source()), e.description()));
     }
 }
 
@@ -230,24 +258,28 @@ Result<void> read_file(Settings& settings, const std::filesystem::path& file, bo
     for (const auto& [name, node] : *table) {
         const Key* key = key_of_toml(name.str());
         if (key == nullptr) {
-            return fail(ErrorClass::request, "unknown_setting",
-                        fmt::format("{}: there is no setting \"{}\". Correct its name or remove the line; "
-                                    "`durascribe serve --help` lists the settings.",
-                                    line_of(file, node.source()), name.str()));
+            return fail(
+                ErrorClass::request, "unknown_setting",
+                fmt::format("{}: there is no setting \"{}\". Correct its name or remove the line; "
+                            "`durascribe serve --help` lists the settings.",
+                            line_of(file, node.source()), name.str()));
         }
         if (in_data_dir && key->name.toml == "data") {
-            return fail(ErrorClass::request, "bad_setting",
-                        fmt::format("{}: \"data\" can't be set by the file in the data directory itself. Use "
-                                    "--data, DURASCRIBE_DATA, or a file named with --config.",
-                                    line_of(file, node.source())));
+            return fail(
+                ErrorClass::request, "bad_setting",
+                fmt::format(
+                    "{}: \"data\" can't be set by the file in the data directory itself. Use "
+                    "--data, DURASCRIBE_DATA, or a file named with --config.",
+                    line_of(file, node.source())));
         }
         const auto text = text_of(node);
         if (!text) {
             return fail(ErrorClass::request, "bad_setting",
-                        fmt::format("{}: {} is a table or a list; expected {}.", line_of(file, node.source()),
-                                    name.str(), key->name.expected));
+                        fmt::format("{}: {} is a table or a list; expected {}.",
+                                    line_of(file, node.source()), name.str(), key->name.expected));
         }
-        if (auto done = set(settings, *key, *text, name.str(), line_of(file, node.source())); !done) {
+        if (auto done = set(settings, *key, *text, name.str(), line_of(file, node.source()));
+            !done) {
             return done;
         }
     }
@@ -261,7 +293,9 @@ Result<void> read_environment(Settings& settings, const Environment& environment
         if (found == environment.end() || found->second.empty()) {
             continue;
         }
-        if (auto done = set(settings, key, found->second, key.name.environment, "in the environment"); !done) {
+        if (auto done =
+                set(settings, key, found->second, key.name.environment, "in the environment");
+            !done) {
             return done;
         }
     }
@@ -269,10 +303,12 @@ Result<void> read_environment(Settings& settings, const Environment& environment
         const auto is_name = [&](const Key& key) { return key.name.environment == name; };
         if (name.starts_with("DURASCRIBE_") && std::ranges::none_of(kKeys, is_name) &&
             std::ranges::find(kOtherVariables, name) == kOtherVariables.end()) {
-            return fail(ErrorClass::request, "unknown_setting",
-                        fmt::format("There is no setting {} (in the environment). Correct its name or unset it; "
-                                    "`durascribe serve --help` lists the settings.",
-                                    name));
+            return fail(
+                ErrorClass::request, "unknown_setting",
+                fmt::format(
+                    "There is no setting {} (in the environment). Correct its name or unset it; "
+                    "`durascribe serve --help` lists the settings.",
+                    name));
         }
     }
     return {};
@@ -354,10 +390,12 @@ Result<Settings> load_settings(const FlagValues& flags, const Environment& envir
         return std::unexpected(done.error());
     }
     if (!settings.database.empty() && settings.database != "sqlite") {
-        return fail(ErrorClass::request, "bad_setting",
-                    fmt::format("The database \"{}\" can't be used: this version keeps its data in SQLite, in the "
-                                "data directory. PostgreSQL comes with a later version; leave --database out.",
-                                settings.database));
+        return fail(
+            ErrorClass::request, "bad_setting",
+            fmt::format(
+                "The database \"{}\" can't be used: this version keeps its data in SQLite, in the "
+                "data directory. PostgreSQL comes with a later version; leave --database out.",
+                settings.database));
     }
     return settings;
 }

@@ -23,7 +23,9 @@ class SettingsTest : public testing::Test {
     void TearDown() override { std::filesystem::remove_all(dir_); }
 
     void write_toml(const std::string& text) { std::ofstream(dir_ / "durascribe.toml") << text; }
-    Result<Settings> load(const FlagValues& flags = {}) { return load_settings(flags, environment_, std::nullopt); }
+    Result<Settings> load(const FlagValues& flags = {}) {
+        return load_settings(flags, environment_, std::nullopt);
+    }
     std::string message(const FlagValues& flags = {}) {
         const auto settings = load(flags);
         return settings ? "no error" : settings.error().message;
@@ -74,20 +76,22 @@ TEST_F(SettingsTest, FlagsPrevailOverEnvironmentOverFileOverDefaults) {
 
 TEST_F(SettingsTest, UnknownKeyInTheFileIsNamedWithItsLine) {
     write_toml("max_retry_attempts = 5\nmax_retrys = 3\n");
-    EXPECT_THAT(message(), AllOf(HasSubstr("durascribe.toml, line 2"), HasSubstr("\"max_retrys\"")));
+    EXPECT_THAT(message(),
+                AllOf(HasSubstr("durascribe.toml, line 2"), HasSubstr("\"max_retrys\"")));
 }
 
 TEST_F(SettingsTest, BadValueIsNamedWithItsPlaceAndWhatIsExpected) {
     write_toml("max_concurrent_transcriptions = \"many\"\n");
-    EXPECT_THAT(message(), AllOf(HasSubstr("max_concurrent_transcriptions is \"many\""), HasSubstr("line 1"),
-                                 HasSubstr("from 1 to 256")));
+    EXPECT_THAT(message(), AllOf(HasSubstr("max_concurrent_transcriptions is \"many\""),
+                                 HasSubstr("line 1"), HasSubstr("from 1 to 256")));
     write_toml("");
     environment_["TRANSCRIPTION_TIMEOUT"] = "0";
     EXPECT_THAT(message(), AllOf(HasSubstr("TRANSCRIPTION_TIMEOUT is \"0\" (in the environment)"),
                                  HasSubstr("seconds from 1")));
     environment_.erase("TRANSCRIPTION_TIMEOUT");
-    EXPECT_THAT(message({{"listen", "8000"}}),
-                AllOf(HasSubstr("--listen is \"8000\" (on the command line)"), HasSubstr("HOST:PORT")));
+    EXPECT_THAT(
+        message({{"listen", "8000"}}),
+        AllOf(HasSubstr("--listen is \"8000\" (on the command line)"), HasSubstr("HOST:PORT")));
     EXPECT_THAT(message({{"listen", "127.0.0.1:70000"}}), HasSubstr("HOST:PORT"));
 }
 
@@ -114,7 +118,8 @@ TEST_F(SettingsTest, NamedConfigurationFileMustBeThere) {
 
 TEST_F(SettingsTest, OtherDatabasesAreRefusedWithTheReason) {
     EXPECT_TRUE(load({{"database", "sqlite"}}));
-    EXPECT_THAT(message({{"database", "postgresql://db/x"}}), HasSubstr("PostgreSQL comes with a later version"));
+    EXPECT_THAT(message({{"database", "postgresql://db/x"}}),
+                HasSubstr("PostgreSQL comes with a later version"));
 }
 
 TEST_F(SettingsTest, EveryKeyHasItsOwnNames) {
@@ -133,7 +138,8 @@ TEST(Bytes, AreReadWithTheirUnits) {
     EXPECT_EQ(bytes_from("1.5k"), 1536);
     EXPECT_EQ(bytes_from("100"), 100);
     EXPECT_EQ(bytes_from("3T"), 3LL << 40);
-    for (const char* bad : {"", "GB", "2XB", "-1", "2GBB", "1e3", "99999999999999999999T", "1.2.3"}) {
+    for (const char* bad :
+         {"", "GB", "2XB", "-1", "2GBB", "1e3", "99999999999999999999T", "1.2.3"}) {
         EXPECT_EQ(bytes_from(bad), std::nullopt) << bad;
     }
 }
@@ -142,7 +148,8 @@ TEST(Loopback, IsOnlyThisMachine) {
     for (const char* inside : {"localhost", "127.0.0.1", "127.9.9.9", "::1"}) {
         EXPECT_TRUE(is_loopback(inside)) << inside;
     }
-    for (const char* outside : {"0.0.0.0", "::", "192.168.1.2", "127.evil.example", "127.0.0.1.example", "127.1", ""}) {
+    for (const char* outside :
+         {"0.0.0.0", "::", "192.168.1.2", "127.evil.example", "127.0.0.1.example", "127.1", ""}) {
         EXPECT_FALSE(is_loopback(outside)) << outside;
     }
 }

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kPiece = 1 << 20;
 
-std::unexpected<Error> input_error(const char* code, const std::filesystem::path& path, std::string_view what) {
+std::unexpected<Error> input_error(const char* code, const std::filesystem::path& path,
+                                   std::string_view what) {
     return fail(ErrorClass::input, code, fmt::format("{} {}", printable(path.native()), what));
 }
 
@@ -37,27 +38,33 @@ Result<SourceFile> SourceFile::open(const std::filesystem::path& path) {
         switch (errno) {
             case ENOENT:
             case ENOTDIR:
-                return input_error("file_missing", path, "is not there. Check the name and the folder.");
+                return input_error("file_missing", path,
+                                   "is not there. Check the name and the folder.");
             case EACCES:
             case EPERM:
                 return input_error("file_unreadable", path,
-                                   "can't be read by this user. Change its permissions (chmod +r), or ask its owner.");
+                                   "can't be read by this user. Change its permissions (chmod +r), "
+                                   "or ask its owner.");
             case ENAMETOOLONG:
-                return input_error("file_missing", path, "is not there: its name is longer than a name can be.");
+                return input_error("file_missing", path,
+                                   "is not there: its name is longer than a name can be.");
             default:
-                return input_error("file_unreadable", path,
-                                   fmt::format("can't be opened: {}.", std::generic_category().message(errno)));
+                return input_error(
+                    "file_unreadable", path,
+                    fmt::format("can't be opened: {}.", std::generic_category().message(errno)));
         }
     }
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file.get(), &status) != 0) {
-        return std::unexpected(system_error(errno, fmt::format("look at {}", printable(path.native()))));
+        return std::unexpected(
+            system_error(errno, fmt::format("look at {}", printable(path.native()))));
     }
     if (S_ISDIR(status.st_mode)) {
         return input_error("not_a_file", path, "is a folder. Name the files in it.");
     }
     if (!S_ISREG(status.st_mode)) {
-        return input_error("not_a_file", path, "is not a regular file. Copy its content into one first.");
+        return input_error("not_a_file", path,
+                           "is not a regular file. Copy its content into one first.");
     }
     if (status.st_size == 0) {
         return input_error("empty_file", path, "is empty: there is nothing to transcribe.");
@@ -69,11 +76,12 @@ SourceFile::Reader::Reader(const SourceFile& file, std::stop_token stop)
     : file_(file), stop_(std::move(stop)), piece_(kPiece) {}
 
 Result<void> SourceFile::Reader::check_unchanged() const {
-    struct stat now {};
-    if (offset_ != file_.size_bytes_ || ::fstat(file_.file_.get(), &now) != 0 || now.st_size != offset_ ||
-        now.st_nlink == 0) {
-        return input_error("file_changed", file_.path_,
-                           "was changed or deleted while it was read. Run the command again once it is complete.");
+    struct stat now{};
+    if (offset_ != file_.size_bytes_ || ::fstat(file_.file_.get(), &now) != 0 ||
+        now.st_size != offset_ || now.st_nlink == 0) {
+        return input_error(
+            "file_changed", file_.path_,
+            "was changed or deleted while it was read. Run the command again once it is complete.");
     }
     return {};
 }
@@ -87,9 +95,10 @@ Result<std::span<const std::byte>> SourceFile::Reader::next() {
         got = ::pread(file_.file_.get(), piece_.data(), piece_.size(), offset_);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno != ESTALE) {
-        return input_error("file_unreadable", file_.path_,
-                           fmt::format("can't be read any further: {}. Check the disk or the network drive.",
-                                       std::generic_category().message(errno)));
+        return input_error(
+            "file_unreadable", file_.path_,
+            fmt::format("can't be read any further: {}. Check the disk or the network drive.",
+                        std::generic_category().message(errno)));
     }
     offset_ += std::max<ssize_t>(got, 0);
     // Whole or grown: judged at the end, before its last piece is taken for the last.
@@ -98,11 +107,13 @@ Result<std::span<const std::byte>> SourceFile::Reader::next() {
             return std::unexpected(unchanged.error());
         }
     }
-    return std::span<const std::byte>(piece_).first(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    return std::span<const std::byte>(piece_).first(
+        static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
 }
 
 Result<std::string> SourceFile::sha256(std::stop_token stop) const {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(),
+                                                                       EVP_MD_CTX_free);
     if (!hash || EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) != 1) {
         return fail(ErrorClass::internal, "no_sha256", "SHA-256 is not available in this OpenSSL.");
     }

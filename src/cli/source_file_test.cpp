@@ -48,7 +48,8 @@ TEST_F(SourceFileTest, WhatIsNotAReadableFileIsNamedWithItsReason) {
     ASSERT_EQ(mkfifo((dir_ / "pipe").c_str(), 0600), 0);
     EXPECT_EQ(code(dir_ / "pipe"), "not_a_file");
     EXPECT_EQ(code(dir_ / std::string(256, 'x')), "file_missing");
-    EXPECT_THAT(SourceFile::open(dir_ / "missing.ogg").error().message, testing::HasSubstr("missing.ogg"));
+    EXPECT_THAT(SourceFile::open(dir_ / "missing.ogg").error().message,
+                testing::HasSubstr("missing.ogg"));
     if (geteuid() != 0) {
         const auto locked = make("locked", "abc");
         fs::permissions(locked, fs::perms::none);

@@ -18,7 +18,7 @@ sigset_t taken_signals() {
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, kWakeUp);
-    struct sigaction hang_up {};
+    struct sigaction hang_up{};
     if (sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) {
         sigaddset(&set, SIGHUP);
     }

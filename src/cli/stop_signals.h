@@ -8,8 +8,9 @@
 namespace durascribe::cli {
 
 // Make one in the main thread before any other thread starts: the signals are blocked in every
-// thread made after it, and taken by a thread of its own. SIGPIPE is ignored: writing to a pipe that
-// nobody reads is an error value like any other. A SIGHUP that the caller had ignored (nohup) stays so.
+// thread made after it, and taken by a thread of its own. SIGPIPE is ignored: writing to a pipe
+// that nobody reads is an error value like any other. A SIGHUP that the caller had ignored (nohup)
+// stays so.
 //
 // The first signal asks to stop. A second SIGINT ends the process at once with exit code 130: the
 // workers die with it, and what was committed is kept. A further SIGTERM changes nothing.

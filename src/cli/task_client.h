@@ -36,10 +36,11 @@ struct TaskStatus {
 struct SubmitRequest {
     std::filesystem::path file;
     domain::TaskOptions options;
-    bool force = false;          // a new task, whatever was done before
-    bool finished_only = false;  // only a result that is there: error request "not_finished" otherwise
+    bool force = false;  // a new task, whatever was done before
+    bool finished_only =
+        false;  // only a result that is there: error request "not_finished" otherwise
     std::function<void(double percent)> on_read;  // while the file is read; may be empty
-    std::stop_token stop;        // error lost "stopped"
+    std::stop_token stop;                         // error lost "stopped"
 };
 
 // How a submission came to its task.
@@ -66,7 +67,8 @@ class TaskClient {
     virtual Result<Submission> submit(const SubmitRequest& request) = 0;
 
     virtual Result<TaskStatus> status(const std::string& task_id) = 0;
-    virtual Result<std::string> transcript(const std::string& task_id, domain::DocumentFormat format) = 0;
+    virtual Result<std::string> transcript(const std::string& task_id,
+                                           domain::DocumentFormat format) = 0;
     virtual Result<std::vector<TaskStatus>> list() = 0;  // newest first, at most 200
     virtual Result<TaskStatus> cancel(const std::string& task_id) = 0;
     virtual Result<TaskStatus> retry(const std::string& task_id) = 0;

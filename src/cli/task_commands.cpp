@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include "durascribe/cli/commands.h"
 #include "durascribe/cli/progress_display.h"
@@ -19,7 +19,8 @@ namespace {
 // 0: as wide as it gets.
 int columns_of_stdout() {
     winsize size{};
-    return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col
+                                                                                      : 0;
 }
 
 std::string age_text(WallTime since) {
@@ -40,14 +41,17 @@ std::string age_text(WallTime since) {
 void print_table(const std::vector<TaskStatus>& tasks) {
     constexpr int kTitleWidth = 28;
     constexpr const char* kRow = "{:36}  {}  {:15}  {:>5}  {:10}  {:>6}";
-    std::string out = fmt::format(kRow, "ID", fit_and_pad("TITLE", kTitleWidth), "STATE", "DONE", "STEP", "AGE");
+    std::string out =
+        fmt::format(kRow, "ID", fit_and_pad("TITLE", kTitleWidth), "STATE", "DONE", "STEP", "AGE");
     out += "  ERROR\n";
     const int columns = columns_of_stdout();
     for (const TaskStatus& task : tasks) {
         const std::string row = fmt::format(
-            kRow, printable(task.id), fit_and_pad(printable(task.title), kTitleWidth), domain::to_string(task.state),
-            fmt::format("{} %", static_cast<int>(task.percent)), printable(task.step), age_text(task.created_at));
-        const std::string error = task.error_message.empty() ? "" : "  " + printable(task.error_message);
+            kRow, printable(task.id), fit_and_pad(printable(task.title), kTitleWidth),
+            domain::to_string(task.state), fmt::format("{} %", static_cast<int>(task.percent)),
+            printable(task.step), age_text(task.created_at));
+        const std::string error =
+            task.error_message.empty() ? "" : "  " + printable(task.error_message);
         out += columns > 0 ? fit(row + error, std::max(columns, display_width(row))) : row + error;
         out += "\n";
     }
@@ -68,7 +72,8 @@ void print_json(const std::vector<TaskStatus>& tasks) {
                            {"created_at", to_rfc3339(task.created_at)},
                            {"error", nullptr}};
         if (!task.error_message.empty()) {
-            entry["error"] = json::object{{"code", task.error_code}, {"message", task.error_message}};
+            entry["error"] =
+                json::object{{"code", task.error_code}, {"message", task.error_message}};
         }
         list.push_back(std::move(entry));
     }
@@ -123,10 +128,10 @@ int retry_task(const Settings& settings, const Composition& composition, const s
         return report(task.error());
     }
     fmt::print("Queued {} again; what was finished is kept.{}\n", id,
-               (*client)->goes_on_without_us()
-                   ? ""
-                   : " No server runs on this data directory: it goes on with the next `durascribe serve` or "
-                     "`durascribe transcribe`.");
+               (*client)->goes_on_without_us() ? ""
+                                               : " No server runs on this data directory: it goes "
+                                                 "on with the next `durascribe serve` or "
+                                                 "`durascribe transcribe`.");
     return kOk;
 }
 

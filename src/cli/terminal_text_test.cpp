@@ -25,7 +25,8 @@ TEST(TerminalText, LongNamesKeepBothEndsAndNeverExceedTheWidth) {
     EXPECT_EQ(fit("a-very-long-recording-name.ogg", 13), "a-very-l….ogg");
     for (int width = 0; width < 30; ++width) {
         EXPECT_LE(display_width(fit("会议录音 2026-11-22 第三场 🎤.m4a", width)), width) << width;
-        EXPECT_EQ(display_width(fit_and_pad("会议录音 2026-11-22 第三场 🎤.m4a", width)), width) << width;
+        EXPECT_EQ(display_width(fit_and_pad("会议录音 2026-11-22 第三场 🎤.m4a", width)), width)
+            << width;
     }
 }
 

@@ -39,14 +39,16 @@ struct Job {
 
 class Transcription {
   public:
-    Transcription(TaskClient& client, const TranscribeOptions& options, std::vector<Job> jobs, StopSignals& signals)
+    Transcription(TaskClient& client, const TranscribeOptions& options, std::vector<Job> jobs,
+                  StopSignals& signals)
         : client_(client),
           options_(options),
           jobs_(std::move(jobs)),
           signals_(signals),
           display_(make_progress_display(stderr, options.quiet)) {
         if (options_.output == "-") {
-            stdout_formats_ = options_.formats.empty() ? std::vector{DocumentFormat::txt} : options_.formats;
+            stdout_formats_ =
+                options_.formats.empty() ? std::vector{DocumentFormat::txt} : options_.formats;
         } else if (options_.formats.empty()) {
             stdout_formats_ = {DocumentFormat::txt};
         }
@@ -86,18 +88,20 @@ class Transcription {
     void submit(Job& job) {
         job.begun_at = std::chrono::steady_clock::now();
         job.line = {.name = job.name, .step = "read", .stage = "Reading the file"};
-        // A file that is there would not be replaced: only a transcript that can be compared with it
-        // is worth fetching.
-        const bool blocked = !options_.overwrite && std::ranges::any_of(job.outputs, [](const OutputFile& output) {
-            std::error_code ignored;
-            return std::filesystem::exists(output.path, ignored);
-        });
-        const auto submission = client_.submit({.file = job.file,
-                                                .options = options_.task,
-                                                .force = options_.force,
-                                                .finished_only = blocked,
-                                                .on_read = [&](double percent) { draw_reading(job, percent); },
-                                                .stop = signals_.token()});
+        // A file that is there would not be replaced: only a transcript that can be compared with
+        // it is worth fetching.
+        const bool blocked =
+            !options_.overwrite && std::ranges::any_of(job.outputs, [](const OutputFile& output) {
+                std::error_code ignored;
+                return std::filesystem::exists(output.path, ignored);
+            });
+        const auto submission =
+            client_.submit({.file = job.file,
+                            .options = options_.task,
+                            .force = options_.force,
+                            .finished_only = blocked,
+                            .on_read = [&](double percent) { draw_reading(job, percent); },
+                            .stop = signals_.token()});
         if (submission) {
             job.task_id = submission->task_id;
             job.found = submission->found;
@@ -105,9 +109,11 @@ class Transcription {
                 say(job, "going on where it was");
             }
         } else if (submission.error().code == "not_finished") {
-            end_failed(job, fmt::format("{} is there already and would be replaced. Allow it with --overwrite, or "
-                                        "choose another folder with --output DIR.",
-                                        existing_output(job)));
+            end_failed(
+                job, fmt::format(
+                         "{} is there already and would be replaced. Allow it with --overwrite, or "
+                         "choose another folder with --output DIR.",
+                         existing_output(job)));
         } else if (submission.error().code != "stopped") {
             end_failed(job, submission.error().message);
         }
@@ -185,7 +191,8 @@ class Transcription {
         }
         if (status.state == TaskState::partial_failure) {
             job.partial = true;
-            say(job, fmt::format("{} of {} parts could not be transcribed ({}). The rest is there; run the command "
+            say(job, fmt::format("{} of {} parts could not be transcribed ({}). The rest is there; "
+                                 "run the command "
                                  "again to try those parts once more.",
                                  status.chunks_failed, status.chunks_total, status.error_message));
         } else if (speech) {
@@ -205,11 +212,13 @@ class Transcription {
     }
 
     std::string done_text(const Job& job) const {
-        std::string text = job.found == Found::reused
-                               ? "transcribed before (--force does it again)"
-                               : fmt::format("done in {}", duration_text(std::chrono::duration<double>(
-                                                               std::chrono::steady_clock::now() - job.begun_at)
-                                                               .count()));
+        std::string text =
+            job.found == Found::reused
+                ? "transcribed before (--force does it again)"
+                : fmt::format("done in {}",
+                              duration_text(std::chrono::duration<double>(
+                                                std::chrono::steady_clock::now() - job.begun_at)
+                                                .count()));
         for (const OutputFile& output : job.outputs) {
             text += fmt::format("{} {}", &output == job.outputs.data() ? ", written to" : ",",
                                 printable(output.path.native()));
@@ -226,7 +235,9 @@ class Transcription {
     void end_failed(Job& job, const std::string& message) {
         job.ended = job.line.ended = job.failed = true;
         // Many messages begin with the file's name; it is not said twice.
-        display_->say(message.find(job.name) == std::string::npos ? fmt::format("{}: {}", job.name, message) : message);
+        display_->say(message.find(job.name) == std::string::npos
+                          ? fmt::format("{}: {}", job.name, message)
+                          : message);
     }
 
     // In the order of the command line, each as soon as those before it have ended.
@@ -237,11 +248,14 @@ class Transcription {
                 continue;
             }
             display_->clear();
-            const std::string heading = jobs_.size() > 1 && options_.output != "-" ? job.name + "\n" : std::string();
+            const std::string heading =
+                jobs_.size() > 1 && options_.output != "-" ? job.name + "\n" : std::string();
             const std::string out = heading + job.text + (job.text.ends_with('\n') ? "" : "\n");
-            if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0) {
+            if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() ||
+                std::fflush(stdout) != 0) {
                 if (!output_failed_) {
-                    display_->say("durascribe: standard output can't be written to. Use --output DIR.");
+                    display_->say(
+                        "durascribe: standard output can't be written to. Use --output DIR.");
                 }
                 output_failed_ = true;
             }
@@ -264,7 +278,8 @@ class Transcription {
     int interrupted() {
         client_.leave();
         display_->say(client_.goes_on_without_us()
-                          ? "Stopped watching: the server goes on. Run the same command again for the transcript."
+                          ? "Stopped watching: the server goes on. Run the same command again for "
+                            "the transcript."
                           : "Stopped. Run the same command again to go on.");
         return kInterrupted;
     }
@@ -281,7 +296,8 @@ class Transcription {
 };
 
 // The same file named twice is transcribed once.
-std::vector<std::filesystem::path> without_repeats(const std::vector<std::filesystem::path>& files) {
+std::vector<std::filesystem::path> without_repeats(
+    const std::vector<std::filesystem::path>& files) {
     std::vector<std::filesystem::path> out;
     for (const auto& file : files) {
         const auto same = [&](const std::filesystem::path& other) {
@@ -299,9 +315,11 @@ Result<std::vector<Job>> plan_jobs(const TranscribeOptions& options) {
     const auto files = without_repeats(options.files);
     for (const auto& file : files) {
         if (file.native().starts_with("http://") || file.native().starts_with("https://")) {
-            return fail(ErrorClass::request, "no_downloads",
-                        fmt::format("{}: this version does not download. Save the file, then transcribe that.",
-                                    printable(file.native())));
+            return fail(
+                ErrorClass::request, "no_downloads",
+                fmt::format(
+                    "{}: this version does not download. Save the file, then transcribe that.",
+                    printable(file.native())));
         }
     }
     std::vector<DocumentFormat> formats;
@@ -336,7 +354,8 @@ Result<std::vector<Job>> plan_jobs(const TranscribeOptions& options) {
 
 }  // namespace
 
-int transcribe(const Settings& settings, const Composition& composition, TranscribeOptions options) {
+int transcribe(const Settings& settings, const Composition& composition,
+               TranscribeOptions options) {
     options.overwrite = options.overwrite || options.force;
     auto jobs = plan_jobs(options);
     if (!jobs) {

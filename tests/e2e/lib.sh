@@ -89,7 +89,7 @@ media_is() {
     [[ " $* " == *" $now "* ]]
 }
 
-# sql <statement>: over the database, read-only.
+# sql <statement>: over the database, read-only. Steps are numbers there: 2 is transcribe.
 sql() { sqlite3 -readonly "file:$data/durascribe.db?mode=ro" "$1"; }
 
 # The text of a file: how many of the words of its reference are in it, in percent.
