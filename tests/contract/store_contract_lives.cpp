@@ -116,7 +116,9 @@ TEST_P(StoreContract, DeletedMediaIsGoneWithItsBlobs) {
     const auto row = submit_extracted(1);
     EXPECT_ERROR(store_->delete_media(row.media_id), ErrorClass::request, "task_running");
     EXPECT_EQ(store_->blob_referenced(std::string(64, 'b')), true);
-    run_to_end(1);
+    // Cancelled, so that the decoded audio is kept for a retry.
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_EQ(store_->blob_referenced(std::string(64, 'b')), true);
     const auto other = submit();  // has the same source
     const auto blobs = store_->delete_media(row.media_id);
     ASSERT_TRUE(blobs.has_value()) << blobs.error().message;
@@ -129,6 +131,15 @@ TEST_P(StoreContract, DeletedMediaIsGoneWithItsBlobs) {
     EXPECT_TRUE(store_->segments(row.id)->empty());
     EXPECT_ERROR(store_->delete_media(row.media_id), ErrorClass::request, "not_found");
     EXPECT_EQ((*store_->newest_media_of({std::string(64, 'a'), 7}))->id, other.media_id);
+}
+
+TEST_P(StoreContract, ACompletedTaskLetsGoOfItsDecodedAudio) {
+    const auto row = submit_extracted(1);
+    EXPECT_EQ(store_->blob_referenced(std::string(64, 'b')), true);
+    run_to_end(1);
+    EXPECT_EQ(task(row.id).state, TaskState::completed);
+    EXPECT_EQ(store_->blob_referenced(std::string(64, 'b')), false);
+    EXPECT_EQ(store_->blob_referenced(std::string(64, 'a')), true);
 }
 
 TEST_P(StoreContract, RenamedMediaShowsItsNewTitle) {
