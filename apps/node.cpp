@@ -23,6 +23,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings) {
     engine::EngineSettings out;
     out.speech_slots = settings.max_concurrent_transcriptions;
     out.task_timeout = settings.transcription_timeout;
+    out.stall_floor = settings.transcription_stall_timeout;
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
@@ -68,7 +69,7 @@ class WholeNode final : public cli::Node {
         const api::NodeFacts facts{.version = version_,
                                    .data_directory = settings_.data_dir.string(),
                                    .database = "sqlite",
-                                   .sandbox_level = "process",
+                                   .sandbox_level = "processes with resource limits",
                                    .engine = settings_.engine,
                                    .model = settings_.model};
         api::ServerSettings server;

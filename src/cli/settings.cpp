@@ -156,6 +156,13 @@ constexpr std::array kKeys{
             return assign(s.transcription_timeout,
                           seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
         }},
+    Key{{"transcription_stall_timeout", "TRANSCRIPTION_STALL_TIMEOUT", "",
+         "a whole number of seconds from 1 to 86400"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<int>(v, 1, 86'400);
+            return assign(s.transcription_stall_timeout,
+                          seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
+        }},
     Key{{"max_concurrent_transcriptions", "MAX_CONCURRENT_TRANSCRIPTIONS", "",
          "a whole number from 1 to 256"},
         [](Settings& s, std::string_view v) {

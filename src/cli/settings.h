@@ -29,6 +29,7 @@ struct Settings {
     std::int64_t upload_limit_bytes = 10LL << 30;
 
     Millis transcription_timeout{1'800'000};
+    Millis transcription_stall_timeout{30'000};
     int max_concurrent_transcriptions = 2;
     int max_retry_attempts = 3;
     bool enable_progress_websocket = true;

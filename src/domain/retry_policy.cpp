@@ -51,8 +51,13 @@ RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const Re
     if (history.retries_of_class >= retries_of(cls, limits)) {
         return {};
     }
+    // A worker that died or hung is as likely to be the cause as its unit, and a new one is there:
+    // waiting would help nobody. Only a second time is it worth backing off.
+    const bool worker_lost = cls == ErrorClass::crash || cls == ErrorClass::stall;
     RetryDecision decision{.retry = true,
-                           .delay = backoff(history.retries_total, limits, random01)};
+                           .delay = worker_lost && history.retries_total == 0
+                                        ? Millis{0}
+                                        : backoff(history.retries_total, limits, random01)};
     decision.smaller_model = cls == ErrorClass::memory;
     if (cls == ErrorClass::network && retry_after) {
         decision.delay = std::clamp(*retry_after, Millis{0}, kLongestRetryAfter);

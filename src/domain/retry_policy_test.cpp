@@ -72,6 +72,16 @@ TEST(RetryPolicy, OnlyMemoryAsksForASmallerModel) {
     EXPECT_FALSE(decide_retry(ErrorClass::crash, {}, kLimits, 0.5).smaller_model);
 }
 
+TEST(RetryPolicy, AUnitWhoseWorkerDiedOrHungGoesToAnotherAtOnceTheFirstTime) {
+    for (const ErrorClass cls : {ErrorClass::crash, ErrorClass::stall}) {
+        EXPECT_EQ(decide_retry(cls, {}, kLimits, 0.5).delay, Millis{0}) << to_string(cls);
+        EXPECT_EQ(decide_retry(cls, {.retries_of_class = 1, .retries_total = 1}, kLimits, 0.5).delay,
+                  Millis{60'000})
+            << to_string(cls);
+    }
+    EXPECT_EQ(decide_retry(ErrorClass::memory, {}, kLimits, 0.5).delay, Millis{30'000});
+}
+
 TEST(RetryPolicy, RetryAfterIsHonouredWithinReason) {
     const auto delay = [](Millis asked) {
         return decide_retry(ErrorClass::network, {}, kLimits, 0.5, asked).delay;
@@ -79,7 +89,7 @@ TEST(RetryPolicy, RetryAfterIsHonouredWithinReason) {
     EXPECT_EQ(delay(Millis{7'000}), Millis{7'000});
     EXPECT_EQ(delay(Millis{-1}), Millis{0});
     EXPECT_EQ(delay(Millis::max()), kLongestRetryAfter);
-    EXPECT_EQ(decide_retry(ErrorClass::stall, {}, kLimits, 0.5, Millis{7'000}).delay,
+    EXPECT_EQ(decide_retry(ErrorClass::timeout, {}, kLimits, 0.5, Millis{7'000}).delay,
               Millis{30'000});
 }
 

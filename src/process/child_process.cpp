@@ -70,6 +70,11 @@ void become_the_program(const Launch& l) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return;
     }
+    // A session of its own: Ctrl-C at the server's terminal is for the server, which hands the work
+    // back; a worker that it reached would count as a crash.
+    if (::setsid() < 0) {
+        return;
+    }
     // The server may have died before the signal was asked for.
     if (::getppid() != l.parent) {
         errno = ESRCH;

@@ -16,13 +16,20 @@ pid=$!
 set +m
 background_pids+=("$pid")
 wait_until 120 'a chunk is recognised' some_chunks_done
+workers=$(pgrep -P "$pid" | tr '\n' ' ')
+[[ -n $workers ]] || failed 'it has no workers'
+for worker in $workers; do
+    [[ $(ps -o pgid= -p "$worker" | tr -d ' ') != "$pid" ]] || failed 'Ctrl-C would reach a worker'
+done
 kill -INT -- "-$pid"
 code=0
 wait "$pid" || code=$?
 expect_code 130 'interrupted'
 expect_in "$errors" 'Run the same command again to go on.'
 expect_no_file "$work/out/long.txt"
-[[ -z $(pgrep -g "$pid") ]] || failed 'a process outlived its command'
+for worker in $workers; do
+    [[ ! -d /proc/$worker ]] || failed 'a worker outlived its command'
+done
 done_before=$(sql "SELECT count(*) FROM units WHERE step=2 AND state='completed'")
 ((done_before > 0)) || failed 'nothing was kept'
 [[ $(sql "SELECT count(*) FROM attempts WHERE outcome='failed'") == 0 ]] || failed 'an attempt was spent on the interruption'

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The disk fills up: an upload is refused with 507, the server stays as it was, work that is under
+# way waits; when there is room again everything goes on by itself.
+source "$(dirname "$0")/lib.sh" "$@"
+
+mkdir "$work/disk"
+if ! mount -t tmpfs -o size=160m tmpfs "$work/disk" 2>/dev/null; then
+    echo 'skipped: a small file system of its own can be mounted by root only'
+    exit 77
+fi
+trap 'clean_up_disk' EXIT
+clean_up_disk() {
+    local pid
+    for pid in $server_pid; do kill -KILL "$pid" 2>/dev/null; done
+    wait 2>/dev/null
+    umount -l "$work/disk"
+    clean_up
+}
+data=$work/disk/data
+filler=$work/disk/filler
+upload() { curl -sS -o "$work/answer.json" -w '%{http_code}' -F "file=@$1" "$url/api/v1/media"; }
+
+run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$samples/talk.ogg"
+expect_code 0 'the undisturbed run'
+start_server
+
+# Too full to take anything in.
+dd if=/dev/zero of="$filler" bs=1M count=120 status=none
+status=$(upload "$samples/talk.ogg")
+[[ $status == 507 ]] || failed "an upload to a full disk was answered $status: $(cat "$work/answer.json")"
+expect_in "$work/answer.json" disk_full
+curl -fsS "$url/health/live" >/dev/null || failed 'the server does not live'
+rm "$filler"
+status=$(upload "$samples/talk.ogg")
+[[ $status == 201 ]] || failed "with room again the upload was answered $status"
+id=$(json "$work/answer.json" 'd["id"]')
+
+# Full to the last byte while chunks are recognised.
+chunk_runs() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='processing'") -ge 1 ]]; }
+wait_until 60 'a chunk is being recognised' chunk_runs
+dd if=/dev/zero of="$filler" bs=64k status=none 2>/dev/null
+dd if=/dev/zero of="$filler.end" bs=1 count=4096 status=none 2>/dev/null
+waits_for_room() { grep -q 'disk is full' "$work/server.log"; }
+wait_until 90 'work waits for room' waits_for_room
+curl -fsS "$url/health/live" >/dev/null || failed 'the server does not live on a full disk'
+rm "$filler" "$filler.end"
+begin=$(milliseconds)
+wait_until 120 'the task completes by itself' media_is "$id" completed
+echo "completed $(($(milliseconds) - begin)) ms after there was room"
+curl -fsS "$url/api/v1/media/$id/transcript.txt" -o "$work/talk.txt" || failed 'the transcript'
+cmp "$work/expected/talk.txt" "$work/talk.txt" || failed 'the text differs from that of an undisturbed run'
+stop_server
+expect_code 0 'SIGTERM'

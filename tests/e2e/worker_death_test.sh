@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# A speech worker is killed with -9, another hangs, in the middle of a chunk: the chunk is done again
+# by another worker, what happened is on record, and the transcript is that of an undisturbed run.
+source "$(dirname "$0")/lib.sh" "$@"
+
+run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$samples/talk.ogg"
+expect_code 0 'the undisturbed run'
+
+export TRANSCRIPTION_STALL_TIMEOUT=3
+start_server
+
+chunk_runs() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='processing' AND audio_done_ms > 0") -ge 1 ]]; }
+# A speech worker of the server that is at work: it has used processor time since the last look.
+busy_worker() {
+    local pid before after
+    for pid in $(pgrep -P "$server_pid" -f ' speech'); do
+        before=$(cut -d' ' -f14 "/proc/$pid/stat")
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            after=$(cut -d' ' -f14 "/proc/$pid/stat") || return 1
+            if ((after > before + 2)); then echo "$pid"; return 0; fi
+            sleep 0.02
+        done
+    done
+    return 1
+}
+is_busy() { worker=$(busy_worker); }
+
+# disturbed <signal> <class on record> <what is meant>
+disturbed() {
+    curl -fsS -F "file=@$samples/talk.ogg" "$url/api/v1/media" -o "$work/created.json" || failed 'the upload'
+    id=$(json "$work/created.json" 'd["id"]')
+    task=$(json "$work/created.json" 'd["task_id"]')
+    wait_until 60 'a chunk is being recognised' chunk_runs
+    wait_until 10 'a worker is busy' is_busy
+    kill "-$1" "$worker"
+    wait_until 120 "the task completes after $3" media_is "$id" completed
+    [[ ! -d /proc/$worker ]] || failed "the worker that $3 is still there"
+    curl -fsS "$url/api/v1/media/$id/transcript.txt" -o "$work/talk.txt" || failed 'the transcript'
+    cmp "$work/expected/talk.txt" "$work/talk.txt" || failed "the text differs after $3"
+    local classes
+    classes=$(sql "SELECT group_concat(error_class) FROM attempts WHERE task_id='$task' AND outcome='failed'")
+    [[ $classes == "$2" ]] || failed "on record after $3: \"$classes\" instead of \"$2\""
+    sql "SELECT error_message FROM attempts WHERE task_id='$task' AND outcome='failed'"
+}
+
+disturbed KILL crash 'was killed'
+disturbed STOP stall 'hung'
+stop_server
+expect_code 0 'SIGTERM'
