@@ -66,6 +66,8 @@ struct Conversation::Course {
     MonoTime started = now();
     MonoTime grown = started;  // when audio_done last did
     Millis audio_done{0};
+    // A higher number when the worker is dead says that memory had run out meanwhile.
+    std::optional<std::int64_t> oom_kills_before = out_of_memory_kills();
 
     // "while decoding, after 12.3 s of audio"
     std::string place() const {
@@ -244,7 +246,8 @@ std::unexpected<Error> Conversation::explain_end(const Error& gone, const Course
     // A result that was cut short by the death of its writer is told by that death alone.
     const ExitStatus status = child_.kill_and_reap();
     drain_errors();
-    return std::unexpected(error_of_death(status, course.place(), last_words_.text()));
+    return std::unexpected(error_of_death(status, course.place(), last_words_.text(),
+                                          out_of_memory_kills() != course.oom_kills_before));
 }
 
 std::unexpected<Error> Conversation::kill_for(Error error) {

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "durascribe/protocol/messages.h"
@@ -14,7 +16,20 @@ std::string signal_name(int signal) {
     return name == nullptr ? fmt::format("signal {}", signal) : fmt::format("SIG{}", name);
 }
 
-Error error_of_death(const ExitStatus& status, std::string_view doing, std::string last_words) {
+std::optional<std::int64_t> out_of_memory_kills() {
+    std::ifstream counters("/proc/vmstat");
+    std::string name;
+    std::int64_t value = 0;
+    while (counters >> name >> value) {
+        if (name == "oom_kill") {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+Error error_of_death(const ExitStatus& status, std::string_view doing, std::string last_words,
+                     bool memory_ran_out) {
     if (!status.by_signal && status.value == protocol::kExitOutOfMemory) {
         return {ErrorClass::memory, "memory_limit",
                 fmt::format("The worker ran out of the memory it may use {}. Choose a smaller "
@@ -23,10 +38,15 @@ Error error_of_death(const ExitStatus& status, std::string_view doing, std::stri
                 std::move(last_words)};
     }
     if (status.by_signal && status.value == SIGKILL) {
-        return {ErrorClass::memory, "killed_by_system",
-                fmt::format("The system killed the worker {}, most likely because the machine ran "
-                            "out of memory. Choose a smaller model or run fewer at a time.",
-                            doing),
+        if (memory_ran_out) {
+            return {ErrorClass::memory, "killed_by_system",
+                    fmt::format("The system killed the worker {}, because the machine ran out of "
+                                "memory. Choose a smaller model or run fewer at a time.",
+                                doing),
+                    std::move(last_words)};
+        }
+        return {ErrorClass::crash, "worker_killed",
+                fmt::format("Somebody or something killed the worker (SIGKILL) {}.", doing),
                 std::move(last_words)};
     }
     if (status.by_signal && status.value == SIGXFSZ) {

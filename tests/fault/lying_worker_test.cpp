@@ -1,6 +1,9 @@
 // What comes of a worker that breaks its word: the class of the error and the end of the process.
 #include <thread>
 
+#include <signal.h>
+
+#include "durascribe/process/death.h"
 #include "lying_worker_fixture.h"
 
 namespace durascribe::process {
@@ -84,10 +87,21 @@ TEST_F(LyingWorkers, ADeathBySignalNamesTheSignalAndKeepsTheLastWords) {
     EXPECT_NE(error.detail.find("about to fall"), std::string::npos) << error.detail;
 }
 
-TEST_F(LyingWorkers, AKillThatIsNotOursIsMemory) {
+TEST_F(LyingWorkers, AKillThatIsNotOursIsACrashWhileMemoryLasts) {
+    const auto kills = out_of_memory_kills();
+    ASSERT_TRUE(kills);
     const Error error = failure_of("killed");
-    EXPECT_EQ(error.cls, ErrorClass::memory);
-    EXPECT_EQ(error.code, "killed_by_system");
+    if (out_of_memory_kills() != kills) {
+        GTEST_SKIP() << "this machine ran out of memory meanwhile";
+    }
+    EXPECT_EQ(error.cls, ErrorClass::crash);
+    EXPECT_EQ(error.code, "worker_killed");
+}
+
+TEST(Death, AKillWhileTheKernelKilledForMemoryIsMemory) {
+    const ExitStatus killed{.by_signal = true, .value = SIGKILL};
+    EXPECT_EQ(error_of_death(killed, "while trying", "", true).cls, ErrorClass::memory);
+    EXPECT_EQ(error_of_death(killed, "while trying", "", false).cls, ErrorClass::crash);
 }
 
 TEST_F(LyingWorkers, AllocatingPastTheLimitIsMemory) {
