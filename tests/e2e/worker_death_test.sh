@@ -33,7 +33,7 @@ disturbed() {
     wait_until 60 'a chunk is being recognised' chunk_runs
     wait_until 10 'a worker is busy' is_busy
     kill "-$1" "$worker"
-    wait_until 120 "the task completes after $3" media_is "$id" completed
+    wait_until 300 "the task completes after $3" media_is "$id" completed
     [[ ! -d /proc/$worker ]] || failed "the worker that $3 is still there"
     curl -fsS "$url/api/v1/media/$id/transcript.txt" -o "$work/talk.txt" || failed 'the transcript'
     cmp "$work/expected/talk.txt" "$work/talk.txt" || failed "the text differs after $3"
