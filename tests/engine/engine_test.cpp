@@ -324,6 +324,30 @@ TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
     ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
 }
 
+TEST_F(EngineTest, ProgressNeverGoesBackWhenSpeedsAreLearned) {
+    Gate gate;
+    chunks_ = 2;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+        gate.pass(control.stop);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    // Extraction, which has ended, is nearly all of the work; then next to nothing of it.
+    ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1000));
+    const auto before = engine_->view(submitted.task.id);
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1e-6));
+    }
+    const auto after = engine_->view(submitted.task.id);
+    ASSERT_TRUE(before && after);
+    EXPECT_GT(before->percent, 10);
+    EXPECT_GE(after->percent, before->percent);
+    gate.open();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
 TEST_F(EngineTest, TheSameBytesTwiceAreStoredOnceAndMakeTwoTasks) {
     start();
     const auto first = upload("the same");
