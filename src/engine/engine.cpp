@@ -202,6 +202,7 @@ class Engine::Impl final : public ports::CommitListener {
 
     std::vector<SlotStatus> slot_status() {
         std::vector<SlotStatus> all;
+        all.reserve(slots_.size());
         for (const auto& slot : slots_) {
             all.push_back(slot->status());
         }
