@@ -1,5 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
+#include <vector>
+
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/json_text.h"
@@ -203,19 +209,25 @@ Result<Response> retry_task(const Services& services, const Request& request) {
 }
 
 Result<Response> get_queue(const Services& services, const Request& request) {
-    ports::TaskFilter filter;
-    filter.active_only = true;
-    const auto active = services.store.list_tasks(filter, ports::Page{kQueueMax, {}});
-    if (!active) {
-        return std::unexpected(active.error());
+    // Lists are newest first: what runs is asked for by itself, or a long queue would push it out.
+    const auto at_work = services.store.list_tasks({.state = domain::TaskState::processing},
+                                                   ports::Page{kQueueMax, {}});
+    const auto active =
+        services.store.list_tasks({.active_only = true}, ports::Page{kQueueMax, {}});
+    if (!at_work || !active) {
+        return std::unexpected(at_work ? active.error() : at_work.error());
     }
+    std::vector<ports::TaskRow> rows = at_work->rows;
+    std::ranges::copy_if(active->rows, std::back_inserter(rows), [&](const ports::TaskRow& row) {
+        return std::ranges::find(at_work->rows, row.id, &ports::TaskRow::id) == at_work->rows.end();
+    });
     const auto counts = services.store.counts();
     if (!counts) {
         return std::unexpected(counts.error());
     }
     json::array running;
-    json::array waiting;
-    for (const auto& row : active->rows) {
+    std::vector<std::pair<int, json::object>> in_line;  // with their positions
+    for (const auto& row : rows) {
         const auto view = services.engine.view(row.id);
         const auto media = services.store.media(row.media_id);
         if (!view || !media) {
@@ -228,8 +240,18 @@ Result<Response> get_queue(const Services& services, const Request& request) {
         json::object entry = status_shape(row.media_id, *view, dialect_of(request));
         entry["title"] = media->title;
         entry["priority"] = view->row.options.priority;
-        const bool runs = view->row.state == domain::TaskState::processing;
-        (runs ? running : waiting).push_back(std::move(entry));
+        if (view->row.state == domain::TaskState::processing) {
+            running.push_back(std::move(entry));
+        } else {
+            // One that waits for its next attempt has no place in the queue yet.
+            const int position = view->queue_position.value_or(std::numeric_limits<int>::max());
+            in_line.emplace_back(position, std::move(entry));
+        }
+    }
+    std::ranges::sort(in_line, {}, &std::pair<int, json::object>::first);
+    json::array waiting;
+    for (auto& [position, entry] : in_line) {
+        waiting.push_back(std::move(entry));
     }
     json::object body;
     body["running"] = std::move(running);

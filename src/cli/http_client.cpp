@@ -191,6 +191,14 @@ bool HttpClient::answers(const ServerAddress& server) {
 }
 
 Result<Submission> HttpClient::submit(const SubmitRequest& request) {
+    auto submission = find_or_make(request);
+    if (submission && submission->found == Found::started) {
+        begun_.insert(submission->task_id);
+    }
+    return submission;
+}
+
+Result<Submission> HttpClient::find_or_make(const SubmitRequest& request) {
     auto file = SourceFile::open(request.file);
     if (!file) {
         return std::unexpected(file.error());
@@ -205,7 +213,8 @@ Result<Submission> HttpClient::submit(const SubmitRequest& request) {
         return std::unexpected(known.error());
     }
     const std::optional<Known>& media = *known;
-    const bool usable = media && media->usable && !request.force;
+    const bool usable = media && media->usable &&
+                        (!request.force || (media->task && begun_.contains(media->task->id)));
     if (usable && media->task->state == domain::TaskState::completed) {
         return Submission{media->task->id, Found::reused};
     }
@@ -261,6 +270,24 @@ Result<std::string> HttpClient::transcript(const std::string& task_id,
         return std::unexpected(reply.error());
     }
     return std::move(reply->body);
+}
+
+Result<std::vector<std::string>> HttpClient::warnings(const std::string& media_id) {
+    const auto media = object_of(server_.get("/api/v1/media/" + url_encoded(media_id)));
+    if (!media) {
+        return std::unexpected(media.error());
+    }
+    std::vector<std::string> out;
+    const json::object* info = object_in(*media, "media_info");
+    const json::value* list = info == nullptr ? nullptr : info->if_contains("warnings");
+    if (list != nullptr && list->is_array()) {
+        for (const json::value& warning : list->get_array()) {
+            if (warning.is_string()) {
+                out.emplace_back(warning.get_string());
+            }
+        }
+    }
+    return out;
 }
 
 Result<std::vector<TaskStatus>> HttpClient::list() {

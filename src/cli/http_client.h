@@ -1,6 +1,9 @@
 // The tasks of a server that owns the data directory, over its HTTP interface.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "durascribe/cli/http_connection.h"
 #include "durascribe/cli/server_file.h"
 #include "durascribe/cli/task_client.h"
@@ -18,6 +21,7 @@ class HttpClient final : public TaskClient {
     Result<TaskStatus> status(const std::string& task_id) override;
     Result<std::string> transcript(const std::string& task_id,
                                    domain::DocumentFormat format) override;
+    Result<std::vector<std::string>> warnings(const std::string& media_id) override;
     Result<std::vector<TaskStatus>> list() override;
     Result<TaskStatus> cancel(const std::string& task_id) override;
     Result<TaskStatus> retry(const std::string& task_id) override;
@@ -26,7 +30,10 @@ class HttpClient final : public TaskClient {
     bool goes_on_without_us() const override { return true; }
 
   private:
+    Result<Submission> find_or_make(const SubmitRequest& request);
+
     HttpConnection server_;
+    std::set<std::string> begun_;  // tasks of this client: force is for those before it
 };
 
 }  // namespace durascribe::cli

@@ -32,6 +32,14 @@ bool same_result(const domain::TaskOptions& a, const domain::TaskOptions& b) {
 LocalClient::LocalClient(std::unique_ptr<Node> node) : node_(std::move(node)) {}
 
 Result<Submission> LocalClient::submit(const SubmitRequest& request) {
+    auto submission = find_or_make(request);
+    if (submission && submission->found == Found::started) {
+        begun_.insert(submission->task_id);
+    }
+    return submission;
+}
+
+Result<Submission> LocalClient::find_or_make(const SubmitRequest& request) {
     auto file = SourceFile::open(request.file);
     if (!file) {
         return std::unexpected(file.error());
@@ -60,8 +68,8 @@ Result<Submission> LocalClient::take_up(const ports::MediaRow& media,
     if (!newest) {
         return std::unexpected(newest.error());
     }
-    const bool usable =
-        *newest && same_result((*newest)->options, request.options) && !request.force;
+    const bool usable = *newest && same_result((*newest)->options, request.options) &&
+                        (!request.force || begun_.contains((*newest)->id.value));
     if (usable && (*newest)->state == TaskState::completed) {
         return Submission{(*newest)->id.value, Found::reused};
     }
@@ -164,6 +172,14 @@ Result<TaskStatus> LocalClient::status_of(const ports::TaskRow& task) {
 Result<std::string> LocalClient::transcript(const std::string& task_id,
                                             domain::DocumentFormat format) {
     return node_->engine().document(TaskId{task_id}, format);
+}
+
+Result<std::vector<std::string>> LocalClient::warnings(const std::string& media_id) {
+    auto media = node_->store().media(MediaId{media_id});
+    if (!media) {
+        return std::unexpected(media.error());
+    }
+    return media->info ? std::move(media->info->warnings) : std::vector<std::string>();
 }
 
 Result<std::vector<TaskStatus>> LocalClient::list() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 
 #include "durascribe/cli/node.h"
 #include "durascribe/cli/task_client.h"
@@ -18,6 +20,7 @@ class LocalClient final : public TaskClient {
     Result<TaskStatus> status(const std::string& task_id) override;
     Result<std::string> transcript(const std::string& task_id,
                                    domain::DocumentFormat format) override;
+    Result<std::vector<std::string>> warnings(const std::string& media_id) override;
     Result<std::vector<TaskStatus>> list() override;
     Result<TaskStatus> cancel(const std::string& task_id) override;
     Result<TaskStatus> retry(const std::string& task_id) override;
@@ -26,13 +29,15 @@ class LocalClient final : public TaskClient {
     bool goes_on_without_us() const override { return false; }
 
   private:
+    Result<Submission> find_or_make(const SubmitRequest& request);
     Result<Submission> take_up(const ports::MediaRow& media, const SubmitRequest& request);
     Result<Submission> begin_anew(const MediaId& media, const SubmitRequest& request);
     Result<Submission> upload(class SourceFile& file, const SubmitRequest& request);
     Result<TaskStatus> status_of(const ports::TaskRow& row);
 
     std::unique_ptr<Node> node_;
-    std::int64_t seen_ = 0;  // the newest event waited for
+    std::set<std::string> begun_;  // tasks of this client: force is for those before it
+    std::int64_t seen_ = 0;        // the newest event waited for
 };
 
 }  // namespace durascribe::cli

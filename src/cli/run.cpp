@@ -1,11 +1,13 @@
 // Reads the command line and runs a command.
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "durascribe/cli/commands.h"
+#include "durascribe/cli/terminal_text.h"
 
 namespace durascribe::cli {
 namespace {
@@ -99,6 +101,13 @@ class Program {
     int run(int argc, char** argv) {
         try {
             app_.parse(argc, argv);
+        } catch (const CLI::RequiredError& e) {
+            if (!app_.get_subcommands().empty()) {
+                app_.exit(e);
+            } else {
+                usage_error(no_command(argc > 1 ? argv[1] : std::string()));
+            }
+            return kUsage;
         } catch (const CLI::ParseError& e) {
             const bool asked = e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
             app_.exit(e);  // prints help, version or the error
@@ -108,6 +117,28 @@ class Program {
     }
 
   private:
+    // CLI11 only says that a subcommand is required, also where a wrong one was given.
+    Error no_command(const std::string& given) const {
+        std::string all;
+        for (const CLI::App* command : app_.get_subcommands([](const CLI::App*) { return true; })) {
+            all += (all.empty() ? "" : ", ") + command->get_name();
+        }
+        std::string message;
+        std::error_code ignored;
+        if (given.empty() || given.starts_with('-')) {
+            message = "Name a command";
+        } else if (std::filesystem::exists(given, ignored)) {
+            message = fmt::format("To transcribe {0}: durascribe transcribe {0}. The commands are",
+                                  printable(given));
+        } else {
+            message = fmt::format("There is no command \"{}\". There are", printable(given));
+        }
+        return {ErrorClass::request,
+                "no_command",
+                fmt::format("{}: {}. durascribe --help says more.", message, all),
+                {}};
+    }
+
     // Loads the settings, then runs `body` with them.
     template <typename Body>
     void on(CLI::App* app, log::Level level, Body body) {

@@ -12,7 +12,8 @@
 namespace durascribe::cli {
 namespace {
 
-constexpr Millis kDrain{10'000};
+// Service managers often kill after ten seconds: the work must be handed back before.
+constexpr Millis kDrain{8'000};
 
 // Where a client on this machine connects to.
 std::string connectable(const std::string& host) {

@@ -36,7 +36,7 @@ struct TaskStatus {
 struct SubmitRequest {
     std::filesystem::path file;
     domain::TaskOptions options;
-    bool force = false;  // a new task, whatever was done before
+    bool force = false;  // a new task, whatever was done before this client
     bool finished_only =
         false;  // only a result that is there: error request "not_finished" otherwise
     std::function<void(double percent)> on_read;  // while the file is read; may be empty
@@ -69,6 +69,8 @@ class TaskClient {
     virtual Result<TaskStatus> status(const std::string& task_id) = 0;
     virtual Result<std::string> transcript(const std::string& task_id,
                                            domain::DocumentFormat format) = 0;
+    // What is to be known of the file beside its transcript: that it was cut off, say.
+    virtual Result<std::vector<std::string>> warnings(const std::string& media_id) = 0;
     virtual Result<std::vector<TaskStatus>> list() = 0;  // newest first, at most 200
     virtual Result<TaskStatus> cancel(const std::string& task_id) = 0;
     virtual Result<TaskStatus> retry(const std::string& task_id) = 0;

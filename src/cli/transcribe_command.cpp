@@ -198,6 +198,13 @@ class Transcription {
         } else if (speech) {
             say(job, done_text(job));
         }
+        if (const auto warnings = client_.warnings(status.media_id)) {
+            for (const std::string& warning : *warnings) {
+                say(job, printable(warning));
+            }
+        } else {
+            say(job, warnings.error().message);
+        }
     }
 
     void write(Job& job, const OutputFile& output) {

@@ -18,8 +18,8 @@ struct RetryLimits {
 
 struct RetryHistory {
     int retries_of_class = 0;  // attempts that failed with this class before this one
-    int retries_total = 0;  // the same over all classes that count; the backoff grows with it
-    int crashes = 0;  // classes crash and memory together, this one not counted
+    int retries_total = 0;     // the same over all classes that count; the backoff grows with it
+    int crashes = 0;           // classes crash and memory together, this one not counted
 };
 
 struct RetryDecision {

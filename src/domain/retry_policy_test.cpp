@@ -75,8 +75,9 @@ TEST(RetryPolicy, OnlyMemoryAsksForASmallerModel) {
 TEST(RetryPolicy, AUnitWhoseWorkerDiedOrHungGoesToAnotherAtOnceTheFirstTime) {
     for (const ErrorClass cls : {ErrorClass::crash, ErrorClass::stall}) {
         EXPECT_EQ(decide_retry(cls, {}, kLimits, 0.5).delay, Millis{0}) << to_string(cls);
-        EXPECT_EQ(decide_retry(cls, {.retries_of_class = 1, .retries_total = 1}, kLimits, 0.5).delay,
-                  Millis{60'000})
+        EXPECT_EQ(
+            decide_retry(cls, {.retries_of_class = 1, .retries_total = 1}, kLimits, 0.5).delay,
+            Millis{60'000})
             << to_string(cls);
     }
     EXPECT_EQ(decide_retry(ErrorClass::memory, {}, kLimits, 0.5).delay, Millis{30'000});

@@ -9,19 +9,27 @@
 
 namespace durascribe::domain {
 
-enum class TaskState { pending, processing, retrying, completed, partial_failure, failed, cancelled };
+enum class TaskState {
+    pending,
+    processing,
+    retrying,
+    completed,
+    partial_failure,
+    failed,
+    cancelled
+};
 enum class UnitState { pending, processing, completed, failed, cancelled };
 
 inline constexpr int kTaskStates = 7;
 inline constexpr int kUnitStates = 5;
 
 enum class TaskEvent {
-    unit_claimed,      // a worker took a unit, or others still run after one ended
-    work_waits,        // nothing runs, something may start now (a lost worker's unit, the next step)
-    retry_waits,       // nothing runs, all that is left waits for its next attempt
-    all_done,          // every unit completed
-    some_failed,       // every unit ended, some failed for good, something was delivered
-    failed_for_good,   // every unit ended and nothing could be delivered
+    unit_claimed,     // a worker took a unit, or others still run after one ended
+    work_waits,       // nothing runs, something may start now (a lost worker's unit, the next step)
+    retry_waits,      // nothing runs, all that is left waits for its next attempt
+    all_done,         // every unit completed
+    some_failed,      // every unit ended, some failed for good, something was delivered
+    failed_for_good,  // every unit ended and nothing could be delivered
     cancel_requested,  // asked for while units run
     cancelled,         // no unit runs any more (at once where none ran)
     retry_requested,   // a person asks for what failed or was cancelled to be done again
@@ -31,9 +39,9 @@ inline constexpr int kTaskEvents = 9;
 enum class UnitEvent {
     claimed,
     finished,
-    attempt_failed,   // attempts left: back to pending, not before a time
+    attempt_failed,  // attempts left: back to pending, not before a time
     failed_for_good,
-    returned,         // lost or drained: back to pending, no attempt spent
+    returned,  // lost or drained: back to pending, no attempt spent
     cancelled,
     retry_requested,
 };
@@ -87,9 +95,9 @@ struct UnitCounts {
     bool cancel_requested = false;
 };
 
-// The event that brings the task to the state its units imply. To be asked after a unit changed and,
-// where it was the last of its step, after the next step's units were made. A cancel that was asked
-// for wins as soon as nothing runs, unless the transcript is already delivered whole.
+// The event that brings the task to the state its units imply. To be asked after a unit changed
+// and, where it was the last of its step, after the next step's units were made. A cancel that was
+// asked for wins as soon as nothing runs, unless the transcript is already delivered whole.
 TaskEvent task_event_for(const UnitCounts& counts);
 
 std::string_view to_string(TaskState s);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <map>
 #include <mutex>
 
 #include "durascribe/base/log.h"
@@ -202,6 +203,7 @@ class Engine::Impl final : public ports::CommitListener {
 
     std::vector<SlotStatus> slot_status() {
         std::vector<SlotStatus> all;
+        all.reserve(slots_.size());
         for (const auto& slot : slots_) {
             all.push_back(slot->status());
         }
@@ -272,13 +274,41 @@ class Engine::Impl final : public ports::CommitListener {
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
+                                      .running_for = clock_.mono() - unit->started(),
                                       .preparing = unit->preparing()});
             }
         }
         facts.speech_slots = settings_.speech_slots;
         facts.row = std::move(row);
-        return build_view(std::move(facts));
+        TaskView view = build_view(std::move(facts));
+        never_back(view);
+        return view;
     }
+
+    // What a step weighs changes as speeds are learned, and the stored progress is up to a second
+    // old: what was shown once stays until it is passed.
+    void never_back(TaskView& view) {
+        const std::scoped_lock lock(shown_mutex_);
+        if (domain::is_terminal(view.row.state)) {
+            shown_.erase(view.row.id);
+            return;
+        }
+        Shown& shown = shown_[view.row.id];
+        if (shown.run_number != view.row.run_number) {
+            shown = {.run_number = view.row.run_number, .percent = 0};
+        }
+        view.percent = shown.percent = std::max(shown.percent, view.percent);
+        // Ids grow with time: the oldest is the one that nobody asks for any more.
+        if (shown_.size() > kShownMax) {
+            shown_.erase(shown_.begin());
+        }
+    }
+
+    static constexpr std::size_t kShownMax = 4096;
+    struct Shown {
+        int run_number = 0;
+        double percent = 0;
+    };
 
     Engine& self_;
     ports::Store& store_;
@@ -292,6 +322,9 @@ class Engine::Impl final : public ports::CommitListener {
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};
+
+    std::mutex shown_mutex_;
+    std::map<TaskId, Shown> shown_;  // guarded by shown_mutex_
 
     std::mutex supervisor_mutex_;
     std::unique_ptr<Supervisor> supervisor_;

@@ -1,6 +1,7 @@
 #include "durascribe/engine/view_builder.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace durascribe::engine {
 namespace {
@@ -86,6 +87,35 @@ StepUnits gather(domain::Step step, const ViewFacts& facts) {
     return s;
 }
 
+// The speed of recognition as it is just now, on this file and beside whatever else this machine
+// does: what was learned before, or guessed, gives way to it as it becomes worth something.
+void heed_what_runs(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
+    Millis audio{0};
+    Millis time{0};
+    for (const LiveUnit& live : facts.live) {
+        const auto unit = std::ranges::find(facts.units, live.unit, &ports::UnitRow::id);
+        if (unit != facts.units.end() && unit->step == domain::Step::transcribe &&
+            live.audio_done > Millis{0}) {
+            audio += live.audio_done;
+            time += live.running_for;
+        }
+    }
+    if (audio <= Millis{0} || time <= Millis{0}) {
+        return;
+    }
+    auto speed = std::ranges::find(speeds, domain::Step::transcribe, &domain::StepSpeed::step);
+    if (speed == speeds.end()) {
+        speed = speeds.insert(speeds.end(), domain::prior_speed(domain::Step::transcribe));
+    }
+    if (speed->seconds_per_audio_second <= 0) {
+        return;
+    }
+    constexpr Millis kTrusted{10'000};
+    const double trust = std::min(1.0, std::chrono::duration<double>(time) / kTrusted);
+    const double now = static_cast<double>(time.count()) / static_cast<double>(audio.count());
+    speed->seconds_per_audio_second *= std::pow(now / speed->seconds_per_audio_second, trust);
+}
+
 std::string status_of(const StepUnits& s) {
     if (s.facts.units_total == 0) {
         return "pending";
@@ -138,8 +168,9 @@ std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& st
             f.step == domain::Step::transcribe) {
             return "Preparing model";
         }
+        // Finalizing waits for nobody worth telling of.
         return domain::stage_text(f.step, f.units_completed + f.units_failed, f.units_total,
-                                  f.units_running > 0);
+                                  f.units_running > 0 || f.step == domain::Step::finalize);
     }
     return "Waiting for a free slot";
 }
@@ -169,6 +200,7 @@ TaskView build_view(ViewFacts facts) {
             step_facts.back().audio_total = facts.media_duration.value_or(Millis{0});
         }
     }
+    heed_what_runs(facts.speeds, facts);
     domain::TaskProgress progress = domain::compute_progress(
         facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots);
     TaskView view;

@@ -12,6 +12,7 @@ namespace durascribe::engine {
 struct LiveUnit {
     UnitId unit;
     Millis audio_done{0};
+    Millis running_for{0};
     bool preparing = false;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -29,6 +30,11 @@ Result<void> FdInput::open() {
     }
     size_ = info.st_size;
     ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);  // a hint: its failure changes nothing
+    return make_io();
+}
+
+Result<void> FdInput::make_io() {
+    position_ = 0;
     auto* buffer = allocated(static_cast<std::uint8_t*>(av_malloc(kBufferBytes)));
     io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &read, nullptr, &seek));
     if (!io_) {
@@ -38,7 +44,7 @@ Result<void> FdInput::open() {
     return {};
 }
 
-std::optional<FdInput::WaveBytes> FdInput::wave_bytes() const {
+std::optional<FdInput::WaveData> FdInput::wave_data() const {
     struct ChunkHead {
         char id[4];
         std::uint32_t size;  // little-endian, as this machine
@@ -57,17 +63,38 @@ std::optional<FdInput::WaveBytes> FdInput::wave_bytes() const {
             if (head.size == 0 || head.size >= kUnknownFrom) {
                 return std::nullopt;
             }
-            return WaveBytes{head.size, size_ - at};
+            return WaveData{at, head.size};
         }
         at += head.size + (head.size & 1);
     }
     return std::nullopt;
 }
 
+std::optional<FdInput::WaveBytes> FdInput::wave_bytes() const {
+    const auto data = wave_data();
+    return data ? std::optional(WaveBytes{data->promised, size_ - data->at}) : std::nullopt;
+}
+
+Result<bool> FdInput::leave_out_what_follows_wave_audio() {
+    const auto data = wave_data();
+    if (!data || data->at + data->promised >= size_) {
+        return false;
+    }
+    size_ = data->at + data->promised;
+    if (auto made = make_io(); !made) {
+        return std::unexpected(made.error());
+    }
+    return true;
+}
+
 int FdInput::read(void* self, std::uint8_t* to, int size) {
     auto& input = *static_cast<FdInput*>(self);
+    const std::int64_t most = std::min<std::int64_t>(size, input.size_ - input.position_);
+    if (most <= 0) {
+        return AVERROR_EOF;
+    }
     for (;;) {
-        const ssize_t got = ::pread(input.fd_, to, static_cast<std::size_t>(size), input.position_);
+        const ssize_t got = ::pread(input.fd_, to, static_cast<std::size_t>(most), input.position_);
         if (got > 0) {
             input.position_ += got;
             return static_cast<int>(got);

@@ -28,10 +28,19 @@ class FdInput {
         std::int64_t present = 0;
     };
     std::optional<WaveBytes> wave_bytes() const;
+    // Makes the file end where the audio of a WAVE file does, and starts again at its beginning;
+    // false: nothing is behind it, or it is no WAVE file.
+    Result<bool> leave_out_what_follows_wave_audio();
     // The error number of a read that failed; 0: none did.
     int read_error() const { return read_error_; }
 
   private:
+    struct WaveData {
+        std::int64_t at = 0;
+        std::uint32_t promised = 0;
+    };
+    std::optional<WaveData> wave_data() const;
+    Result<void> make_io();
     static int read(void* self, std::uint8_t* to, int size);
     static std::int64_t seek(void* self, std::int64_t offset, int whence);
 

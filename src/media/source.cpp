@@ -64,7 +64,8 @@ Result<void> Source::open(std::optional<int> wanted_track) {
     return find_decoder();
 }
 
-Result<void> Source::open_container() {
+// What avformat_open_input() and avformat_find_stream_info() say.
+int Source::try_to_open() {
     auto* context = allocated(avformat_alloc_context());
     context->pb = input_.io();
     context->flags |= AVFMT_FLAG_CUSTOM_IO;
@@ -73,11 +74,26 @@ Result<void> Source::open_container() {
     context->format_whitelist = allocated(av_strdup(kFormats));
     context->codec_whitelist = allocated(av_strdup(kDecoders));
     context->protocol_whitelist = allocated(av_strdup("none"));
+    const int status =
+        avformat_open_input(&context, nullptr, nullptr, nullptr);  // frees it on failure
+    if (status < 0) {
+        return status;
+    }
+    format_.reset(context);
+    return avformat_find_stream_info(format_.get(), nullptr);
+}
 
-    int status = avformat_open_input(&context, nullptr, nullptr, nullptr);  // frees it on failure
-    if (status >= 0) {
-        format_.reset(context);
-        status = avformat_find_stream_info(format_.get(), nullptr);
+Result<void> Source::open_container() {
+    int status = try_to_open();
+    // FFmpeg refuses a whole recording for a broken list of tags behind it.
+    if (status < 0 && log_.contains("too short LIST tag")) {
+        const auto left_out = input_.leave_out_what_follows_wave_audio();
+        if (!left_out) {
+            return std::unexpected(left_out.error());
+        }
+        if (*left_out) {
+            status = try_to_open();
+        }
     }
     if (input_.read_error() != 0) {
         return std::unexpected(system_error(input_.read_error(), "read the media"));

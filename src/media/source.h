@@ -36,6 +36,7 @@ class Source {
     std::optional<Millis> promised() const;
 
   private:
+    int try_to_open();
     Result<void> open_container();
     void list_tracks();
     Result<void> choose(std::optional<int> wanted_track);

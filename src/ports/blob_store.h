@@ -49,7 +49,8 @@ class BlobStore {
     // `expected_bytes`, where known (0: not), lets a full disk be refused before the first byte.
     virtual Result<std::unique_ptr<PendingBlob>> create(std::int64_t expected_bytes = 0) = 0;
 
-    // Read-only. Errors: internal "blob_missing", where the address is not there (waiting would not bring it back).
+    // Read-only. Errors: internal "blob_missing", where the address is not there (waiting would not
+    // bring it back).
     virtual Result<UniqueFd> open(const BlobRef& blob) = 0;
 
     virtual Result<bool> exists(const BlobRef& blob) = 0;

@@ -100,6 +100,25 @@ TEST_F(HttpTest, ASecondRunConflictsAndNamesTheFirst) {
     EXPECT_EQ(task.at("options").at("priority"), 3);
 }
 
+TEST_F(HttpTest, TheQueueIsInTheOrderInWhichItIsServed) {
+    shut_gate();
+    start();
+    for (int i = 0; i < 6; ++i) {
+        upload();
+    }
+    ASSERT_TRUE(await_inside());
+    const auto queue = ask_json("GET", "/api/v1/queue");
+    std::vector<std::int64_t> places;
+    for (const auto& entry : queue.at("waiting").as_array()) {
+        const auto& place = entry.at("queue_position");
+        places.push_back(place.is_null() ? std::numeric_limits<std::int64_t>::max()
+                                         : place.to_number<std::int64_t>());
+    }
+    ASSERT_GE(places.size(), 2U);
+    EXPECT_TRUE(std::ranges::is_sorted(places));
+    open_gate();
+}
+
 TEST_F(HttpTest, CancelThenRetry) {
     shut_gate();
     start();

@@ -45,6 +45,18 @@ run transcribe --data "$data" --force "$work/talk.ogg"
 expect_code 0 '--force'
 [[ $(sql 'SELECT count(*) FROM tasks') == $((before + 1)) ]] || failed '--force made no new task'
 
+# The same bytes under two names: the second must not cancel the first.
+cp "$work/talk.ogg" "$work/copy of talk.ogg"
+run transcribe --data "$data" --force "$work/talk.ogg" "$work/copy of talk.ogg"
+expect_code 0 '--force with the same bytes twice'
+expect_file "$work/copy of talk.srt"
+
+# A file that was cut off is transcribed as far as it goes, and the user is told.
+head -c "$(($(stat -c %s "$samples/short.wav") / 2))" "$samples/short.wav" >"$work/cut.wav"
+run transcribe --data "$data" "$work/cut.wav"
+expect_code 0 'a file that was cut off'
+expect_in "$errors" 'cut.wav: The file ends early'
+
 ffmpeg -nostdin -v error -f lavfi -i anullsrc=r=16000:cl=mono -t 5 "$work/silence.wav" || failed 'no silence made'
 run transcribe --data "$data" "$work/silence.wav"
 expect_code 0 'silence'
@@ -68,6 +80,10 @@ run transcribe --data "$data"
 expect_code 2 'no file'
 run nonsense
 expect_code 2 'an unknown command'
+expect_in "$errors" 'There is no command "nonsense"'
+run "$work/talk.ogg"
+expect_code 2 'a file without a command'
+expect_in "$errors" "durascribe transcribe $work/talk.ogg"
 run --version
 expect_code 0 '--version'
 run transcribe --help

@@ -53,7 +53,9 @@ class Gate {
     bool open_ = false;
 };
 
-std::string said_in(const domain::AudioSpan& span) { return fmt::format("at {}", span.start.count()); }
+std::string said_in(const domain::AudioSpan& span) {
+    return fmt::format("at {}", span.start.count());
+}
 
 class EngineTest : public ::testing::Test {
   protected:
@@ -69,7 +71,8 @@ class EngineTest : public ::testing::Test {
         workers_.on_extract = [this](const ports::ExtractJob& job, const ports::RunControl&) {
             return extract(job);
         };
-        workers_.on_transcribe = [](const ports::TranscribeJob& job, const ports::RunControl& control) {
+        workers_.on_transcribe = [](const ports::TranscribeJob& job,
+                                    const ports::RunControl& control) {
             control.on_progress(job.span.length());
             return transcribe(job);
         };
@@ -157,7 +160,8 @@ TEST_F(EngineTest, TheChunksOfOneFileRunOnAllSlotsAtOnce) {
     settings_.speech_slots = 3;
     chunks_ = 6;
     Gate gate;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) {
         gate.pass(control.stop);
         return transcribe(job);
     };
@@ -200,7 +204,8 @@ TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {
     };
     start();
     const auto submitted = upload();
-    ASSERT_EQ(await(submitted.task.id, domain::TaskState::partial_failure), domain::TaskState::partial_failure);
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::partial_failure),
+              domain::TaskState::partial_failure);
     const auto gaps = store_->gaps(submitted.task.id);
     ASSERT_TRUE(gaps);
     ASSERT_EQ(gaps->size(), 1U);
@@ -224,8 +229,9 @@ TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {
 TEST_F(EngineTest, CancelledIsSaidOnlyWhenTheLastWorkerIsDone) {
     Gate gate;
     std::atomic<int> working{0};
-    workers_.on_transcribe = [&](const ports::TranscribeJob&,
-                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob&,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
         ++working;
         gate.pass(control.stop);
         --working;
@@ -246,8 +252,9 @@ TEST_F(EngineTest, AStoppedEngineHandsBackAndTheNextGoesOnFromTheFinishedChunks)
     Gate gate;
     std::atomic<int> finished{0};
     settings_.speech_slots = 1;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
-                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
         if (finished == 1 && !gate.pass(control.stop)) {
             return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
         }
@@ -279,8 +286,9 @@ TEST_F(EngineTest, TheLateResultOfALostLeaseIsRefused) {
     std::atomic<int> calls{0};
     settings_.speech_slots = 2;
     chunks_ = 1;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
-                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
         auto outcome = transcribe(job);
         if (calls++ == 0) {
             gate.pass(control.stop);
@@ -306,7 +314,8 @@ TEST_F(EngineTest, TheLateResultOfALostLeaseIsRefused) {
 TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
     Gate gate;
     chunks_ = 2;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) {
         control.on_progress(job.span.length() / 2);
         gate.pass(control.stop);
         return transcribe(job);
@@ -320,6 +329,30 @@ TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
     EXPECT_GT(view->percent, 30);
     EXPECT_LT(view->percent, 80);
     ASSERT_TRUE(view->eta_seconds);
+    gate.open();
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, ProgressNeverGoesBackWhenSpeedsAreLearned) {
+    Gate gate;
+    chunks_ = 2;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+        gate.pass(control.stop);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    // Extraction, which has ended, is nearly all of the work; then next to nothing of it.
+    ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1000));
+    const auto before = engine_->view(submitted.task.id);
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1e-6));
+    }
+    const auto after = engine_->view(submitted.task.id);
+    ASSERT_TRUE(before && after);
+    EXPECT_GT(before->percent, 10);
+    EXPECT_GE(after->percent, before->percent);
     gate.open();
     ASSERT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
 }
@@ -356,8 +389,9 @@ TEST_F(EngineTest, SilenceOnlyCompletesAndSaysSo) {
 
 TEST_F(EngineTest, ForceCancelsTheRunningTaskFirst) {
     Gate gate;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
-                                 const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
         if (!gate.pass(control.stop)) {
             return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
         }

@@ -1,5 +1,5 @@
-// Workers in this process whose every answer a test decides: a fake, named as such. What real worker
-// processes do is tested in src/process and tests/e2e.
+// Workers in this process whose every answer a test decides: a fake, named as such. What real
+// worker processes do is tested in src/process and tests/e2e.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,8 @@ namespace durascribe::testing {
 
 class ScriptedWorkers final : public ports::WorkerFactory {
   public:
-    using Extract =
-        std::function<Result<ports::ExtractOutcome>(const ports::ExtractJob&, const ports::RunControl&)>;
+    using Extract = std::function<Result<ports::ExtractOutcome>(const ports::ExtractJob&,
+                                                                const ports::RunControl&)>;
     using Transcribe = std::function<Result<ports::TranscribeOutcome>(const ports::TranscribeJob&,
                                                                       const ports::RunControl&)>;
     Extract on_extract;

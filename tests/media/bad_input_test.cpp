@@ -48,6 +48,20 @@ TEST_F(BadInput, EmptyFile) {
     expect_refused("empty.mp3", "empty_file");
 }
 
+// FFmpeg's own programs refuse these: "too short LIST tag".
+TEST_F(BadInput, BrokenTagsBehindTheAudioOfAWaveFile) {
+    make_burst();
+    ffmpeg("-i burst.wav -map_metadata -1 -flags bitexact -fflags bitexact plain.wav");
+    const auto whole = extract_file("plain.wav");
+    ASSERT_TRUE(whole.result) << whole.result.error().code;
+    for (const char size : {0, 1, 3}) {
+        write("broken.wav", read("plain.wav") + "LIST" + std::string{size, 0, 0, 0});
+        const auto broken = extract_file("broken.wav");
+        ASSERT_TRUE(broken.result) << int{size} << ": " << broken.result.error().detail;
+        EXPECT_EQ(broken.result->info.duration, whole.result->info.duration);
+    }
+}
+
 TEST_F(BadInput, NotAFile) {
     const auto result =
         extract({.source_fd = UniqueFd(::open("/dev/zero", O_RDONLY)).get(), .pcm_fd = -1}, {});

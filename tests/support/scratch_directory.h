@@ -12,7 +12,8 @@ namespace durascribe::testing {
 class ScratchDirectory {
   public:
     ScratchDirectory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "durascribe-test-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "durascribe-test-XXXXXX").string();
         if (mkdtemp(pattern.data()) == nullptr) {
             throw std::runtime_error("mkdtemp failed for " + pattern);
         }

@@ -329,8 +329,8 @@ DecoderPtr make_decoder(const Model& model, const std::string& dictionary) {
                     language_model.c_str(), "-dict", dictionary.c_str(), "-remove_silence", "no",
                     // A bound on the search in frames where much is possible; the default is 30000.
                     "-maxhmmpf", "5000",
-                    // Densities scored in a frame: 2 of the 4 that are the default take a tenth to a
-                    // fifth off the CPU time; 75 and 78 errors in 487 words (docs/benchmarks.md).
+                    // Densities scored in a frame: 2 of the 4 that are the default take a tenth to
+                    // a fifth off the CPU time; 75 and 78 errors in 487 words (docs/benchmarks.md).
                     "-topn", "2", nullptr));
     if (!config) {
         return nullptr;
