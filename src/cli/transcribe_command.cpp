@@ -105,8 +105,10 @@ class Transcription {
         if (submission) {
             job.task_id = submission->task_id;
             job.found = submission->found;
-            if (job.found == Found::followed || job.found == Found::retried) {
+            if (job.found == Found::followed) {
                 say(job, "going on where it was");
+            } else if (job.found == Found::retried) {
+                say(job, "failed or was cancelled before: trying that part again");
             }
         } else if (submission.error().code == "not_finished") {
             end_failed(

@@ -65,6 +65,9 @@ cp "$samples/silent.mp4" "$work/silent.mp4"
 run transcribe --data "$data" "$work/silent.mp4"
 expect_code 1 'no audio track'
 expect_in "$errors" 'no audio track'
+run transcribe --data "$data" "$work/silent.mp4"
+expect_code 1 'no audio track, again'
+expect_in "$errors" 'trying that part again'
 
 run tasks --data "$data"
 expect_code 0 'tasks'
