@@ -98,9 +98,10 @@ void become_the_program(const Launch& l) {
 // `failure` is the child's errno where it did not. (Under ThreadSanitizer vfork is fork; a failure
 // then shows as an exit with kExecFailed.)
 pid_t launch(const Launch& l, volatile int& failure) {
-    const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+    // posix_spawn can set neither the limits nor the death signal.
+    const pid_t pid = ::vfork();  // NOLINT(*-insecureAPI.vfork,bugprone-unsafe-functions)
     if (pid == 0) {
-        become_the_program(l);
+        become_the_program(l);  // NOLINT(clang-analyzer-unix.Vfork): system calls alone
         failure = errno;
         ::_exit(kExecFailed);
     }

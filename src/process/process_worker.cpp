@@ -19,7 +19,7 @@ using protocol::FrameType;
 
 // A recogniser works in frames and may round past the ends of its chunk.
 constexpr Millis kSpanTolerance{1'000};
-constexpr std::int64_t kPcmBytesPerMilli = 16 * 2;
+constexpr std::int64_t kPcmBytesPerMilli = std::int64_t{16} * 2;
 constexpr Millis kLongestEver =
     std::chrono::hours{100};  // as in media/, where no limit is asked for
 constexpr Millis kPcmTolerance{1'000};
