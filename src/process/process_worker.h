@@ -42,10 +42,10 @@ struct ProcessWorkerSettings {
 // that it reported itself.
 //
 // Error codes besides those that the worker reports: worker_start_failed (internal), worker_died,
-// worker_killed, worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory), media_too_large
-// (input), no_progress (stall), deadline, worker_not_ready, worker_not_reading (timeout), stopped
-// (lost). Error::detail ends with the last words that the process wrote to standard error, at most
-// 4 KiB.
+// worker_killed, worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory),
+// media_too_large (input), no_progress (stall), deadline, worker_not_ready, worker_not_reading
+// (timeout), stopped (lost). Error::detail ends with the last words that the process wrote to
+// standard error, at most 4 KiB.
 class ProcessWorkerFactory final : public ports::WorkerFactory {
   public:
     explicit ProcessWorkerFactory(ProcessWorkerSettings settings);

@@ -336,7 +336,8 @@ TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
 TEST_F(EngineTest, ProgressNeverGoesBackWhenSpeedsAreLearned) {
     Gate gate;
     chunks_ = 2;
-    workers_.on_transcribe = [&](const ports::TranscribeJob& job, const ports::RunControl& control) {
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) {
         gate.pass(control.stop);
         return transcribe(job);
     };

@@ -54,7 +54,7 @@ TEST_F(BadInput, BrokenTagsBehindTheAudioOfAWaveFile) {
     ffmpeg("-i burst.wav -map_metadata -1 -flags bitexact -fflags bitexact plain.wav");
     const auto whole = extract_file("plain.wav");
     ASSERT_TRUE(whole.result) << whole.result.error().code;
-    for (const char size : {0, 1, 3}) {
+    for (const char size : {char{0}, char{1}, char{3}}) {
         write("broken.wav", read("plain.wav") + "LIST" + std::string{size, 0, 0, 0});
         const auto broken = extract_file("broken.wav");
         ASSERT_TRUE(broken.result) << int{size} << ": " << broken.result.error().detail;
