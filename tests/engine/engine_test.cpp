@@ -344,6 +344,10 @@ TEST_F(EngineTest, ProgressNeverGoesBackWhenSpeedsAreLearned) {
     start();
     const auto submitted = upload();
     ASSERT_TRUE(gate.wait_inside(2));
+    // The media slot has recorded its own speed when it starts its next worker, the fifth.
+    for (int n = workers_.started; n < 5; n = workers_.started) {
+        workers_.started.wait(n);
+    }
     // Extraction, which has ended, is nearly all of the work; then next to nothing of it.
     ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1000));
     const auto before = engine_->view(submitted.task.id);

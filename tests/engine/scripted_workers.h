@@ -24,6 +24,7 @@ class ScriptedWorkers final : public ports::WorkerFactory {
 
     Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole) override {
         ++started;
+        started.notify_all();
         return std::make_unique<ScriptedWorker>(*this);
     }
 
