@@ -349,10 +349,12 @@ TEST_F(EngineTest, ProgressNeverGoesBackWhenSpeedsAreLearned) {
         workers_.started.wait(n);
     }
     // Extraction, which has ended, is nearly all of the work; then next to nothing of it.
-    ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1000));
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE(store_->learn(domain::Step::extract, "ffmpeg", "", NodeId{"local"}, 1000));
+    }
     const auto before = engine_->view(submitted.task.id);
     for (int i = 0; i < 200; ++i) {
-        ASSERT_TRUE(store_->learn(domain::Step::extract, "none", "none", NodeId{"local"}, 1e-6));
+        ASSERT_TRUE(store_->learn(domain::Step::extract, "ffmpeg", "", NodeId{"local"}, 1e-6));
     }
     const auto after = engine_->view(submitted.task.id);
     ASSERT_TRUE(before && after);
