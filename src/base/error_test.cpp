@@ -15,7 +15,7 @@ TEST(Error, ClassNamesRoundTrip) {
     EXPECT_EQ(error_class_from("nonsense"), std::nullopt);
 }
 
-TEST(Error, FullDiskIsStorageAndSaysWhatToDo) {
+TEST(Error, AFullDiskIsStorageAndNamesTheRemedy) {
     const Error e = system_error(ENOSPC, "write the upload");
     EXPECT_EQ(e.cls, ErrorClass::storage);
     EXPECT_EQ(e.code, "disk_full");

@@ -1,4 +1,5 @@
 #include "durascribe/cli/output_files.h"
+#include "scratch_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,17 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 using domain::DocumentFormat;
 
-class OutputFilesTest : public testing::Test {
+class OutputFilesTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "output-XXXXXX";
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        dir_ = name;
-    }
-    void TearDown() override {
-        fs::permissions(dir_, fs::perms::owner_all);
-        fs::remove_all(dir_);
-    }
+    void TearDown() override { fs::permissions(dir_, fs::perms::owner_all); }
     std::string content(const fs::path& file) {
         std::ifstream in(file);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -35,7 +28,8 @@ class OutputFilesTest : public testing::Test {
             std::distance(fs::directory_iterator(dir_), fs::directory_iterator()));
     }
 
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
 };
 
 TEST_F(OutputFilesTest, NamesFollowTheInput) {
@@ -74,7 +68,7 @@ TEST_F(OutputFilesTest, TwoInputsNeverShareAnOutput) {
         plan_outputs({dir_ / "a.mp3", dir_ / "a.mp4"}, {DocumentFormat::srt}, std::nullopt);
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, "same_output");
-    EXPECT_THAT(plan.error().message, testing::HasSubstr("a.mp3"));
+    EXPECT_THAT(plan.error().message, ::testing::HasSubstr("a.mp3"));
 }
 
 TEST_F(OutputFilesTest, InputIsNeverReplaced) {
@@ -95,7 +89,7 @@ TEST_F(OutputFilesTest, KeepsWhatIsThereUnlessToldToReplace) {
     const auto kept = write_output(dir_ / "a.srt", "recognised", false);
     ASSERT_FALSE(kept);
     EXPECT_EQ(kept.error().code, "output_exists");
-    EXPECT_THAT(kept.error().message, testing::HasSubstr("--overwrite"));
+    EXPECT_THAT(kept.error().message, ::testing::HasSubstr("--overwrite"));
     EXPECT_EQ(content(dir_ / "a.srt"), "corrected by hand");
     EXPECT_TRUE(write_output(dir_ / "a.srt", "corrected by hand", false));
     EXPECT_TRUE(write_output(dir_ / "a.srt", "recognised", true));
@@ -110,7 +104,7 @@ TEST_F(OutputFilesTest, FolderThatCannotBeWrittenIsNamedBeforeTheWork) {
     fs::permissions(dir_, fs::perms::owner_read | fs::perms::owner_exec);
     const auto plan = plan_outputs({dir_ / "a.ogg"}, {DocumentFormat::srt}, std::nullopt);
     ASSERT_FALSE(plan);
-    EXPECT_THAT(plan.error().message, testing::HasSubstr("--output"));
+    EXPECT_THAT(plan.error().message, ::testing::HasSubstr("--output"));
 }
 
 }  // namespace

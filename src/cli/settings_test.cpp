@@ -1,4 +1,5 @@
 #include "durascribe/cli/settings.h"
+#include "scratch_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,18 +10,14 @@
 namespace durascribe::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
-class SettingsTest : public testing::Test {
+class SettingsTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string name = testing::TempDir() + "settings-XXXXXX";
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        dir_ = name;
         environment_ = {{"HOME", (dir_ / "home").string()}, {"DURASCRIBE_DATA", dir_.string()}};
     }
-    void TearDown() override { std::filesystem::remove_all(dir_); }
 
     void write_toml(const std::string& text) { std::ofstream(dir_ / "durascribe.toml") << text; }
     Result<Settings> load(const FlagValues& flags = {}) {
@@ -31,7 +28,8 @@ class SettingsTest : public testing::Test {
         return settings ? "no error" : settings.error().message;
     }
 
-    std::filesystem::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
     Environment environment_;
 };
 

@@ -1,4 +1,5 @@
 #include "durascribe/cli/source_file.h"
+#include "scratch_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,14 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class SourceFileTest : public testing::Test {
+class SourceFileTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "source-XXXXXX";
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        dir_ = name;
-    }
-    void TearDown() override { fs::remove_all(dir_); }
     fs::path make(const std::string& name, const std::string& content) {
         std::ofstream(dir_ / name) << content;
         return dir_ / name;
@@ -30,7 +25,8 @@ class SourceFileTest : public testing::Test {
         const auto file = SourceFile::open(path);
         return file ? "opened" : file.error().code;
     }
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
 };
 
 TEST_F(SourceFileTest, IsKnownByItsContent) {
@@ -49,7 +45,7 @@ TEST_F(SourceFileTest, WhatIsNotAReadableFileIsNamedWithItsReason) {
     EXPECT_EQ(code(dir_ / "pipe"), "not_a_file");
     EXPECT_EQ(code(dir_ / std::string(256, 'x')), "file_missing");
     EXPECT_THAT(SourceFile::open(dir_ / "missing.ogg").error().message,
-                testing::HasSubstr("missing.ogg"));
+                ::testing::HasSubstr("missing.ogg"));
     if (geteuid() != 0) {
         const auto locked = make("locked", "abc");
         fs::permissions(locked, fs::perms::none);

@@ -1,4 +1,5 @@
 #include "durascribe/blobs/local/local_blob_store.h"
+#include "scratch_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,12 +38,6 @@ std::string read_all(int fd) {
 
 class LocalBlobs : public ::testing::Test {
   protected:
-    LocalBlobs() {
-        std::string shape = (fs::temp_directory_path() / "blobs_test_XXXXXX").string();
-        dir_ = mkdtemp(shape.data());
-    }
-    ~LocalBlobs() override { fs::remove_all(dir_); }
-
     std::unique_ptr<LocalBlobStore> open(LocalBlobOptions options = {.reserve_bytes = 0}) {
         auto store = LocalBlobStore::open(dir_, std::move(options));
         EXPECT_TRUE(store.has_value()) << store.error().message;
@@ -70,7 +65,8 @@ class LocalBlobs : public ::testing::Test {
         return found;
     }
 
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
 };
 
 TEST_F(LocalBlobs, StoresUnderTheHashOfItsBytesAndGivesThemBack) {

@@ -1,4 +1,5 @@
 #include "durascribe/store/sqlite/migrations.h"
+#include "scratch_directory.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -15,17 +16,13 @@ namespace fs = std::filesystem;
 
 class Migrations : public ::testing::Test {
   protected:
-    Migrations() {
-        std::string shape = (fs::temp_directory_path() / "migrations_test_XXXXXX").string();
-        dir_ = mkdtemp(shape.data());
-    }
-    ~Migrations() override { fs::remove_all(dir_); }
     fs::path file() const { return dir_ / "a.db"; }
     static std::int64_t count(Connection& db, std::string_view sql) {
         Rows rows = db.query(sql);
         return rows.step() ? rows.integer() : -1;
     }
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
 };
 
 TEST_F(Migrations, AreNumberedFromOneWithoutAGap) {

@@ -8,6 +8,7 @@
 #include "durascribe/domain/states.h"
 #include "durascribe/store/sqlite/connection.h"
 #include "durascribe/store/sqlite/migrations.h"
+#include "scratch_directory.h"
 
 namespace durascribe::store {
 namespace {
@@ -19,8 +20,6 @@ using domain::UnitState;
 class Schema : public ::testing::Test {
   protected:
     Schema() {
-        std::string shape = (fs::temp_directory_path() / "schema_test_XXXXXX").string();
-        dir_ = mkdtemp(shape.data());
         db_ = std::make_unique<Connection>(dir_ / "a.db", Connection::Mode::writer);
         db_->execute("PRAGMA foreign_keys = ON");
         db_->execute("PRAGMA synchronous = OFF");  // what is tested here is not durability
@@ -29,10 +28,6 @@ class Schema : public ::testing::Test {
             "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
             "updated_at,"
             " newest_task) VALUES ('m', '', '', '', 0, 0, 0, 't')");
-    }
-    ~Schema() override {
-        db_.reset();
-        fs::remove_all(dir_);
     }
 
     bool accepts(std::string_view sql) {
@@ -102,7 +97,8 @@ class Schema : public ::testing::Test {
             "'failed')");
     }
 
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
     std::unique_ptr<Connection> db_;
 };
 

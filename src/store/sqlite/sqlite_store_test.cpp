@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "durascribe/store/sqlite/connection.h"
+#include "scratch_directory.h"
 
 namespace durascribe::store {
 namespace {
@@ -25,12 +26,6 @@ using ::testing::HasSubstr;
 
 class SqliteFile : public ::testing::Test {
   protected:
-    SqliteFile() {
-        std::string shape = (fs::temp_directory_path() / "sqlite_store_test_XXXXXX").string();
-        dir_ = mkdtemp(shape.data());
-    }
-    ~SqliteFile() override { fs::remove_all(dir_); }
-
     Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options = {}) {
         return SqliteStore::open(dir_ / "data", clock_, options);
     }
@@ -50,7 +45,8 @@ class SqliteFile : public ::testing::Test {
         return {std::istreambuf_iterator<char>(in), {}};
     }
 
-    fs::path dir_;
+    durascribe::testing::ScratchDirectory scratch_;
+    const std::filesystem::path dir_ = scratch_.path();
     ports::FakeClock clock_;
 };
 
