@@ -9,7 +9,9 @@
 
 namespace durascribe::domain {
 
-std::span<const Step> steps_for(const TaskOptions& options) {
+namespace {
+
+std::span<const Step> all_steps(const TaskOptions& options) {
     using enum Step;
     static constexpr std::array kPlain{extract, transcribe, finalize};
     static constexpr std::array kDiarized{extract, transcribe, diarize, finalize};
@@ -19,6 +21,15 @@ std::span<const Step> steps_for(const TaskOptions& options) {
         return options.diarize ? std::span<const Step>(kFetchedDiarized) : kFetched;
     }
     return options.diarize ? std::span<const Step>(kDiarized) : kPlain;
+}
+
+}  // namespace
+
+std::span<const Step> steps_for(const TaskOptions& options) {
+    const auto steps = all_steps(options);
+    const Step from = options.from_step.value_or(steps.front());
+    const auto first = std::ranges::find_if(steps, [&](Step s) { return s >= from; });
+    return steps.subspan(static_cast<std::size_t>(first - steps.begin()));
 }
 
 std::optional<Step> next_step(const TaskOptions& options, Step step) {

@@ -27,10 +27,13 @@ struct TaskOptions {
     bool diarize = false;
     bool from_url = false;
     int priority = 0;  // higher goes first
+    // A new task over a media that was worked on before: the first step to be done again, what the
+    // steps before it left is taken over. None: all of it.
+    std::optional<Step> from_step;
     bool operator==(const TaskOptions&) const = default;
 };
 
-// The steps of a task with these options, in order.
+// The steps of a task with these options, in order, from `from_step` on.
 std::span<const Step> steps_for(const TaskOptions& options);
 // The step after `step`, or nullopt after the last.
 std::optional<Step> next_step(const TaskOptions& options, Step step);

@@ -127,6 +127,20 @@ StepSpeed prior_speed(Step step) {
     DURASCRIBE_ASSERT(false && "unknown Step");
 }
 
+StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
+                    std::span<const StepSpeed> speeds) {
+    const StepSpeed* best = nullptr;
+    for (const StepSpeed& s : speeds) {
+        if (s.step != step || (!engine.empty() && (s.engine != engine || s.model != model))) {
+            continue;
+        }
+        if (best == nullptr || s.samples > best->samples) {
+            best = &s;
+        }
+    }
+    return best != nullptr ? *best : prior_speed(step);
+}
+
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
                               std::span<const StepSpeed> speeds, int speech_slots) {

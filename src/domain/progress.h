@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "durascribe/domain/pipeline.h"
@@ -14,9 +16,16 @@ struct StepSpeed {
     Step step;
     double seconds_per_audio_second = 0;
     double fixed_seconds = 0;  // start-up that does not grow with the audio
+    std::string engine;        // learned with; empty: a prior
+    std::string model;
+    int samples = 0;  // units it was learned from
 };
 // What a machine of today needs before anything was measured.
 StepSpeed prior_speed(Step step);
+// The speed learned with just this engine and model; else, where none are named yet, the one of the
+// step learned from the most units; else the prior.
+StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
+                    std::span<const StepSpeed> speeds);
 
 struct StepProgress {
     Step step;

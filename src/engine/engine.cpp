@@ -129,14 +129,15 @@ class Engine::Impl final : public ports::CommitListener {
     Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                        bool force) {
         const TaskId id = new_id<TaskId>();
-        auto task = store_.submit_task(media, id, options, force);
-        if (!task && force && task.error().code == "task_running") {
-            const TaskId running{task.error().detail};
-            running_.stop_task(running, StopReason::cancelled);
-            wait_until_ended(running);
-            task = store_.submit_task(media, id, options, false);
+        auto made =
+            store_.submit_task({.media_id = media, .id = id, .options = options, .force = force});
+        if (!made) {
+            return std::unexpected(made.error());
         }
-        return task;
+        if (made->replaced) {
+            running_.stop_task(*made->replaced, StopReason::cancelled);
+        }
+        return std::move(made->task);
     }
 
     Result<void> delete_media(const MediaId& media) {
@@ -232,20 +233,6 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
-    // Until the task is terminal or cancel_patience is over; the next claim of the store tells
-    // which.
-    void wait_until_ended(const TaskId& task) {
-        const MonoTime until = clock_.mono() + settings_.cancel_patience;
-        std::int64_t seen = feed_.newest();
-        while (clock_.mono() < until) {
-            const auto row = store_.task(task);
-            if (!row || domain::is_terminal(row->state)) {
-                return;
-            }
-            seen = feed_.wait_after(seen, until - clock_.mono());
-        }
-    }
-
     Result<TaskView> view_of(ports::TaskRow row) {
         ViewFacts facts;
         auto units = store_.units(row.id);
@@ -266,11 +253,13 @@ class Engine::Impl final : public ports::CommitListener {
                 return std::unexpected(speeds.error());
             }
             facts.speeds = std::move(*speeds);
-            auto position = store_.queue_position(row.id);
-            if (!position) {
-                return std::unexpected(position.error());
+            auto place = store_.queue_place(row.id);
+            if (!place) {
+                return std::unexpected(place.error());
             }
-            facts.queue_position = *position;
+            if (*place) {
+                facts.queue_position = (*place)->position;
+            }
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),

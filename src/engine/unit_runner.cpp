@@ -246,7 +246,8 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
                 break;
         }
         const double random01 = std::uniform_real_distribution<double>(0, 1)(random_);
-        return store_.fail_unit(lease, error, settings_.retry, random01);
+        return store_.fail_unit(lease, {.error = error, .audio_done = unit.audio_done()},
+                                settings_.retry, random01);
     };
     if (!error.detail.empty()) {
         log::info("unit {} lease {}: {} {}: {}", lease.unit.value, lease.number,

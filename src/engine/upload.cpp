@@ -45,18 +45,14 @@ class StoredUpload final : public Upload {
                                     .filename = filename,
                                     .source = *blob,
                                     .options = options};
-        auto task = store_.submit(media);
-        if (!task) {
+        auto made = store_.submit(media);
+        if (!made) {
             recording.unlock();
             guard_.collect(std::array{*blob});
-            return std::unexpected(task.error());
+            return std::unexpected(made.error());
         }
-        auto row = store_.media(media.id);
-        if (!row) {
-            return std::unexpected(row.error());
-        }
-        return Submitted{.media = std::move(*row),
-                         .task = std::move(*task),
+        return Submitted{.media = std::move(made->media),
+                         .task = std::move(made->task),
                          .stored_before = before->has_value()};
     }
 

@@ -24,6 +24,7 @@
 #include "durascribe/base/ids.h"
 #include "durascribe/base/time.h"
 #include "durascribe/domain/media_info.h"
+#include "durascribe/domain/model_choice.h"
 #include "durascribe/domain/pipeline.h"
 #include "durascribe/domain/progress.h"
 #include "durascribe/domain/retry_policy.h"
@@ -33,6 +34,9 @@
 #include "durascribe/ports/blob_store.h"
 
 namespace durascribe::ports {
+
+// Waiting unserved for so long lifts a task by one priority (Store::claim).
+inline constexpr Millis kAgingStep{30'000};
 
 // ---- rows -------------------------------------------------------------------------------------
 
@@ -68,8 +72,10 @@ struct TaskRow {
     std::optional<WallTime> cancel_requested_at;
     std::optional<WallTime> next_attempt_at;
     std::optional<StoredError> error;
-    std::string engine;  // that did the work, once known
+    std::string engine;  // that does the work, once chosen
     std::string model;
+    std::string model_reason;  // why these were chosen, for a person; empty: as asked for
+    Millis worked{0};          // time in which units of it ran, in this run; as last persisted
 };
 
 struct UnitRow {
@@ -82,6 +88,7 @@ struct UnitRow {
     std::int64_t lease = 0;
     int attempts = 0;  // claims that counted
     int crashes = 0;
+    std::string model;     // smaller than the task's, after it ran out of memory; empty: the task's
     Millis audio_done{0};  // of the running or last attempt
     std::optional<WallTime> not_before;
     std::optional<WallTime> started_at;  // of the first attempt
@@ -91,7 +98,10 @@ struct UnitRow {
 
 struct AttemptRow {
     UnitId unit_id;
-    int number = 0;  // from 1, per unit
+    domain::Step step{};
+    int ordinal = 0;
+    int run_number = 1;  // of the task
+    int number = 0;      // from 1, per unit
     std::int64_t lease = 0;
     std::string node;
     std::string model;
@@ -105,9 +115,9 @@ struct AttemptRow {
 struct Event {
     std::int64_t seq = 0;  // grows by commit order, never reused
     WallTime at;
-    std::string
-        type;  // "task.created", "task.state", "task.progress", "unit.completed", "unit.failed",
-               // "unit.retry", "media.created", "media.updated", "media.deleted"
+    std::string type;  // "task.created", "task.state", "task.progress", "unit.completed",
+                       // "unit.failed", "unit.retry", "media.created", "media.updated",
+                       // "media.deleted", "queue.paused", "queue.resumed"
     MediaId media_id;
     TaskId task_id;       // empty where the event is of no task
     std::string payload;  // a JSON object
@@ -121,6 +131,14 @@ struct Lease {
     bool operator==(const Lease&) const = default;
 };
 
+// Of one request that creates something (RFC draft httpapi-idempotency-key-header). The same key
+// with the same fingerprint gives the first answer again; with another: request
+// "idempotency_key_reused". Kept for Retention::idempotency_keys.
+struct IdempotencyKey {
+    std::string key;          // at most 255 bytes
+    std::string fingerprint;  // of everything that the request asks for, SHA-256 in hex
+};
+
 struct NewMedia {
     MediaId id;
     TaskId task_id;
@@ -128,6 +146,24 @@ struct NewMedia {
     std::string filename;
     BlobRef source;  // committed in the blob store
     domain::TaskOptions options;
+    std::optional<IdempotencyKey> idempotency;
+};
+
+struct NewTask {
+    MediaId media_id;
+    TaskId id;
+    domain::TaskOptions options;
+    bool force = false;  // cancel the one that is active
+    std::optional<IdempotencyKey> idempotency;
+};
+
+// What a submission made, as it was when it was made.
+struct Submission {
+    MediaRow media;
+    TaskRow task;
+    bool replayed = false;           // made before, under the same idempotency key or the same ids
+    std::optional<TaskId> replaced;  // the active task that `force` asked to cancel
+    std::vector<Lease> stopping;     // its units that run: to be stopped now
 };
 
 struct ClaimRequest {
@@ -146,6 +182,9 @@ struct ClaimedUnit {
     int attempt = 1;
     domain::AudioSpan span;  // of a transcribe unit
     domain::TaskOptions options;
+    std::string engine;        // chosen for the task; empty: not yet (before extract has ended)
+    std::string model;         // the unit's own where it has one, else the task's
+    Millis worked{0};          // TaskRow::worked
     BlobRef source;            // the media
     BlobRef pcm;               // the decoded audio, once extracted
     Millis media_duration{0};  // once extracted
@@ -156,6 +195,7 @@ struct ExtractResult {
     BlobRef pcm;  // committed in the blob store; empty where there is nothing to recognise
     domain::WaveformPeaks peaks;
     std::vector<domain::AudioSpan> chunks;  // become the transcribe units; empty: silence only
+    domain::ModelChoice choice;             // for the steps that follow; kept in the task
 };
 
 struct ChunkResult {
@@ -167,6 +207,15 @@ struct ChunkResult {
 struct FinalResult {
     std::vector<domain::Segment> segments;  // joined, replace those of the chunks as what is shown
     std::vector<std::pair<domain::DocumentFormat, std::string>> documents;
+};
+
+// How an attempt failed, and what is known to help.
+struct FailedAttempt {
+    Error error;
+    Millis audio_done{0};               // how far it got
+    std::optional<Millis> retry_after;  // the other side asked for it (class network)
+    std::string smaller_model;          // for the next attempt after class memory; empty: none
+    bool for_good = false;              // whatever attempts are left: the task's time is over
 };
 
 // What the end of an attempt did.
@@ -191,16 +240,49 @@ struct UnitProgress {
 struct TaskPercent {
     TaskId task;
     double percent = 0;
+    Millis worked{0};  // TaskRow::worked; only rises within a run
 };
 
 struct RetryOutcome {
     TaskRow task;
     std::vector<std::pair<domain::Step, int>> queued;  // units queued again, by step
+    int failed = 0;                                    // of them, those that had failed
+    int cancelled = 0;                                 // of them, those that had been cancelled
+    bool replayed = false;                             // asked before, under the same key
 };
 
 struct CancelOutcome {
     TaskRow task;  // already cancelled where nothing ran
     std::vector<Lease> running;
+};
+
+// Where a task that waits stands, in the order of claim().
+struct QueuePlace {
+    domain::Lane lane{};
+    int position = 1;       // 1: served next
+    int units_ahead = 0;    // that will be served before its next unit
+    Millis audio_ahead{0};  // their spans, where they are known
+};
+
+// A waiting task in the order of claim(): those of one lane after the other.
+struct QueuedTask {
+    TaskRow task;
+    QueuePlace place;
+};
+
+// What is kept for how long; nullopt: for ever.
+struct Retention {
+    std::optional<Millis> media;  // after its last task has ended
+    std::optional<Millis> events;
+    std::optional<Millis> attempts;  // of ended tasks
+    std::int64_t events_max = 1'000'000;
+    Millis idempotency_keys{24LL * 3600 * 1000};
+};
+
+struct Pruned {
+    int media = 0, events = 0, attempts = 0, idempotency_keys = 0;
+    std::vector<BlobRef> blobs;  // that nothing names any more
+    bool more = false;           // there is more to prune: call again
 };
 
 struct TaskCounts {
@@ -252,14 +334,18 @@ class Store {
     // -- intake --
 
     // One media, its first task, the task's first units, their events. Idempotent in the ids: the
-    // same media id and task id again returns the rows as they are.
-    virtual Result<TaskRow> submit(const NewMedia& media) = 0;
+    // same media id and task id again returns the rows as they are. Errors: request
+    // "idempotency_key_reused".
+    virtual Result<Submission> submit(const NewMedia& media) = 0;
 
-    // A new task over a media that is there. Errors: request "not_found"; request "task_running"
-    // where an active task exists (one active task per media), whose id is Error::detail; with
-    // `force` that one gets request_cancel first and the error stands until it has ended.
-    virtual Result<TaskRow> submit_task(const MediaId& media, const TaskId& task,
-                                        const domain::TaskOptions& options, bool force) = 0;
+    // A new task over a media that is there. With TaskOptions::from_step it takes over what the
+    // media's newest task that has it left: of the decoded audio and its chunks (transcribe), of
+    // the recognised chunks (diarize, finalize); where that is gone it starts as early as it must,
+    // and the row's from_step says so. Errors: request "not_found", "idempotency_key_reused";
+    // request "task_running" where an active task exists (one active task per media), whose id is
+    // Error::detail. With `force` that one is asked to cancel in the same transaction; it may still
+    // be stopping while the new one waits or runs.
+    virtual Result<Submission> submit_task(const NewTask& task) = 0;
 
     // Errors: request "not_found".
     virtual Result<MediaRow> rename_media(const MediaId& id, const std::string& title) = 0;
@@ -271,7 +357,11 @@ class Store {
     // -- units --
 
     // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
-    // cancel. Order: priority, then the task with the fewest running units, then age, then ordinal.
+    // cancel; none while the queue is paused. Order: priority; within a priority start-time fair
+    // queueing, by the audio each task was served, so that a task that comes in is served within
+    // one unit of each other task; then age, then ordinal. A task that has waited unserved for n
+    // times kAgingStep counts as n priorities higher and, where that puts it in front, goes first:
+    // the lowest priority waits at most (highest - lowest + 1) times kAgingStep for its turn.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.
@@ -291,7 +381,7 @@ class Store {
     virtual Result<UnitEnd> finish_final(const Lease& lease, const FinalResult& result) = 0;
 
     // Ends an attempt with an error; domain::decide_retry says what follows.
-    virtual Result<UnitEnd> fail_unit(const Lease& lease, const Error& error,
+    virtual Result<UnitEnd> fail_unit(const Lease& lease, const FailedAttempt& failed,
                                       const domain::RetryLimits& limits, double random01) = 0;
 
     // Hands a unit back, no attempt spent (drain, lost worker). `reason` is kept with the attempt.
@@ -308,8 +398,21 @@ class Store {
 
     // Queues again every failed or cancelled unit; finished ones keep their results. Errors:
     // request "not_found"; request "not_retryable" unless cancelled, failed or partial_failure;
-    // request "task_running" where another task of the media is active.
-    virtual Result<RetryOutcome> retry(const TaskId& id) = 0;
+    // request "task_running" where another task of the media is active; request
+    // "idempotency_key_reused".
+    virtual Result<RetryOutcome> retry(const TaskId& id,
+                                       const std::optional<IdempotencyKey>& idempotency = {}) = 0;
+
+    // The task's time is over: its waiting units fail for good with `error`, and what was finished
+    // is delivered once the running ones have ended (the caller stops them and fails them for
+    // good). Does nothing to a task that has ended or is finalizing. Errors: request "not_found".
+    virtual Result<TaskRow> expire_task(const TaskId& id, const Error& error) = 0;
+
+    // -- the queue --
+
+    // While paused no unit is claimed; what runs goes on. Committed; survives a restart.
+    virtual Result<void> set_paused(bool paused) = 0;
+    virtual Result<bool> paused() = 0;
 
     // -- recovery --
 
@@ -328,7 +431,15 @@ class Store {
     virtual Result<void> learn(domain::Step step, const std::string& engine,
                                const std::string& model, const NodeId& node,
                                double seconds_per_audio_second) = 0;
+    // One for each (step, engine, model).
     virtual Result<std::vector<domain::StepSpeed>> speeds() = 0;
+
+    // -- housekeeping --
+
+    // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
+    // transaction, so that no other verb waits long. A media goes with its tasks and events
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event.
+    virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --
 
@@ -350,9 +461,13 @@ class Store {
                                                         domain::DocumentFormat format) = 0;
     virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
     virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
+    // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
+    virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;
     virtual Result<TaskCounts> counts() = 0;
-    // Tasks that would be served before this one plus one; nullopt: it does not wait.
-    virtual Result<std::optional<int>> queue_position(const TaskId& task) = 0;
+    // nullopt: it does not wait for a slot. Errors: request "not_found".
+    virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
+    // The first `limit` (1 to 1000) that wait in each lane.
+    virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether any row names this blob.
     virtual Result<bool> blob_referenced(const std::string& sha256) = 0;
 };

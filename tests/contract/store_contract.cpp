@@ -92,7 +92,7 @@ ports::TaskRow StoreContract::submit(int priority) {
     const auto row = store_->submit(media);
     EXPECT_TRUE(row.has_value()) << row.error().message << row.error().detail;
     tasks_.push_back(media.task_id);
-    return *row;
+    return row->task;
 }
 
 ports::ClaimedUnit StoreContract::claim(domain::Lane lane) {
@@ -151,7 +151,7 @@ ports::UnitEnd StoreContract::finalize(const ports::Lease& lease) {
 
 ports::UnitEnd StoreContract::fail(const ports::Lease& lease, ErrorClass cls,
                                    const std::string& message) {
-    const auto end = store_->fail_unit(lease, {cls, "broke", message, {}}, {}, 0.5);
+    const auto end = store_->fail_unit(lease, {.error = {cls, "broke", message, {}}}, {}, 0.5);
     EXPECT_TRUE(end.has_value()) << end.error().message << end.error().detail;
     return *end;
 }

@@ -23,7 +23,7 @@ TEST_P(StoreContract, AStaleLeaseChangesNothingWhateverItCarries) {
     EXPECT_ERROR(store_->finish_extract(stale, {}), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->finish_chunk(stale, {}), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->finish_final(stale, {}), ErrorClass::lost, "stale_lease");
-    EXPECT_ERROR(store_->fail_unit(stale, {ErrorClass::input, "x", "y", {}}, {}, 0),
+    EXPECT_ERROR(store_->fail_unit(stale, {.error = {ErrorClass::input, "x", "y", {}}}, {}, 0),
                  ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->return_unit(stale, "again"), ErrorClass::lost, "stale_lease");
     EXPECT_ERROR(store_->acknowledge_cancelled(stale), ErrorClass::lost, "stale_lease");

@@ -83,7 +83,7 @@ TEST_P(StoreContract, SubmitIsIdempotentInItsIds) {
     const auto events = recorder_.events().size();
     const auto again = store_->submit(media);
     ASSERT_TRUE(again.has_value());
-    EXPECT_EQ(again->id, media.task_id);
+    EXPECT_EQ(again->task.id, media.task_id);
     EXPECT_EQ(recorder_.events().size(), events) << "the second call does nothing";
     media.task_id = new_id<TaskId>();
     EXPECT_ERROR(store_->submit(media), ErrorClass::request, "id_conflict");
@@ -91,25 +91,31 @@ TEST_P(StoreContract, SubmitIsIdempotentInItsIds) {
 
 TEST_P(StoreContract, OneActiveTaskPerMedia) {
     const auto row = submit();
-    const auto refused = store_->submit_task(row.media_id, new_id<TaskId>(), {}, false);
+    const auto refused =
+        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = false});
     EXPECT_ERROR(refused, ErrorClass::request, "task_running");
     EXPECT_EQ(refused.error().detail, row.id.value);
-    EXPECT_ERROR(store_->submit_task(new_id<MediaId>(), new_id<TaskId>(), {}, false),
+    EXPECT_ERROR(store_->submit_task(
+                     {.media_id = new_id<MediaId>(), .id = new_id<TaskId>(), .force = false}),
                  ErrorClass::request, "not_found");
 
     // Nothing of it runs: force ends it at once.
-    const auto second = store_->submit_task(row.media_id, new_id<TaskId>(), {}, true);
+    const auto second =
+        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true});
     ASSERT_TRUE(second.has_value()) << second.error().message;
     EXPECT_EQ(task(row.id).state, TaskState::cancelled);
-    EXPECT_EQ((*store_->newest_task(row.media_id))->id, second->id);
+    EXPECT_EQ((*store_->newest_task(row.media_id))->id, second->task.id);
 
     // A unit runs: the cancel stands, and the error until it has ended.
     const auto unit = claim(Lane::media);
-    EXPECT_ERROR(store_->submit_task(row.media_id, new_id<TaskId>(), {}, true), ErrorClass::request,
-                 "task_running");
-    EXPECT_TRUE(task(second->id).cancel_requested_at.has_value());
+    EXPECT_ERROR(
+        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true}),
+        ErrorClass::request, "task_running");
+    EXPECT_TRUE(task(second->task.id).cancel_requested_at.has_value());
     ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
-    EXPECT_TRUE(store_->submit_task(row.media_id, new_id<TaskId>(), {}, true).has_value());
+    EXPECT_TRUE(
+        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true})
+            .has_value());
 }
 
 TEST_P(StoreContract, DeletedMediaIsGoneWithItsBlobs) {
@@ -160,9 +166,9 @@ TEST_P(StoreContract, ClaimsGoByPriorityThenFewestRunningThenAge) {
     EXPECT_EQ(claim(Lane::media).task_id, urgent.id);
     const auto low = submit(-1);
     const auto normal = submit(0);
-    EXPECT_EQ(*store_->queue_position(normal.id), 1);
-    EXPECT_EQ(*store_->queue_position(low.id), 2);
-    EXPECT_EQ(*store_->queue_position(urgent.id), std::nullopt);
+    EXPECT_EQ(store_->queue_place(normal.id)->value().position, 1);
+    EXPECT_EQ(store_->queue_place(low.id)->value().position, 2);
+    EXPECT_FALSE(store_->queue_place(urgent.id)->has_value());
     EXPECT_EQ(claim(Lane::media).task_id, normal.id);
     EXPECT_EQ(claim(Lane::media).task_id, low.id);
 }

@@ -20,7 +20,7 @@ TEST_P(StoreContract, AFailedAttemptWaitsThenRunsAgain) {
     EXPECT_EQ(waiting.retry_count, 1);
     EXPECT_EQ(waiting.error->message, "no route");
     EXPECT_EQ(*store_->next_wake_up(), end.next_attempt_at);
-    EXPECT_EQ(*store_->queue_position(row.id), std::nullopt);
+    EXPECT_FALSE(store_->queue_place(row.id)->has_value());
     expect_nothing_to_claim(Lane::media);
     clock_.advance(Millis{30'000});
     const auto again = claim(Lane::media);
@@ -121,7 +121,8 @@ TEST_P(StoreContract, OnlyWhatEndedBadlyCanBeRetried) {
 
     const auto failed = submit();
     fail_for_good(claim(Lane::media).lease);
-    ASSERT_TRUE(store_->submit_task(failed.media_id, new_id<TaskId>(), {}, false).has_value());
+    ASSERT_TRUE(
+        store_->submit_task({.media_id = failed.media_id, .id = new_id<TaskId>()}).has_value());
     EXPECT_ERROR(store_->retry(failed.id), ErrorClass::request, "task_running");
 }
 

@@ -67,13 +67,13 @@ Error task_running(const TaskId& running) {
         running.value};
 }
 
-Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media) {
-    if (find_media(tx.db, media.id)) {
+Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
+    if (const auto row = find_media(tx.db, media.id)) {
         const auto there = load_task(tx.db, media.task_id);
         if (!there || there->row.media_id != media.id) {
             return std::unexpected(id_conflict("media", media.id.value));
         }
-        return there->row;
+        return ports::Submission{.media = *row, .task = there->row, .replayed = true};
     }
     if (load_task(tx.db, media.task_id)) {
         return std::unexpected(id_conflict("task", media.task_id.value));
@@ -85,26 +85,28 @@ Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media) {
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
         tx.now, media.task_id);
     emit_media(tx, "media.created", media.id, media.title);
-    return create_task(tx, media.id, media.task_id, media.options);
+    ports::TaskRow task = create_task(tx, media.id, media.task_id, media.options);
+    return ports::Submission{.media = *find_media(tx.db, media.id), .task = std::move(task)};
 }
 
-Result<ports::TaskRow> submit_task(WriteTx& tx, const MediaId& media, const TaskId& task,
-                                   const domain::TaskOptions& options) {
-    if (const auto there = load_task(tx.db, task)) {
-        if (there->row.media_id != media) {
-            return std::unexpected(id_conflict("task", task.value));
+Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
+    const auto media = find_media(tx.db, task.media_id);
+    if (const auto there = load_task(tx.db, task.id)) {
+        if (!media || there->row.media_id != task.media_id) {
+            return std::unexpected(id_conflict("task", task.id.value));
         }
-        return there->row;
+        return ports::Submission{.media = *media, .task = there->row, .replayed = true};
     }
-    if (!find_media(tx.db, media)) {
-        return std::unexpected(media_not_found(media));
+    if (!media) {
+        return std::unexpected(media_not_found(task.media_id));
     }
-    if (const auto running = active_task(tx.db, media)) {
+    if (const auto running = active_task(tx.db, task.media_id)) {
         return std::unexpected(task_running(*running));
     }
-    tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task, tx.now,
-                  media);
-    return create_task(tx, media, task, options);
+    tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task.id, tx.now,
+                  task.media_id);
+    return ports::Submission{.media = *media,
+                             .task = create_task(tx, task.media_id, task.id, task.options)};
 }
 
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title) {

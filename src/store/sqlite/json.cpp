@@ -31,6 +31,9 @@ std::string to_json(const domain::TaskOptions& options) {
     if (options.audio_track) {
         o["audio_track"] = *options.audio_track;
     }
+    if (options.from_step) {
+        o["from_step"] = view(to_string(*options.from_step));
+    }
     return json::serialize(o);
 }
 
@@ -46,6 +49,9 @@ domain::TaskOptions task_options_from_json(std::string_view text) {
     options.priority = o.at("priority").to_number<int>();
     if (const json::value* track = o.if_contains("audio_track")) {
         options.audio_track = track->to_number<int>();
+    }
+    if (const json::value* step = o.if_contains("from_step")) {
+        options.from_step = domain::step_from(text_of(*step));
     }
     return options;
 }

@@ -187,30 +187,12 @@ Result<ports::TaskCounts> counts(Connection& db) {
     return c;
 }
 
-// In the order of claim(), within the task's lane. A task that runs, or waits for its next attempt,
-// has no place in it.
-Result<std::optional<int>> queue_position(Connection& db, const TaskId& task) {
-    Rows mine = db.query(
-        "SELECT lane, priority, u_running, created_at, state, u_claimable FROM tasks WHERE id = ?",
-        task);
-    if (!mine.step()) {
-        return std::unexpected(task_not_found(task));
-    }
-    const int lane = mine.small();
-    const std::int64_t priority = mine.integer();
-    const std::int64_t running = mine.integer();
-    const std::int64_t created_at = mine.integer();
-    const bool waits = mine.text() == "pending" && mine.integer() > 0;
-    if (!waits) {
-        return std::nullopt;
-    }
-    Rows ahead = db.query(
-        "SELECT (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority > ?2)"
-        " + (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority = ?2"
-        "    AND (u_running, created_at, id) < (?3, ?4, ?5))",
-        lane, priority, running, created_at, task);
-    DURASCRIBE_ASSERT(ahead.step());
-    return ahead.small() + 1;
+Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db) {
+    Rows oldest = db.query("SELECT coalesce(min(seq), 0) FROM events");
+    Rows newest =
+        db.query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'");
+    DURASCRIBE_ASSERT(oldest.step() && newest.step());
+    return std::pair{oldest.integer(), newest.integer()};
 }
 
 }  // namespace durascribe::store

@@ -52,13 +52,17 @@ Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& ta
     std::vector<ports::AttemptRow> list;
     // A lease number grows by one with every claim of its unit, so it numbers the attempts, too.
     Rows rows = db.query(
-        "SELECT unit_id, lease, node, model, started_at, ended_at, outcome, error_class, "
+        "SELECT unit_id, step, ordinal, run_number, lease, node, model, started_at, ended_at, "
+        "outcome, error_class, "
         "error_code, error_message,"
         " audio_done_ms FROM attempts WHERE task_id = ? ORDER BY started_at, unit_id, lease",
         task);
     while (rows.step()) {
         ports::AttemptRow a;
         a.unit_id.value = rows.integer();
+        a.step = static_cast<domain::Step>(rows.small());
+        a.ordinal = rows.small();
+        a.run_number = rows.small();
         a.lease = rows.integer();
         a.number = static_cast<int>(a.lease);
         a.node = rows.text();

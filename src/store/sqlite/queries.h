@@ -34,6 +34,11 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
                                                  const ports::Page& page);
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit);
 Result<ports::TaskCounts> counts(Connection& db);
-Result<std::optional<int>> queue_position(Connection& db, const TaskId& task);
+Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db);
+
+// queue_queries.cpp
+Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskId& task);
+Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit);
+Result<bool> paused(Connection& db);
 
 }  // namespace durascribe::store

@@ -66,6 +66,8 @@ ports::TaskRow read_task(Rows& rows) {
     t.error = read_error(rows);
     t.engine = rows.text();
     t.model = rows.text();
+    t.model_reason = rows.text();
+    t.worked = rows.millis();
     return t;
 }
 
@@ -86,6 +88,7 @@ ports::UnitRow read_unit(Rows& rows) {
     u.started_at = rows.maybe_wall();
     u.completed_at = rows.maybe_wall();
     u.error = read_error(rows);
+    u.model = rows.text();
     return u;
 }
 

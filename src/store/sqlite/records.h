@@ -18,12 +18,14 @@ ports::MediaRow read_media(Rows& rows);
 #define DURASCRIBE_TASK_COLUMNS                                                                   \
     "id, media_id, run_number, state, current_step, options, progress, retry_count, created_at, " \
     "updated_at, started_at, completed_at, cancel_requested_at, next_attempt_at, error_class, "   \
-    "error_code, error_message, engine, model"
+    "error_code, error_message, engine, model, model_reason, worked_ms"
 ports::TaskRow read_task(Rows& rows);
 
 #define DURASCRIBE_UNIT_COLUMNS                                                                 \
     "id, task_id, step, ordinal, span_start_ms, span_end_ms, state, lease, attempts, crashes, " \
-    "audio_done_ms, not_before, started_at, completed_at, error_class, error_code, error_message"
+    "audio_done_ms, not_before, started_at, completed_at, error_class, error_code, "            \
+    "error_message, "                                                                           \
+    "model"
 ports::UnitRow read_unit(Rows& rows);
 
 // Three columns: class, code, message.

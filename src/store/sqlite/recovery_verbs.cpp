@@ -102,14 +102,16 @@ Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine,
     return {};
 }
 
-// Of each step the engine and model that ran last.
 std::vector<domain::StepSpeed> speeds(Connection& db) {
     std::vector<domain::StepSpeed> list;
-    Rows rows =
-        db.query("SELECT step, seconds, max(updated_at) FROM speeds GROUP BY step ORDER BY step");
+    Rows rows = db.query(
+        "SELECT step, engine, model, seconds, samples FROM speeds ORDER BY step, engine, model");
     while (rows.step()) {
         domain::StepSpeed speed = domain::prior_speed(static_cast<domain::Step>(rows.small()));
+        speed.engine = rows.text();
+        speed.model = rows.text();
         speed.seconds_per_audio_second = rows.real();
+        speed.samples = rows.small();
         list.push_back(speed);
     }
     return list;

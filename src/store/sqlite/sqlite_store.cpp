@@ -93,28 +93,12 @@ void SqliteStore::set_listener(ports::CommitListener* listener) {
 
 // ---- verbs that write: the caller waits, so that its arguments outlive the call -----------------
 
-Result<ports::TaskRow> SqliteStore::submit(const ports::NewMedia& media) {
+Result<ports::Submission> SqliteStore::submit(const ports::NewMedia& media) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit(tx, media); });
 }
 
-Result<ports::TaskRow> SqliteStore::submit_task(const MediaId& media, const TaskId& task,
-                                                const domain::TaskOptions& options, bool force) {
-    if (force) {
-        // A commit of its own: the cancel stands even where the submission then has to wait for it.
-        auto cancelled = parts_->writer->run([&](WriteTx& tx) -> Result<void> {
-            const auto running = active_task(tx.db, media);
-            if (!running || *running == task) {
-                return {};
-            }
-            auto outcome = store::request_cancel(tx, *running);
-            return outcome ? Result<void>{} : std::unexpected(outcome.error());
-        });
-        if (!cancelled) {
-            return std::unexpected(cancelled.error());
-        }
-    }
-    return parts_->writer->run(
-        [&](WriteTx& tx) { return store::submit_task(tx, media, task, options); });
+Result<ports::Submission> SqliteStore::submit_task(const ports::NewTask& task) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, task); });
 }
 
 Result<ports::MediaRow> SqliteStore::rename_media(const MediaId& id, const std::string& title) {
@@ -157,10 +141,11 @@ Result<ports::UnitEnd> SqliteStore::finish_final(const ports::Lease& lease,
     return parts_->writer->run([&](WriteTx& tx) { return store::finish_final(tx, lease, result); });
 }
 
-Result<ports::UnitEnd> SqliteStore::fail_unit(const ports::Lease& lease, const Error& error,
+Result<ports::UnitEnd> SqliteStore::fail_unit(const ports::Lease& lease,
+                                              const ports::FailedAttempt& failed,
                                               const domain::RetryLimits& limits, double random01) {
     return parts_->writer->run(
-        [&](WriteTx& tx) { return store::fail_unit(tx, lease, error, limits, random01); });
+        [&](WriteTx& tx) { return store::fail_unit(tx, lease, failed, limits, random01); });
 }
 
 Result<ports::UnitEnd> SqliteStore::return_unit(const ports::Lease& lease,
@@ -177,8 +162,22 @@ Result<ports::CancelOutcome> SqliteStore::request_cancel(const TaskId& id) {
     return parts_->writer->run([&](WriteTx& tx) { return store::request_cancel(tx, id); });
 }
 
-Result<ports::RetryOutcome> SqliteStore::retry(const TaskId& id) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::retry(tx, id); });
+Result<ports::RetryOutcome> SqliteStore::retry(
+    const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::retry(tx, id, idempotency); });
+}
+
+Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, const Error& error) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::expire_task(tx, id, error); });
+}
+
+Result<void> SqliteStore::set_paused(bool paused) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::set_paused(tx, paused); });
+}
+
+Result<ports::Pruned> SqliteStore::prune(const ports::Retention& retention, int batch_rows) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::prune(tx, retention, batch_rows); });
 }
 
 Result<int> SqliteStore::recover(const NodeId& self) {
@@ -272,8 +271,20 @@ Result<ports::TaskCounts> SqliteStore::counts() {
     return parts_->readers->run([](Connection& db) { return store::counts(db); });
 }
 
-Result<std::optional<int>> SqliteStore::queue_position(const TaskId& task) {
-    return parts_->readers->run([&](Connection& db) { return store::queue_position(db, task); });
+Result<std::pair<std::int64_t, std::int64_t>> SqliteStore::event_range() {
+    return parts_->readers->run([](Connection& db) { return store::event_range(db); });
+}
+
+Result<std::optional<ports::QueuePlace>> SqliteStore::queue_place(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::queue_place(db, task); });
+}
+
+Result<std::vector<ports::QueuedTask>> SqliteStore::queue(int limit) {
+    return parts_->readers->run([&](Connection& db) { return store::queue(db, limit); });
+}
+
+Result<bool> SqliteStore::paused() {
+    return parts_->readers->run([](Connection& db) { return store::paused(db); });
 }
 
 Result<bool> SqliteStore::blob_referenced(const std::string& sha256) {

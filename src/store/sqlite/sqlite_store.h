@@ -40,9 +40,8 @@ class SqliteStore final : public ports::Store {
 
     void set_listener(ports::CommitListener* listener) override;
 
-    Result<ports::TaskRow> submit(const ports::NewMedia& media) override;
-    Result<ports::TaskRow> submit_task(const MediaId& media, const TaskId& task,
-                                       const domain::TaskOptions& options, bool force) override;
+    Result<ports::Submission> submit(const ports::NewMedia& media) override;
+    Result<ports::Submission> submit_task(const ports::NewTask& task) override;
     Result<ports::MediaRow> rename_media(const MediaId& id, const std::string& title) override;
     Result<std::vector<ports::BlobRef>> delete_media(const MediaId& id) override;
 
@@ -58,14 +57,18 @@ class SqliteStore final : public ports::Store {
                                         const ports::ChunkResult& result) override;
     Result<ports::UnitEnd> finish_final(const ports::Lease& lease,
                                         const ports::FinalResult& result) override;
-    Result<ports::UnitEnd> fail_unit(const ports::Lease& lease, const Error& error,
+    Result<ports::UnitEnd> fail_unit(const ports::Lease& lease, const ports::FailedAttempt& failed,
                                      const domain::RetryLimits& limits, double random01) override;
     Result<ports::UnitEnd> return_unit(const ports::Lease& lease,
                                        const std::string& reason) override;
     Result<ports::UnitEnd> acknowledge_cancelled(const ports::Lease& lease) override;
 
     Result<ports::CancelOutcome> request_cancel(const TaskId& id) override;
-    Result<ports::RetryOutcome> retry(const TaskId& id) override;
+    Result<ports::RetryOutcome> retry(
+        const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency = {}) override;
+    Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
+    Result<void> set_paused(bool paused) override;
+    Result<bool> paused() override;
 
     Result<int> recover(const NodeId& self) override;
     Result<int> rescue_expired() override;
@@ -74,6 +77,8 @@ class SqliteStore final : public ports::Store {
     Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,
                        const NodeId& node, double seconds_per_audio_second) override;
     Result<std::vector<domain::StepSpeed>> speeds() override;
+
+    Result<ports::Pruned> prune(const ports::Retention& retention, int batch_rows) override;
 
     Result<ports::MediaRow> media(const MediaId& id) override;
     Result<ports::PageOf<ports::MediaRow>> list_media(const ports::MediaFilter& filter,
@@ -91,8 +96,10 @@ class SqliteStore final : public ports::Store {
                                                 domain::DocumentFormat format) override;
     Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) override;
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
+    Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;
-    Result<std::optional<int>> queue_position(const TaskId& task) override;
+    Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
+    Result<std::vector<ports::QueuedTask>> queue(int limit) override;
     Result<bool> blob_referenced(const std::string& sha256) override;
 
   private:

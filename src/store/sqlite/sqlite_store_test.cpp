@@ -31,7 +31,7 @@ class SqliteFile : public ::testing::Test {
     }
     fs::path database() const { return dir_ / "data" / "durascribe.db"; }
 
-    static Result<ports::TaskRow> submit(ports::Store& store, std::string title = "t") {
+    static Result<ports::Submission> submit(ports::Store& store, std::string title = "t") {
         return store.submit({.id = new_id<MediaId>(),
                              .task_id = new_id<TaskId>(),
                              .title = std::move(title),
@@ -151,7 +151,7 @@ TEST_F(SqliteFile, AFullDiskIsStorageAndTheStoreGoesOnWhenThereIsRoom) {
         ASSERT_TRUE(store.has_value()) << store.error().message;
         std::ofstream(dir_ / "data" / "ballast") << std::string(600'000, 'x');
         int stored = 0;
-        Result<ports::TaskRow> last;
+        Result<ports::Submission> last;
         for (int i = 0; i < 400 && last; ++i) {
             last = submit(**store, std::string(20'000, 'x'));
             stored += last ? 1 : 0;

@@ -115,7 +115,8 @@ Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id) {
     return outcome;
 }
 
-Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id) {
+Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
+                                  const std::optional<ports::IdempotencyKey>& /*idempotency*/) {
     auto t = load_task(tx.db, id);
     if (!t) {
         return std::unexpected(task_not_found(id));
@@ -162,6 +163,10 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id) {
         return std::unexpected(changed.error());
     }
     return ports::RetryOutcome{.task = t->row, .queued = {{step, static_cast<int>(again.size())}}};
+}
+
+Result<ports::TaskRow> expire_task(WriteTx&, const TaskId&, const Error&) {
+    return fail(ErrorClass::internal, "not_built", "expire_task");
 }
 
 }  // namespace durascribe::store

@@ -36,17 +36,18 @@ Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
         "?,"
         " updated_at = ?, started_at = ?, completed_at = ?, cancel_requested_at = ?, "
         "next_attempt_at = ?,"
-        " error_class = ?, error_code = ?, error_message = ?, engine = ?, model = ?, pcm_sha256 = "
-        "?,"
+        " error_class = ?, error_code = ?, error_message = ?, engine = ?, model = ?,"
+        " model_reason = ?, worked_ms = ?, pcm_sha256 = ?,"
         " pcm_size = ?, audio_ms = ?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, "
         "u_waiting = ?,"
         " u_claimable = ?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?"
         " WHERE id = ? AND state = ?",
         r.run_number, to_string(r.state), r.current_step, r.progress, r.retry_count, r.updated_at,
         r.started_at, r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error),
-        code_of(r.error), message_of(r.error), r.engine, r.model, t.pcm.sha256, t.pcm.size_bytes,
-        t.audio, t.delivered, static_cast<int>(t.lane), t.step_units, t.pending, t.waiting,
-        t.claimable, t.running, t.completed, t.failed, t.cancelled, r.id, to_string(from));
+        code_of(r.error), message_of(r.error), r.engine, r.model, r.model_reason, r.worked,
+        t.pcm.sha256, t.pcm.size_bytes, t.audio, t.delivered, static_cast<int>(t.lane),
+        t.step_units, t.pending, t.waiting, t.claimable, t.running, t.completed, t.failed,
+        t.cancelled, r.id, to_string(from));
     if (rows != 1) {
         return fail(ErrorClass::internal, "task_changed",
                     "The task changed under its own transaction. Please report this.", r.id.value);
@@ -219,13 +220,13 @@ Result<void> write_unit(WriteTx& tx, const UnitRecord& u, UnitState from, std::i
         "?, attempts = ?,"
         " crashes = ?, audio_done_ms = ?, not_before = ?, not_before_mono = ?, started_at = ?, "
         "completed_at = ?,"
-        " error_class = ?, error_code = ?, error_message = ?"
-        " WHERE id = ?16 AND state = ?17 AND lease = ?18 AND (?19 IS NULL OR lease_expires_mono <= "
-        "?19)",
+        " error_class = ?, error_code = ?, error_message = ?, model = ?"
+        " WHERE id = ?17 AND state = ?18 AND lease = ?19 AND (?20 IS NULL OR lease_expires_mono <= "
+        "?20)",
         to_string(r.state), r.lease, node, u.lease_expires, u.heartbeat_at, r.attempts, r.crashes,
         r.audio_done, r.not_before, u.not_before_mono, r.started_at, r.completed_at,
-        class_of(r.error), code_of(r.error), message_of(r.error), r.id, to_string(from), lease,
-        expired_by);
+        class_of(r.error), code_of(r.error), message_of(r.error), r.model, r.id, to_string(from),
+        lease, expired_by);
     if (rows != 1) {
         return fail(ErrorClass::lost, "stale_lease",
                     "The unit was given to someone else; this result is dropped.",

@@ -1,6 +1,8 @@
 // The life of a unit: claimed, kept alive, ended.
 #include "durascribe/store/sqlite/verbs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
@@ -69,7 +71,7 @@ void promote_due(WriteTx& tx) {
 std::optional<TaskId> best_task(WriteTx& tx, domain::Lane lane) {
     Rows rows = tx.db.query(
         "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, u_running, created_at, id LIMIT 1",
+        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
         static_cast<int>(lane));
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
@@ -178,10 +180,11 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
         return std::unexpected(changed.error());
     }
     tx.db.execute(
-        "INSERT INTO attempts (unit_id, lease, task_id, run_number, node, model, started_at, "
-        "outcome)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'running')",
-        u.row.id, u.row.lease, t.row.id, t.row.run_number, request.node, request.model, tx.now);
+        "INSERT INTO attempts (unit_id, lease, task_id, run_number, step, ordinal, node, model, "
+        "started_at, outcome)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
+        u.row.id, u.row.lease, t.row.id, t.row.run_number, static_cast<int>(u.row.step),
+        u.row.ordinal, request.node, request.model, tx.now);
     if (auto settled = settle_task(tx, t, to_string(u.row.step)); !settled) {
         return std::unexpected(settled.error());
     }
@@ -193,6 +196,9 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
                                .attempt = u.row.attempts,
                                .span = u.row.span,
                                .options = t.row.options,
+                               .engine = t.row.engine,
+                               .model = u.row.model.empty() ? t.row.model : u.row.model,
+                               .worked = t.row.worked,
                                .pcm = t.pcm,
                                .media_duration = t.audio};
     Rows source =
@@ -238,9 +244,10 @@ Result<void> report_progress(WriteTx& tx, std::span<const ports::UnitProgress> u
     }
     for (const ports::TaskPercent& p : tasks) {
         const int rows = tx.db.execute(
-            "UPDATE tasks SET progress = max(progress, min(?, 100.0)), updated_at = ?"
+            "UPDATE tasks SET progress = max(progress, min(?, 100.0)),"
+            " worked_ms = max(worked_ms, ?), updated_at = ?"
             " WHERE id = ? AND state IN ('pending', 'processing', 'retrying')",
-            p.percent, tx.now, p.task);
+            p.percent, p.worked, tx.now, p.task);
         if (rows > 0) {
             emit_task(tx, "task.progress", *load_task(tx.db, p.task));
         }
@@ -326,13 +333,16 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
     return outcome(t, held->unit);
 }
 
-Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease, const Error& error,
+Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
+                                 const ports::FailedAttempt& failed,
                                  const domain::RetryLimits& limits, double random01) {
     auto held = hold(tx, lease);
     if (!held) {
         return std::unexpected(held.error());
     }
     auto& [t, u] = *held;
+    const Error& error = failed.error;
+    u.row.audio_done = std::max(u.row.audio_done, failed.audio_done);
     const domain::RetryDecision decision =
         domain::decide_retry(error.cls, history_of(tx, t, u, error.cls), limits, random01);
     if (decision.retry && (error.cls == ErrorClass::lost || t.row.cancel_requested_at)) {

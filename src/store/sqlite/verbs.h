@@ -11,9 +11,8 @@
 namespace durascribe::store {
 
 // intake_verbs.cpp
-Result<ports::TaskRow> submit(WriteTx& tx, const ports::NewMedia& media);
-Result<ports::TaskRow> submit_task(WriteTx& tx, const MediaId& media, const TaskId& task,
-                                   const domain::TaskOptions& options);
+Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media);
+Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task);
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title);
 Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id);
 // The active task of a media, of which there is at most one.
@@ -33,7 +32,8 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
                                     const ports::ChunkResult& result);
 Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
                                     const ports::FinalResult& result);
-Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease, const Error& error,
+Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
+                                 const ports::FailedAttempt& failed,
                                  const domain::RetryLimits& limits, double random01);
 Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
                                    const std::string& reason);
@@ -52,7 +52,15 @@ Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, cons
 
 // task_verbs.cpp
 Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id);
-Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id);
+Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
+                                  const std::optional<ports::IdempotencyKey>& idempotency);
+Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error);
+
+// queue_verbs.cpp
+Result<void> set_paused(WriteTx& tx, bool paused);
+
+// housekeeping_verbs.cpp
+Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int batch_rows);
 
 // recovery_verbs.cpp
 Result<int> recover(WriteTx& tx, const NodeId& self);
