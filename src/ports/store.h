@@ -35,8 +35,10 @@
 
 namespace durascribe::ports {
 
-// Waiting unserved for so long lifts a task by one priority (Store::claim).
-inline constexpr Millis kAgingStep{30'000};
+// Aging (Store::claim): every kAgedShare-th claim of a lane goes to the task that has waited
+// unserved longest, whatever its priority, once it has waited for kAgingAfter.
+inline constexpr Millis kAgingAfter{120'000};
+inline constexpr int kAgedShare = 4;
 
 // ---- rows -------------------------------------------------------------------------------------
 
@@ -259,9 +261,8 @@ struct CancelOutcome {
 // Where a task that waits stands, in the order of claim().
 struct QueuePlace {
     domain::Lane lane{};
-    int position = 1;       // 1: served next
-    int units_ahead = 0;    // that will be served before its next unit
-    Millis audio_ahead{0};  // their spans, where they are known
+    int position = 1;     // 1: served next, but for aging
+    int units_ahead = 0;  // that will be served before its next unit
 };
 
 // A waiting task in the order of claim(): those of one lane after the other.
@@ -359,9 +360,10 @@ class Store {
     // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
     // cancel; none while the queue is paused. Order: priority; within a priority start-time fair
     // queueing, by the audio each task was served, so that a task that comes in is served within
-    // one unit of each other task; then age, then ordinal. A task that has waited unserved for n
-    // times kAgingStep counts as n priorities higher and, where that puts it in front, goes first:
-    // the lowest priority waits at most (highest - lowest + 1) times kAgingStep for its turn.
+    // one unit of each other task; then age, then ordinal. Aging is the exception: every
+    // kAgedShare-th claim goes to the task that has waited unserved longest, if that is kAgingAfter
+    // or more. So the lowest priority starts, under whatever load, within kAgingAfter and
+    // kAgedShare claims for itself and for each task that has waited longer.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.

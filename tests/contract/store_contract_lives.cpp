@@ -155,24 +155,6 @@ TEST_P(StoreContract, RenamedMediaShowsItsNewTitle) {
     EXPECT_ERROR(store_->rename_media(new_id<MediaId>(), "x"), ErrorClass::request, "not_found");
 }
 
-TEST_P(StoreContract, ClaimsGoByPriorityThenFewestRunningThenAge) {
-    const auto old_one = submit_extracted(3);
-    const auto young = submit_extracted(3);
-    EXPECT_EQ(claim(Lane::speech).task_id, old_one.id);
-    EXPECT_EQ(claim(Lane::speech).task_id, young.id) << "one of the old one runs already";
-    EXPECT_EQ(claim(Lane::speech).task_id, old_one.id);
-    EXPECT_EQ(claim(Lane::speech).task_id, young.id);
-    const auto urgent = submit(5);
-    EXPECT_EQ(claim(Lane::media).task_id, urgent.id);
-    const auto low = submit(-1);
-    const auto normal = submit(0);
-    EXPECT_EQ(store_->queue_place(normal.id)->value().position, 1);
-    EXPECT_EQ(store_->queue_place(low.id)->value().position, 2);
-    EXPECT_FALSE(store_->queue_place(urgent.id)->has_value());
-    EXPECT_EQ(claim(Lane::media).task_id, normal.id);
-    EXPECT_EQ(claim(Lane::media).task_id, low.id);
-}
-
 TEST_P(StoreContract, ManyCallersAtOnceEachGetTheirOwnUnit) {
     constexpr int kThreads = 16;
     constexpr int kTasks = 10;

@@ -30,12 +30,15 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
     t.row.options = options;
     t.row.created_at = t.row.updated_at = tx.now;
     const domain::Step first = domain::steps_for(options).front();
+    t.lane = domain::lane_of(first);
+    join_queue(tx, t);
     tx.db.execute(
         "INSERT INTO tasks (id, media_id, state, current_step, options, priority, created_at, "
         "updated_at, lane,"
-        " step_units, u_pending, u_claimable) VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, 1, 1, 1)",
+        " step_units, u_pending, u_claimable, fair_tag, waiting_since)"
+        " VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, 1, 1, 1, ?, ?)",
         id, media, t.row.current_step, to_json(options), options.priority, tx.now, tx.now,
-        static_cast<int>(domain::lane_of(first)));
+        static_cast<int>(t.lane), t.fair_tag, t.waiting_since);
     open_step(tx, t, first, {domain::AudioSpan{}});
     tx.lanes[static_cast<std::size_t>(t.lane)] = true;
     emit_task(tx, "task.created", t);

@@ -1,14 +1,22 @@
-// Where those that wait stand, in the order of claim().
+// Where those that wait stand, in the order of claim() without its aging.
+#include <fmt/format.h>
+
 #include "durascribe/store/sqlite/queries.h"
 #include "durascribe/store/sqlite/records.h"
 
 namespace durascribe::store {
+namespace {
+
+constexpr int kLongestQueue = 1'000;
+
+}  // namespace
 
 Result<bool> paused(Connection& db) {
     return db.query("SELECT 1 FROM queue_state WHERE paused_at IS NOT NULL").step();
 }
 
-// A task that runs, or waits for its next attempt, has no place.
+// A task that runs, or waits for its next attempt, has no place. Of a higher priority all that may
+// be claimed goes first, of the same one unit of each task before it.
 Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskId& task) {
     Rows mine = db.query(
         "SELECT lane, priority, fair_tag, created_at, state, u_claimable FROM tasks WHERE id = ?",
@@ -24,20 +32,57 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
     if (!waits) {
         return std::nullopt;
     }
-    Rows ahead = db.query(
-        "SELECT (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority > ?2)"
-        " + (SELECT count(*) FROM tasks WHERE lane = ?1 AND u_claimable > 0 AND priority = ?2"
-        "    AND (fair_tag, created_at, id) < (?3, ?4, ?5))",
+    Rows higher = db.query(
+        "SELECT count(*), coalesce(sum(u_claimable), 0) FROM tasks"
+        " WHERE lane = ? AND u_claimable > 0 AND priority > ?",
+        lane, priority);
+    Rows before = db.query(
+        "SELECT count(*) FROM tasks WHERE lane = ? AND u_claimable > 0 AND priority = ?"
+        " AND (fair_tag, created_at, id) < (?, ?, ?)",
         lane, priority, tag, created_at, task);
-    DURASCRIBE_ASSERT(ahead.step());
-    const int tasks_ahead = ahead.small();
+    DURASCRIBE_ASSERT(higher.step() && before.step());
+    const int tasks_higher = higher.small();
+    const int units_higher = higher.small();
+    const int tasks_before = before.small();
     return ports::QueuePlace{.lane = static_cast<domain::Lane>(lane),
-                             .position = tasks_ahead + 1,
-                             .units_ahead = tasks_ahead};
+                             .position = tasks_higher + tasks_before + 1,
+                             .units_ahead = units_higher + tasks_before};
 }
 
-Result<std::vector<ports::QueuedTask>> queue(Connection&, int) {
-    return fail(ErrorClass::internal, "not_built", "queue");
+Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
+    if (limit < 1 || limit > kLongestQueue) {
+        return fail(ErrorClass::request, "bad_limit",
+                    fmt::format("A queue is listed with 1 to {} tasks.", kLongestQueue));
+    }
+    std::vector<ports::QueuedTask> list;
+    for (int lane = 0; lane < domain::kLanes; ++lane) {
+        Rows rows = db.query("SELECT " DURASCRIBE_TASK_COLUMNS
+                             ", u_claimable FROM tasks WHERE lane = ? AND u_claimable > 0"
+                             " ORDER BY priority DESC, fair_tag, created_at, id LIMIT ?",
+                             lane, limit);
+        std::optional<int> priority;
+        int position = 0;
+        int units_higher = 0;  // of the priorities above
+        int units_here = 0;
+        int tasks_here = 0;
+        while (rows.step()) {
+            ports::QueuedTask queued{.task = read_task(rows), .place = {}};
+            if (priority != queued.task.options.priority) {
+                priority = queued.task.options.priority;
+                units_higher += units_here;
+                units_here = 0;
+                tasks_here = 0;
+            }
+            queued.place = {.lane = static_cast<domain::Lane>(lane),
+                            .position = ++position,
+                            .units_ahead = units_higher + tasks_here++};
+            units_here += rows.small();
+            if (queued.task.state == domain::TaskState::pending) {
+                list.push_back(std::move(queued));
+            }
+        }
+    }
+    return list;
 }
 
 }  // namespace durascribe::store

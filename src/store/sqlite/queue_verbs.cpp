@@ -1,7 +1,74 @@
-// Who goes next, and whether anyone does.
+// Who goes next, and whether anyone does: start-time fair queueing within a priority (Goyal, Vin,
+// Cheng 1996), and aging across them, as ports::Store::claim says.
 #include "durascribe/store/sqlite/verbs.h"
 
+#include <algorithm>
+
 namespace durascribe::store {
+namespace {
+
+// What a unit without a span costs in the fair order: about as much as a chunk.
+constexpr Millis kSpanlessCost{30'000};
+
+bool is_paused(WriteTx& tx) {
+    return tx.db.query("SELECT 1 FROM queue_state WHERE paused_at IS NOT NULL").step();
+}
+
+std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
+    Rows rows = tx.db.query(
+        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0 AND waiting_since <= ?"
+        " ORDER BY waiting_since, created_at, id LIMIT 1",
+        static_cast<int>(lane), tx.queue.now(tx.mono) - ports::kAgingAfter);
+    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+}
+
+}  // namespace
+
+QueueClock start_queue_clock(Connection& db, MonoTime mono) {
+    Rows rows = db.query("SELECT coalesce(max(waiting_since), 0) FROM tasks WHERE u_claimable > 0");
+    DURASCRIBE_ASSERT(rows.step());
+    return {.ahead = rows.millis() - mono.since_boot};
+}
+
+void join_queue(WriteTx& tx, TaskRecord& t) {
+    Rows rows = tx.db.query(
+        "SELECT fair_tag FROM tasks WHERE lane = ? AND priority = ? AND u_claimable > 0"
+        " ORDER BY fair_tag LIMIT 1",
+        static_cast<int>(t.lane), t.row.options.priority);
+    t.fair_tag = rows.step() ? rows.integer() : 0;
+    // Beside the unit that was claimed last, so before the task of that one: that is served
+    // already.
+    const QueueClock::LastClaim& last = tx.queue.last[static_cast<std::size_t>(t.lane)];
+    if (last.priority == t.row.options.priority) {
+        t.fair_tag = std::min(t.fair_tag, last.tag);
+    }
+    t.waiting_since = tx.queue.now(tx.mono);
+}
+
+std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane) {
+    if (is_paused(tx)) {
+        return std::nullopt;
+    }
+    int& since_aged = tx.queue.since_aged[static_cast<std::size_t>(lane)];
+    if (++since_aged >= ports::kAgedShare) {
+        if (auto aged = longest_waiting(tx, lane)) {
+            since_aged = 0;
+            return aged;
+        }
+    }
+    Rows rows = tx.db.query(
+        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
+        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
+        static_cast<int>(lane));
+    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+}
+
+void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span) {
+    tx.queue.last[static_cast<std::size_t>(t.lane)] = {t.row.options.priority, t.fair_tag};
+    const Millis cost = span.length() > Millis{0} ? span.length() : kSpanlessCost;
+    t.fair_tag += cost.count();
+    t.waiting_since = tx.queue.now(tx.mono);
+}
 
 Result<void> set_paused(WriteTx& tx, bool paused) {
     const int changed =
@@ -10,7 +77,9 @@ Result<void> set_paused(WriteTx& tx, bool paused) {
             : tx.db.execute("UPDATE queue_state SET paused_at = NULL WHERE paused_at IS NOT NULL");
     if (changed > 0) {
         emit(tx, paused ? "queue.paused" : "queue.resumed", {}, {}, "{}");
-        tx.lanes.fill(tx.lanes[0] || !paused);
+        if (!paused) {
+            tx.lanes.fill(true);
+        }
     }
     return {};
 }

@@ -107,7 +107,8 @@ std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
     Rows rows = db.query(
         "SELECT " DURASCRIBE_TASK_COLUMNS
         ", pcm_sha256, pcm_size, audio_ms, delivered, lane, step_units, u_pending, u_waiting, "
-        "u_claimable, u_running, u_completed, u_failed, u_cancelled FROM tasks WHERE id = ?",
+        "u_claimable, u_running, u_completed, u_failed, u_cancelled, fair_tag, waiting_since FROM "
+        "tasks WHERE id = ?",
         id);
     if (!rows.step()) {
         return std::nullopt;
@@ -127,6 +128,8 @@ std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
     t.completed = rows.small();
     t.failed = rows.small();
     t.cancelled = rows.small();
+    t.fair_tag = rows.integer();
+    t.waiting_since = rows.millis();
     t.claimable_before = t.claimable;
     t.lane_before = t.lane;
     return t;

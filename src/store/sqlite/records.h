@@ -48,6 +48,9 @@ struct TaskRecord {
     int completed = 0;
     int failed = 0;
     int cancelled = 0;
+    // Its place in the queue (queue_verbs.cpp).
+    std::int64_t fair_tag = 0;
+    Millis waiting_since{0};
     // As it was read, to tell what became claimable.
     int claimable_before = 0;
     domain::Lane lane_before = domain::Lane::media;

@@ -37,7 +37,8 @@ struct SqliteStore::Parts {
             return migrated;
         }
         readers = std::make_unique<Readers>(directory.database_file(), options_.readers);
-        writer = std::make_unique<Writer>(connection, clock, options_);
+        writer = std::make_unique<Writer>(connection, clock, options_,
+                                          start_queue_clock(connection, clock.mono()));
         return {};
     }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "durascribe/store/sqlite/verbs.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -30,6 +32,9 @@ std::optional<std::string_view> message_of(const std::optional<ports::StoredErro
 // Writes everything about a task that can change.
 Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
     t.row.updated_at = tx.now;
+    if (t.claimable > 0 && (t.claimable_before == 0 || t.lane != t.lane_before)) {
+        join_queue(tx, t);
+    }
     const ports::TaskRow& r = t.row;
     const int rows = tx.db.execute(
         "UPDATE tasks SET run_number = ?, state = ?, current_step = ?, progress = ?, retry_count = "
@@ -40,14 +45,14 @@ Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
         " model_reason = ?, worked_ms = ?, pcm_sha256 = ?,"
         " pcm_size = ?, audio_ms = ?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, "
         "u_waiting = ?,"
-        " u_claimable = ?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?"
-        " WHERE id = ? AND state = ?",
+        " u_claimable = ?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?,"
+        " fair_tag = ?, waiting_since = ? WHERE id = ? AND state = ?",
         r.run_number, to_string(r.state), r.current_step, r.progress, r.retry_count, r.updated_at,
         r.started_at, r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error),
         code_of(r.error), message_of(r.error), r.engine, r.model, r.model_reason, r.worked,
         t.pcm.sha256, t.pcm.size_bytes, t.audio, t.delivered, static_cast<int>(t.lane),
         t.step_units, t.pending, t.waiting, t.claimable, t.running, t.completed, t.failed,
-        t.cancelled, r.id, to_string(from));
+        t.cancelled, t.fair_tag, t.waiting_since, r.id, to_string(from));
     if (rows != 1) {
         return fail(ErrorClass::internal, "task_changed",
                     "The task changed under its own transaction. Please report this.", r.id.value);

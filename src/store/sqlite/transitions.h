@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,20 @@
 
 namespace durascribe::store {
 
+// What the order of claims keeps in memory (queue_verbs.cpp); the writer's thread only.
+struct QueueClock {
+    Millis ahead{0};  // of the monotonic clock, so that time goes on where the last server left it
+    std::array<int, domain::kLanes> since_aged{};  // claims of a lane since one went by age
+    // Of the unit of a lane claimed last: its task's priority, and the fair tag it was claimed at.
+    struct LastClaim {
+        int priority = 0;
+        std::int64_t tag = std::numeric_limits<std::int64_t>::max();
+    };
+    std::array<LastClaim, domain::kLanes> last{};
+
+    Millis now(MonoTime mono) const { return mono.since_boot + ahead; }
+};
+
 // One verb within the writer's transaction.
 struct WriteTx {
     Connection& db;
@@ -24,6 +39,7 @@ struct WriteTx {
     MonoTime mono;
     std::vector<ports::Event>& events;        // to be told after the commit
     std::array<bool, domain::kLanes>& lanes;  // that may have work after it
+    QueueClock& queue;
 };
 
 void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task,

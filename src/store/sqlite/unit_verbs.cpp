@@ -60,20 +60,15 @@ void promote_due(WriteTx& tx) {
     }
     for (const auto& [unit, task] : due) {
         tx.db.execute("UPDATE units SET not_before_mono = NULL WHERE id = ?", unit);
-        Rows rows = tx.db.query(
-            "UPDATE tasks SET u_claimable = u_claimable + 1 WHERE id = ? RETURNING lane", task);
-        while (rows.step()) {
-            tx.lanes[static_cast<std::size_t>(rows.small())] = true;
+        TaskRecord t = *load_task(tx.db, task);
+        if (++t.claimable == 1) {
+            join_queue(tx, t);
         }
+        tx.db.execute(
+            "UPDATE tasks SET u_claimable = ?, fair_tag = ?, waiting_since = ? WHERE id = ?",
+            t.claimable, t.fair_tag, t.waiting_since, task);
+        tx.lanes[static_cast<std::size_t>(t.lane)] = true;
     }
-}
-
-std::optional<TaskId> best_task(WriteTx& tx, domain::Lane lane) {
-    Rows rows = tx.db.query(
-        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
-        static_cast<int>(lane));
-    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
 
 UnitId first_unit(WriteTx& tx, const TaskId& task) {
@@ -168,7 +163,7 @@ domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitReco
 
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request) {
     promote_due(tx);
-    const auto task_id = best_task(tx, request.lane);
+    const auto task_id = next_task(tx, request.lane);
     if (!task_id) {
         return std::nullopt;
     }
@@ -179,6 +174,7 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
     if (!changed) {
         return std::unexpected(changed.error());
     }
+    charge_claim(tx, t, u.row.span);
     tx.db.execute(
         "INSERT INTO attempts (unit_id, lease, task_id, run_number, step, ordinal, node, model, "
         "started_at, outcome)"

@@ -57,6 +57,13 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
 Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error);
 
 // queue_verbs.cpp
+QueueClock start_queue_clock(Connection& db, MonoTime mono);
+// The task has units to claim and had none in this lane before: it stands beside those that wait.
+void join_queue(WriteTx& tx, TaskRecord& t);
+// Whose unit goes next, as ports::Store::claim says; nullopt: nobody's, or the queue is paused.
+std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane);
+// A unit of it was claimed.
+void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span);
 Result<void> set_paused(WriteTx& tx, bool paused);
 
 // housekeeping_verbs.cpp

@@ -29,8 +29,9 @@ Error unexpected_exception(const std::exception& e) {
 
 }  // namespace
 
-Writer::Writer(Connection& db, const ports::Clock& clock, const SqliteOptions& options)
-    : db_(db), clock_(clock), options_(options), thread_([this] { loop(); }) {}
+Writer::Writer(Connection& db, const ports::Clock& clock, const SqliteOptions& options,
+               QueueClock queue)
+    : db_(db), clock_(clock), options_(options), queue_clock_(queue), thread_([this] { loop(); }) {}
 
 Writer::~Writer() {
     {
@@ -127,7 +128,7 @@ void Writer::run_in_savepoint(Job& job) {
     const std::size_t events_before = events_.size();
     db_.execute("SAVEPOINT verb");
     try {
-        WriteTx tx{db_, options_, clock_.wall(), clock_.mono(), events_, lanes_};
+        WriteTx tx{db_, options_, clock_.wall(), clock_.mono(), events_, lanes_, queue_clock_};
         job.succeeded = job.run(tx);
     } catch (const SqliteError& e) {
         if (!db_.in_transaction()) {

@@ -23,7 +23,8 @@ namespace durascribe::store {
 class Writer {
   public:
     // `db` is used by the writer's thread alone until this object is gone.
-    Writer(Connection& db, const ports::Clock& clock, const SqliteOptions& options);
+    Writer(Connection& db, const ports::Clock& clock, const SqliteOptions& options,
+           QueueClock queue);
     // Runs what is queued, then stops.
     ~Writer();
     Writer(const Writer&) = delete;
@@ -78,6 +79,7 @@ class Writer {
     // Of the batch that runs; the writer's thread only.
     std::vector<ports::Event> events_;
     std::array<bool, domain::kLanes> lanes_{};
+    QueueClock queue_clock_;
 
     std::mutex mutex_;
     std::condition_variable work_;

@@ -2,11 +2,11 @@
 
 ALTER TABLE tasks ADD COLUMN model_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE tasks ADD COLUMN worked_ms INTEGER NOT NULL DEFAULT 0 CHECK (worked_ms >= 0);
--- Start-time fair queueing: the audio (ms) that the task was served, counted from the least of those
--- that waited when it joined them. The task with the smallest goes next.
+-- Start-time fair queueing: the audio (ms) that the task was served, counted from where those stood
+-- that it joined. The task with the smallest goes next.
 ALTER TABLE tasks ADD COLUMN fair_tag INTEGER NOT NULL DEFAULT 0;
--- By the aging clock (age_ms, never goes back, stands still while no server runs): since when it
--- has units to claim and none was claimed.
+-- Since when it has units to claim and none was claimed, by a clock that never goes back and stands
+-- still while no server runs.
 ALTER TABLE tasks ADD COLUMN waiting_since INTEGER NOT NULL DEFAULT 0;
 
 -- After an attempt ran out of memory; empty: the task's model.
@@ -18,9 +18,9 @@ CREATE INDEX attempts_by_end ON attempts (ended_at) WHERE ended_at IS NOT NULL;
 
 DROP INDEX tasks_claimable;
 -- In the order in which claims are served.
-CREATE INDEX tasks_claimable ON tasks (lane, priority DESC, fair_tag, created_at, id)
+CREATE INDEX tasks_claimable ON tasks (lane, priority DESC, fair_tag, created_at, id, u_claimable)
     WHERE u_claimable > 0;
-CREATE INDEX tasks_longest_waiting ON tasks (lane, priority DESC, waiting_since)
+CREATE INDEX tasks_longest_waiting ON tasks (lane, waiting_since)
     WHERE u_claimable > 0;
 
 -- A task that is being cancelled may still be stopping while the one that replaces it waits or runs.

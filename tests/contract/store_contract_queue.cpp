@@ -1,0 +1,141 @@
+// Who goes next (ports::Store::claim), and what is said of it.
+#include "store_contract.h"
+
+namespace durascribe::contract {
+
+using domain::Lane;
+using domain::TaskState;
+
+TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
+    const auto film = submit_extracted(20);
+    for (int i = 0; i < 5; ++i) {
+        const auto unit = claim(Lane::speech);
+        EXPECT_EQ(unit.task_id, film.id);
+        transcribe(unit.lease);
+    }
+    const auto running = claim(Lane::speech);  // one slot, and it is taken
+    const auto clip = submit_extracted(1);
+    EXPECT_EQ(store_->queue_place(clip.id)->value().units_ahead, 0);
+    transcribe(running.lease);
+    EXPECT_EQ(claim(Lane::speech).task_id, clip.id);
+}
+
+TEST_P(StoreContract, AStreamOfShortTasksDoesNotStarveALongOne) {
+    const auto film = submit_extracted(20);
+    int of_the_film = 0;
+    for (int i = 0; i < 20; ++i) {
+        clock_.advance(ports::kAgingAfter / 8);
+        submit_extracted(1);  // comes in before each claim: as much as the slot can do
+        const auto unit = claim(Lane::speech);
+        of_the_film += unit.task_id == film.id ? 1 : 0;
+        transcribe(unit.lease);
+    }
+    EXPECT_GE(of_the_film, 2);
+}
+
+TEST_P(StoreContract, ClaimsGoByPriorityThenByWhatEachWasServedThenAge) {
+    const auto old_one = submit_extracted(3);
+    const auto young = submit_extracted(3);
+    EXPECT_EQ(claim(Lane::speech).task_id, old_one.id);
+    EXPECT_EQ(claim(Lane::speech).task_id, young.id) << "the old one was served already";
+    EXPECT_EQ(claim(Lane::speech).task_id, old_one.id);
+    EXPECT_EQ(claim(Lane::speech).task_id, young.id);
+    const auto urgent = submit(5);
+    EXPECT_EQ(claim(Lane::media).task_id, urgent.id);
+    const auto low = submit(-1);
+    const auto normal = submit(0);
+    EXPECT_EQ(store_->queue_place(normal.id)->value().position, 1);
+    EXPECT_EQ(store_->queue_place(low.id)->value().position, 2);
+    EXPECT_FALSE(store_->queue_place(urgent.id)->has_value());
+    EXPECT_EQ(claim(Lane::media).task_id, normal.id);
+    EXPECT_EQ(claim(Lane::media).task_id, low.id);
+}
+
+TEST_P(StoreContract, TheLowestPriorityStartsWithinItsBoundUnderConstantLoad) {
+    const auto lowest = submit(-100);
+    const auto served_within = [&](int claims) {
+        for (int i = 1; i <= claims; ++i) {
+            submit(100);
+            submit(100);
+            if (claim(Lane::media).task_id == lowest.id) {
+                return i;
+            }
+        }
+        return 0;
+    };
+    EXPECT_EQ(served_within(20), 0) << "priority is strict before it has aged";
+    clock_.advance(ports::kAgingAfter);
+    // Those that came in before it aged have waited less.
+    EXPECT_NE(served_within(ports::kAgedShare), 0);
+}
+
+TEST_P(StoreContract, AgedTasksGetTheirShareAndNoMore) {
+    for (int i = 0; i < 10; ++i) {
+        submit(-1);
+    }
+    clock_.advance(ports::kAgingAfter);
+    int low = 0;
+    for (int i = 0; i < 5 * ports::kAgedShare; ++i) {
+        submit(1);
+        low += claim(Lane::media).options.priority == -1 ? 1 : 0;
+    }
+    EXPECT_EQ(low, 5);
+}
+
+TEST_P(StoreContract, WhatWaitedGoesOnAgeingAfterARestart) {
+    const auto lowest = submit(-1);
+    clock_.advance(ports::kAgingAfter);
+    submit(1);
+    reopen();
+    bool served = false;
+    for (int i = 0; i < ports::kAgedShare && !served; ++i) {
+        submit(1);
+        served = claim(Lane::media).task_id == lowest.id;
+    }
+    EXPECT_TRUE(served);
+}
+
+TEST_P(StoreContract, PlacesAreTheOrderOfClaims) {
+    submit_extracted(3);
+    claim(Lane::speech);
+    for (const int priority : {0, 3, -2, 0, 3, 0}) {
+        submit(priority);
+    }
+    const auto queue = store_->queue(100);
+    ASSERT_TRUE(queue.has_value());
+    ASSERT_EQ(queue->size(), 6U);
+    for (std::size_t i = 0; i < queue->size(); ++i) {
+        const ports::QueuedTask& waiting = queue->at(i);
+        EXPECT_EQ(waiting.place.lane, Lane::media);
+        EXPECT_EQ(waiting.place.position, static_cast<int>(i) + 1);
+        EXPECT_EQ(waiting.place.units_ahead, static_cast<int>(i)) << "of one unit each";
+        const auto place = store_->queue_place(waiting.task.id);
+        ASSERT_TRUE(place.has_value() && place->has_value());
+        EXPECT_EQ((*place)->position, waiting.place.position);
+        EXPECT_EQ((*place)->units_ahead, waiting.place.units_ahead);
+    }
+    for (const ports::QueuedTask& waiting : *queue) {
+        EXPECT_EQ(claim(Lane::media).task_id, waiting.task.id);
+    }
+    EXPECT_EQ(store_->queue(100)->size(), 0U);
+    EXPECT_ERROR(store_->queue(0), ErrorClass::request, "bad_limit");
+}
+
+TEST_P(StoreContract, APausedQueueGivesNothingOutUntilItIsResumed) {
+    const auto row = submit_extracted(2);
+    const auto running = claim(Lane::speech);
+    ASSERT_TRUE(store_->set_paused(true).has_value());
+    ASSERT_TRUE(store_->set_paused(true).has_value()) << "pausing twice is once";
+    EXPECT_EQ(store_->paused(), true);
+    expect_nothing_to_claim(Lane::speech);
+    transcribe(running.lease);  // what runs goes on
+    reopen();
+    EXPECT_EQ(store_->paused(), true);
+    expect_nothing_to_claim(Lane::speech);
+    recorder_.take_lane(Lane::speech);
+    ASSERT_TRUE(store_->set_paused(false).has_value());
+    EXPECT_TRUE(recorder_.take_lane(Lane::speech)) << "the slots wake up";
+    EXPECT_EQ(claim(Lane::speech).task_id, row.id);
+}
+
+}  // namespace durascribe::contract
