@@ -1,6 +1,7 @@
 #include "durascribe/store/sqlite/migrations.h"
 #include "scratch_directory.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -73,6 +74,14 @@ TEST_F(Migrations, AFailingStatementUndoesItsMigration) {
 // A child is killed after each statement in turn; the next start finds nothing half done and goes
 // on.
 TEST_F(Migrations, AKillAfterAnyStatementIsSafe) {
+    std::vector<std::int64_t> whole{0};  // what each migration leaves when it is whole
+    for (std::size_t n = 1; n <= embedded_migrations().size(); ++n) {
+        fs::remove_all(dir_);
+        fs::create_directory(dir_);
+        Connection db(file(), Connection::Mode::writer);
+        ASSERT_TRUE(migrate(db, embedded_migrations().first(n)).has_value());
+        whole.push_back(count(db, "SELECT count(*) FROM sqlite_master"));
+    }
     for (int fatal = 1;; ++fatal) {
         fs::remove_all(dir_);
         fs::create_directory(dir_);
@@ -94,7 +103,7 @@ TEST_F(Migrations, AKillAfterAnyStatementIsSafe) {
         const bool killed = WIFSIGNALED(status);
         Connection db(file(), Connection::Mode::writer);
         if (killed) {
-            EXPECT_EQ(count(db, "SELECT count(*) FROM sqlite_master"), 0)
+            EXPECT_THAT(whole, ::testing::Contains(count(db, "SELECT count(*) FROM sqlite_master")))
                 << "killed after statement " << fatal;
         }
         ASSERT_TRUE(migrate(db, embedded_migrations()).has_value());
@@ -103,7 +112,7 @@ TEST_F(Migrations, AKillAfterAnyStatementIsSafe) {
                   "SELECT count(*) FROM sqlite_master WHERE name IN ('tasks', 'units', 'events')"),
             3);
         if (!killed) {
-            EXPECT_GT(fatal, 20) << "the first migration has more statements";
+            EXPECT_GT(fatal, 20) << "the migrations have more statements";
             return;
         }
     }
