@@ -27,6 +27,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings) {
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
+    out.memory_limit_bytes = settings.max_memory_per_transcription;
     return out;
 }
 

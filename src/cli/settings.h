@@ -28,7 +28,7 @@ struct Settings {
     std::optional<log::Level> log_level;  // none: info for serve, error for the other commands
     std::int64_t upload_limit_bytes = 10LL << 30;
 
-    Millis transcription_timeout{1'800'000};
+    std::optional<Millis> transcription_timeout;  // none: 1800 s, or four times what is predicted
     Millis transcription_stall_timeout{30'000};
     int max_concurrent_transcriptions = 2;
     int max_retry_attempts = 3;

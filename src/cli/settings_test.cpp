@@ -38,7 +38,7 @@ TEST_F(SettingsTest, DefaultsAreThoseOfTheDocumentation) {
     ASSERT_TRUE(settings) << settings.error().message;
     EXPECT_EQ(settings->listen_host, "127.0.0.1");
     EXPECT_EQ(settings->listen_port, 8000);
-    EXPECT_EQ(settings->transcription_timeout, Millis{1'800'000});
+    EXPECT_EQ(settings->transcription_timeout, std::nullopt);
     EXPECT_EQ(settings->max_concurrent_transcriptions, 2);
     EXPECT_EQ(settings->max_retry_attempts, 3);
     EXPECT_TRUE(settings->enable_progress_websocket);

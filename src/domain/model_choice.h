@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "durascribe/domain/audio_span.h"
+#include "durascribe/domain/media_info.h"
 
 namespace durascribe::domain {
 
@@ -41,6 +41,10 @@ struct ModelChoice {
 // nullopt: no candidate fits (the question's engine, model or language is not there).
 std::optional<ModelChoice> choose_model(const ModelQuestion& question,
                                         std::span<const ModelCandidate> candidates);
+
+// How far speech stands above the noise, from the peaks of a recording: the louder tenth against
+// the quieter tenth of its buckets. 0 dB: nothing stands out; at most 42 dB, what 8 bits can tell.
+double estimate_signal_to_noise_db(const WaveformPeaks& peaks);
 
 // The most accurate candidate of the same engine and language that needs less memory than `model`;
 // nullopt: none does. For the attempt after one that ran out of memory.

@@ -188,6 +188,9 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
     } else if (timed) {
         progress.eta_seconds = eta;
     }
+    if (timed) {
+        progress.total_seconds = seconds_in_all;
+    }
     return progress;
 }
 

@@ -53,6 +53,7 @@ struct TaskProgress {
     std::vector<StepProgress> steps;
     std::optional<double>
         eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
+    std::optional<double> total_seconds;  // the same, of the whole task from its start
 };
 
 // Weighted by predicted time where the media's duration is known. Before that by the prior weights,

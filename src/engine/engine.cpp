@@ -7,6 +7,8 @@
 #include <mutex>
 
 #include "durascribe/base/log.h"
+#include "durascribe/engine/lane_pace.h"
+#include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/supervisor.h"
 #include "durascribe/engine/upload.h"
@@ -24,7 +26,8 @@ class Engine::Impl final : public ports::CommitListener {
           workers_(workers),
           clock_(clock),
           settings_(std::move(settings)),
-          guard_(store, blobs) {
+          guard_(store, blobs),
+          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes) {
         store_.set_listener(this);
     }
 
@@ -55,6 +58,8 @@ class Engine::Impl final : public ports::CommitListener {
                                   .settings = settings_,
                                   .running = running_,
                                   .node = node_,
+                                  .pace = pace_,
+                                  .admission = admission_,
                                   .unit_started = [this] { kick_supervisor(); }};
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -259,7 +264,16 @@ class Engine::Impl final : public ports::CommitListener {
             }
             if (*place) {
                 facts.queue_position = (*place)->position;
+                facts.units_before_next = (*place)->units_ahead;
             }
+            auto before_end = store_.units_before_end(row.id);
+            if (!before_end) {
+                return std::unexpected(before_end.error());
+            }
+            facts.units_before_end = *before_end;
+            facts.lane = lane_of_open_step(facts.units);
+            facts.lane_slots = slots_of(facts.lane);
+            facts.seconds_per_unit = pace_.seconds_per_unit(facts.lane);
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
@@ -272,6 +286,25 @@ class Engine::Impl final : public ports::CommitListener {
         TaskView view = build_view(std::move(facts));
         never_back(view);
         return view;
+    }
+
+    static domain::Lane lane_of_open_step(const std::vector<ports::UnitRow>& units) {
+        const auto open = std::ranges::find_if(
+            units, [](const ports::UnitRow& u) { return !domain::is_terminal(u.state); });
+        return open == units.end() ? domain::Lane::media : domain::lane_of(open->step);
+    }
+
+    int slots_of(domain::Lane lane) const {
+        switch (lane) {
+            case domain::Lane::speech:
+                return settings_.speech_slots;
+            case domain::Lane::media:
+                return settings_.media_slots;
+            case domain::Lane::fetch:
+            case domain::Lane::local:
+                return 1;
+        }
+        DURASCRIBE_ASSERT(false && "unknown Lane");
     }
 
     // What a step weighs changes as speeds are learned, and the stored progress is up to a second
@@ -308,6 +341,8 @@ class Engine::Impl final : public ports::CommitListener {
     const NodeId node_ = new_id<NodeId>();
     BlobGuard guard_;
     RunningUnits running_;
+    LanePace pace_;
+    MemoryAdmission admission_;
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};

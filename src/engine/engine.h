@@ -10,6 +10,7 @@
 
 #include "durascribe/base/error.h"
 #include "durascribe/domain/chunk_plan.h"
+#include "durascribe/domain/model_choice.h"
 #include "durascribe/domain/retry_policy.h"
 #include "durascribe/engine/event_feed.h"
 #include "durascribe/engine/task_view.h"
@@ -20,22 +21,33 @@
 
 namespace durascribe::engine {
 
+inline constexpr Millis kLeastTaskTimeout{1'800'000};
+
 struct EngineSettings {
     int speech_slots = 2;  // MAX_CONCURRENT_TRANSCRIPTIONS: warm speech workers, one each
     int media_slots = 2;
     Millis lease_length{30'000};
-    Millis task_timeout{1'800'000};  // TRANSCRIPTION_TIMEOUT: the least deadline of one unit
-    double deadline_factor = 4;      // times the predicted length of the unit, where that is more
-    Millis stall_floor{30'000};      // a unit without progress for so long is killed …
-    double stall_factor = 4;  // … or for so many times its predicted length, where that is more
+    // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it. None:
+    // kLeastTaskTimeout, or deadline_factor times what is predicted, where that is more. One unit
+    // gets no more either.
+    std::optional<Millis> task_timeout;
+    double deadline_factor = 4;
+    Millis stall_floor{30'000};  // a unit without progress for so long is killed …
+    double stall_factor = 4;     // … or for so many times its predicted length, where that is more
     Millis longest_media{24LL * 3600 * 1000};
     Millis cancel_patience{2'000};  // within which a cancelled unit's worker is dead
     int chunks_per_worker = 500;    // then a speech worker is replaced
     std::int64_t worker_growth_bytes = 512LL << 20;  // more than when it was warm: replaced
     domain::RetryLimits retry;
     domain::ChunkLimits chunks;
-    std::string model;          // what the speech workers load, for the attempt records
-    NodeId node_name{"local"};  // of the machine: learned speeds are kept under it
+    std::string model;  // what the speech workers load, for the attempt records
+    // The models installed, for "auto" and after a failure of class memory; asked anew each time.
+    std::function<std::vector<domain::ModelCandidate>()> models;
+    std::int64_t memory_limit_bytes = 0;  // MAX_MEMORY_PER_TRANSCRIPTION; 0: none
+    // What one more worker could take now without pushing others out; none: not limited.
+    std::function<std::int64_t()> free_memory_bytes;
+    std::int64_t worker_memory_bytes = 0;  // that a speech worker needs before one was measured
+    NodeId node_name{"local"};             // of the machine: learned speeds are kept under it
 };
 
 // A file on its way in. Dropped without finish(), nothing of it stays. One thread at a time.

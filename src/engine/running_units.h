@@ -13,7 +13,7 @@
 namespace durascribe::engine {
 
 // Why a running unit was told to stop: decides what is recorded when its worker is dead.
-enum class StopReason { none, cancelled, drained, lease_lost };
+enum class StopReason { none, cancelled, drained, lease_lost, expired };
 
 // Shared by the slot that runs the unit and whoever looks at it meanwhile (supervisor, views).
 class RunningUnit {
@@ -31,6 +31,18 @@ class RunningUnit {
     bool preparing() const { return preparing_.load(std::memory_order_relaxed); }
     void set_preparing(bool now) { preparing_.store(now, std::memory_order_relaxed); }
 
+    // The task's time is over; `error` is what its record says.
+    void expire(const Error& error) {
+        {
+            const std::scoped_lock lock(mutex_);
+            expired_ = error;
+        }
+        stop(StopReason::expired);
+    }
+    Error expired() const {
+        const std::scoped_lock lock(mutex_);
+        return expired_;
+    }
     // The first reason stays.
     void stop(StopReason reason) {
         StopReason none = StopReason::none;
@@ -46,6 +58,8 @@ class RunningUnit {
     std::atomic<std::int64_t> audio_done_ms_{0};
     std::atomic<bool> preparing_{false};
     std::atomic<StopReason> reason_{StopReason::none};
+    mutable std::mutex mutex_;
+    Error expired_;  // guarded by mutex_
     std::stop_source stop_;
 };
 

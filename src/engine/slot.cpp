@@ -85,6 +85,7 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     context_.unit_started();
     set_status(&claimed);
     runner_.run(*unit, worker_.get());
+    context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);
     ++units_served_;
     retire_worn_worker();
@@ -98,6 +99,15 @@ bool Slot::ensure_worker(std::stop_token stop) {
     worker_.reset();
     units_served_ = 0;
     warm_resident_bytes_ = 0;
+    admitted_ = {};
+    if (lane_ == domain::Lane::speech) {
+        auto ticket = context_.admission.admit();
+        if (!ticket) {
+            pause(stop, kStartAgain);
+            return false;
+        }
+        admitted_ = std::move(*ticket);
+    }
     auto started = context_.workers.start(lane_ == domain::Lane::media ? ports::WorkerRole::media
                                                                        : ports::WorkerRole::speech);
     if (!started) {
@@ -115,6 +125,7 @@ void Slot::retire_worn_worker() {
         return;
     }
     const std::int64_t resident = worker_->resident_bytes();
+    admitted_.note_resident(resident);
     if (warm_resident_bytes_ == 0) {
         warm_resident_bytes_ = resident;  // after the first unit: the model and its working memory
     }
@@ -123,6 +134,7 @@ void Slot::retire_worn_worker() {
         log::info("replacing speech worker {} after {} chunks, {} MiB resident", worker_->pid(),
                   units_served_, resident >> 20);
         worker_.reset();
+        admitted_ = {};
     }
 }
 

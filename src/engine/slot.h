@@ -6,7 +6,9 @@
 #include <mutex>
 #include <thread>
 
+#include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/lane_signal.h"
+#include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/unit_runner.h"
 
 namespace durascribe::engine {
@@ -19,6 +21,8 @@ struct SlotContext {
     const EngineSettings& settings;
     RunningUnits& running;
     NodeId node;
+    LanePace& pace;
+    MemoryAdmission& admission;
     std::function<void()> unit_started;  // tells the supervisor
 };
 
@@ -47,6 +51,7 @@ class Slot {
 
     // Of the thread alone:
     std::unique_ptr<ports::Worker> worker_;
+    MemoryAdmission::Ticket admitted_;  // while worker_ is a speech worker
     int units_served_ = 0;
     std::int64_t warm_resident_bytes_ = 0;
 

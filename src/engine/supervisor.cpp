@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -60,17 +62,23 @@ void Supervisor::loop(std::stop_token stop) {
         const MonoTime now = clock_.mono();
         if (running_.all().empty()) {
             renewed_at_ = now;
+            persisted_at = now;
         } else {
             watch_until = now + settings_.lease_length * 2;
             if (now - renewed_at_ >= settings_.lease_length / 3) {
                 renew_leases();
             }
             if (now - persisted_at >= kTick) {
+                count_work(now - persisted_at);
                 persist_progress();
                 persisted_at = now;
             }
         }
-        if (now - rescued_at >= settings_.lease_length / 3) {
+        // Not while this node's own leases are in danger: their workers are being stopped, and a
+        // rescue before they are dead would let two work on one unit.
+        const bool own_in_danger =
+            !running_.all().empty() && now - renewed_at_ >= settings_.lease_length * 2 / 3;
+        if (!own_in_danger && now - rescued_at >= settings_.lease_length / 3) {
             rescue_expired();
             rescued_at = now;
         }
@@ -121,6 +129,62 @@ void Supervisor::rescue_expired() {
     }
 }
 
+void Supervisor::count_work(Millis passed) {
+    std::map<TaskId, Worked> now;
+    for (const RunningUnits::Handle& unit : running_.all()) {
+        const ports::ClaimedUnit& claimed = unit->claimed();
+        if (claimed.step == domain::Step::finalize || now.contains(claimed.task_id)) {
+            continue;  // what was finished is delivered, however long all of it took
+        }
+        const auto before = worked_.find(claimed.task_id);
+        const bool counted =
+            before != worked_.end() && before->second.run_number == claimed.run_number;
+        // A unit that began since the last look has run for less than what passed.
+        const Millis ran = std::min(passed, clock_.mono() - unit->started());
+        now[claimed.task_id] = {claimed.run_number,
+                                (counted ? before->second.time : claimed.worked) + ran};
+    }
+    worked_ = std::move(now);
+    for (const auto& [task, worked] : worked_) {
+        const auto view = engine_.view(task);
+        if (!view) {
+            continue;  // deleted meanwhile, or the store says why with the next verb
+        }
+        Millis limit = settings_.task_timeout.value_or(kLeastTaskTimeout);
+        if (!settings_.task_timeout && view->predicted_seconds) {
+            limit =
+                std::max(limit, Millis{static_cast<std::int64_t>(1000 * settings_.deadline_factor *
+                                                                 *view->predicted_seconds)});
+        }
+        if (worked.time >= limit && !domain::is_terminal(view->row.state)) {
+            expire(*view, limit);
+        }
+    }
+}
+
+void Supervisor::expire(const TaskView& view, Millis limit) {
+    const TaskId& task = view.row.id;
+    const Error error{
+        ErrorClass::timeout,
+        "task_timeout",
+        fmt::format(
+            "The task was stopped after {:.0f} s of work, its limit{}, at {:.0f} %. What was "
+            "finished is kept: retry it, with a larger TRANSCRIPTION_TIMEOUT if it needs more.",
+            std::chrono::duration<double>(limit).count(),
+            settings_.task_timeout ? " (TRANSCRIPTION_TIMEOUT)" : "", view.percent),
+        {}};
+    if (const auto expired = store_.expire_task(task, error); !expired) {
+        log::error("task {}: its time is over and that could not be recorded: {}", task.value,
+                   expired.error().message);
+        return;  // the next look tries again
+    }
+    for (const RunningUnits::Handle& unit : running_.of_task(task)) {
+        if (unit->claimed().step != domain::Step::finalize) {
+            unit->expire(error);
+        }
+    }
+}
+
 void Supervisor::persist_progress() {
     std::vector<ports::UnitProgress> units;
     std::set<TaskId> tasks;
@@ -131,7 +195,12 @@ void Supervisor::persist_progress() {
     std::vector<ports::TaskPercent> percents;
     for (const TaskId& task : tasks) {
         if (const auto view = engine_.view(task)) {
-            percents.push_back({.task = task, .percent = view->percent});
+            const auto worked = worked_.find(task);
+            percents.push_back(
+                {.task = task,
+                 .run_number = view->row.run_number,
+                 .percent = view->percent,
+                 .worked = worked != worked_.end() ? worked->second.time : view->row.worked});
         }
     }
     if (units.empty()) {

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -28,6 +29,9 @@ class Supervisor {
     void loop(std::stop_token stop);
     void renew_leases();
     void rescue_expired();
+    // Counts the time in which units of each task ran, and ends the tasks whose time is over.
+    void count_work(Millis passed);
+    void expire(const TaskView& view, Millis limit);
     void persist_progress();
     // When a pending unit's time comes; nullopt: none waits.
     std::optional<Millis> until_next_retry();
@@ -40,6 +44,12 @@ class Supervisor {
     const NodeId node_;
     const std::function<void()> wake_lanes_;
     MonoTime renewed_at_;
+
+    struct Worked {
+        int run_number = 0;
+        Millis time{0};
+    };
+    std::map<TaskId, Worked> worked_;  // of the tasks that run now
 
     std::mutex mutex_;
     std::condition_variable_any changed_;

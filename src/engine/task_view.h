@@ -24,7 +24,10 @@ struct TaskView {
     double percent = 0;  // live; never below row.progress
     std::string stage;   // "Transcribing 12 of 40"
     std::optional<double> eta_seconds;
-    std::optional<int> queue_position;  // 1: next; none: it does not wait
+    std::optional<double> predicted_seconds;  // of the whole run, were it alone; none: not known
+    std::optional<int> queue_position;        // 1: next; none: it does not wait
+    // Until its next unit starts, where it waits for a slot; part of eta_seconds.
+    std::optional<double> estimated_start_seconds;
     std::vector<StepView> steps;
     int chunks_total = 0;
     int chunks_completed = 0;

@@ -93,6 +93,13 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     result.chunks = domain::plan_chunks(result.info.duration, outcome->silences, limits);
     const Millis duration = result.info.duration;
     if (!result.chunks.empty()) {
+        auto choice = choose_model(claimed.options, result);
+        if (!choice) {
+            return std::unexpected(choice.error());
+        }
+        result.choice = std::move(*choice);
+    }
+    if (!result.chunks.empty()) {
         auto blob = (*pcm)->commit();
         if (!blob) {
             return std::unexpected(blob.error());
@@ -132,14 +139,14 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
     if (!pcm) {
         return std::unexpected(pcm.error());
     }
-    const ports::TranscribeJob job{.pcm_fd = pcm->get(),
-                                   .span = claimed.span,
-                                   .engine = claimed.options.engine,
-                                   .model = claimed.options.model,
-                                   .language = claimed.options.language};
+    const ports::TranscribeJob job{
+        .pcm_fd = pcm->get(),
+        .span = claimed.span,
+        .engine = claimed.engine.empty() ? claimed.options.engine : claimed.engine,
+        .model = claimed.model.empty() ? claimed.options.model : claimed.model,
+        .language = claimed.options.language};
     const Millis audio = claimed.span.length();
-    auto outcome = worker.transcribe(
-        job, control_for(unit, predicted_length(domain::Step::transcribe, audio)));
+    auto outcome = worker.transcribe(job, control_for(unit, predicted_length(claimed, audio)));
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -193,19 +200,62 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
         return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
     };
     return {.stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
-            .deadline = std::max(settings_.task_timeout, times(settings_.deadline_factor)),
+            .deadline = settings_.task_timeout.value_or(
+                std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
             .stop = unit.stop_token(),
             .on_progress = [&unit](Millis done) { unit.set_audio_done(done); }};
 }
 
-Millis UnitRunner::predicted_length(domain::Step step, Millis audio) const {
-    domain::StepSpeed speed = domain::prior_speed(step);
-    if (const auto learned = store_.speeds()) {
-        for (const domain::StepSpeed& known : *learned) {
-            if (known.step == step) {
-                speed = known;
+// With "auto" a task gets one of the models installed, and the reason is kept. Where nothing is
+// known of them (no list was given) the worker's own default stands.
+Result<domain::ModelChoice> UnitRunner::choose_model(const domain::TaskOptions& options,
+                                                     const ports::ExtractResult& extracted) const {
+    if (!settings_.models) {
+        return domain::ModelChoice{};
+    }
+    std::vector<domain::ModelCandidate> candidates = settings_.models();
+    const auto speeds = store_.speeds();
+    if (!speeds) {
+        return std::unexpected(speeds.error());
+    }
+    for (domain::ModelCandidate& c : candidates) {
+        for (const domain::StepSpeed& s : *speeds) {
+            if (s.step == domain::Step::transcribe && s.engine == c.engine && s.model == c.model) {
+                c.seconds_per_audio_second = s.seconds_per_audio_second;
             }
         }
+    }
+    auto choice = domain::choose_model(
+        {.engine = options.engine,
+         .model = options.model,
+         .language = options.language,
+         .duration = extracted.info.duration,
+         .signal_to_noise_db = domain::estimate_signal_to_noise_db(extracted.peaks),
+         .memory_limit_bytes = settings_.memory_limit_bytes,
+         .memory_free_bytes = settings_.free_memory_bytes ? settings_.free_memory_bytes() : 0},
+        candidates);
+    if (!choice) {
+        // Not decided here: the recogniser's own error says what is missing and how to get it.
+        return domain::ModelChoice{};
+    }
+    return std::move(*choice);
+}
+
+std::string UnitRunner::smaller_model(const RunningUnit& unit, const Error& error) const {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    if (error.cls != ErrorClass::memory || claimed.step != domain::Step::transcribe ||
+        !settings_.models) {
+        return {};
+    }
+    return domain::next_smaller_model(claimed.engine, claimed.model, claimed.options.language,
+                                      settings_.models())
+        .value_or("");
+}
+
+Millis UnitRunner::predicted_length(const ports::ClaimedUnit& unit, Millis audio) const {
+    domain::StepSpeed speed = domain::prior_speed(unit.step);
+    if (const auto learned = store_.speeds()) {
+        speed = domain::speed_for(unit.step, unit.engine, unit.model, *learned);
     }
     const double ms = speed.fixed_seconds * 1000 +
                       speed.seconds_per_audio_second * static_cast<double>(audio.count());
@@ -242,11 +292,19 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
                 return store_.return_unit(lease, "drained");
             case StopReason::lease_lost:
                 return store_.return_unit(lease, "lease not renewed in time");
+            case StopReason::expired:
+                return store_.fail_unit(
+                    lease,
+                    {.error = unit.expired(), .audio_done = unit.audio_done(), .for_good = true},
+                    settings_.retry, 0);
             case StopReason::none:
                 break;
         }
         const double random01 = std::uniform_real_distribution<double>(0, 1)(random_);
-        return store_.fail_unit(lease, {.error = error, .audio_done = unit.audio_done()},
+        return store_.fail_unit(lease,
+                                {.error = error,
+                                 .audio_done = unit.audio_done(),
+                                 .smaller_model = smaller_model(unit, error)},
                                 settings_.retry, random01);
     };
     if (!error.detail.empty()) {

@@ -28,7 +28,11 @@ class UnitRunner {
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
 
     ports::RunControl control_for(RunningUnit& unit, Millis predicted) const;
-    Millis predicted_length(domain::Step step, Millis audio) const;
+    Millis predicted_length(const ports::ClaimedUnit& unit, Millis audio) const;
+    Result<domain::ModelChoice> choose_model(const domain::TaskOptions& options,
+                                             const ports::ExtractResult& extracted) const;
+    // For the next attempt, after this one ran out of memory; empty: there is none.
+    std::string smaller_model(const RunningUnit& unit, const Error& error) const;
     void learn(const RunningUnit& unit, const std::string& engine, const std::string& model,
                Millis audio);
     void record_failure(RunningUnit& unit, const Error& error);

@@ -87,6 +87,17 @@ StepUnits gather(domain::Step step, const ViewFacts& facts) {
     return s;
 }
 
+// Of each step the speed with this task's engine and model.
+std::vector<domain::StepSpeed> speeds_of_task(const ViewFacts& facts) {
+    std::vector<domain::StepSpeed> speeds;
+    for (const domain::Step step : domain::steps_for(facts.row.options)) {
+        const bool speech = step == domain::Step::transcribe;
+        speeds.push_back(domain::speed_for(step, speech ? facts.row.engine : "",
+                                           speech ? facts.row.model : "", facts.speeds));
+    }
+    return speeds;
+}
+
 // The speed of recognition as it is just now, on this file and beside whatever else this machine
 // does: what was learned before, or guessed, gives way to it as it becomes worth something.
 void heed_what_runs(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
@@ -200,10 +211,12 @@ TaskView build_view(ViewFacts facts) {
             step_facts.back().audio_total = facts.media_duration.value_or(Millis{0});
         }
     }
+    facts.speeds = speeds_of_task(facts);
     heed_what_runs(facts.speeds, facts);
     domain::TaskProgress progress = domain::compute_progress(
         facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots);
     TaskView view;
+    view.predicted_seconds = progress.total_seconds;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         StepUnits& step = steps[i];
         step.view.progress = i < progress.steps.size() ? progress.steps[i] : domain::StepProgress{};
@@ -225,8 +238,16 @@ TaskView build_view(ViewFacts facts) {
                        ? 100
                        : std::max(facts.row.progress, progress.percent);
     if (!domain::is_terminal(facts.row.state)) {
+        const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
         view.eta_seconds = progress.eta_seconds;
+        if (view.eta_seconds) {
+            *view.eta_seconds += per_unit * facts.units_before_end;
+        }
         view.queue_position = facts.queue_position;
+        if (facts.queue_position) {
+            // The slots are busy, each half way through its unit as likely as not.
+            view.estimated_start_seconds = per_unit * (facts.units_before_next + 0.5);
+        }
     }
     view.row = std::move(facts.row);
     return view;

@@ -24,6 +24,12 @@ struct ViewFacts {
     std::vector<domain::StepSpeed> speeds;
     int speech_slots = 1;
     std::optional<int> queue_position;
+    // Of other tasks: units before this one's next, and before its last that may be claimed now.
+    int units_before_next = 0;
+    int units_before_end = 0;
+    domain::Lane lane = domain::Lane::media;  // of the open step
+    int lane_slots = 1;
+    double seconds_per_unit = 0;  // that units of the lane took lately
 };
 
 TaskView build_view(ViewFacts facts);

@@ -184,6 +184,7 @@ struct ClaimedUnit {
     int attempt = 1;
     domain::AudioSpan span;  // of a transcribe unit
     domain::TaskOptions options;
+    int run_number = 1;
     std::string engine;        // chosen for the task; empty: not yet (before extract has ended)
     std::string model;         // the unit's own where it has one, else the task's
     Millis worked{0};          // TaskRow::worked
@@ -241,6 +242,7 @@ struct UnitProgress {
 
 struct TaskPercent {
     TaskId task;
+    int run_number = 1;  // of another run: skipped
     double percent = 0;
     Millis worked{0};  // TaskRow::worked; only rises within a run
 };
@@ -466,6 +468,9 @@ class Store {
     // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
     virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;
     virtual Result<TaskCounts> counts() = 0;
+    // How many units of other tasks will be served before the last of this one that may be claimed
+    // now, by fair turns. Errors: request "not_found".
+    virtual Result<int> units_before_end(const TaskId& task) = 0;
     // nullopt: it does not wait for a slot. Errors: request "not_found".
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
     // The first `limit` (1 to 1000) that wait in each lane.

@@ -140,7 +140,7 @@ TEST_P(StoreContract, ProgressOnlyRisesAndIsToldOncePerTask) {
     const auto unit = claim(Lane::media);
     const auto report = [&](double percent, Millis audio) {
         const ports::UnitProgress u{unit.lease, audio};
-        const ports::TaskPercent t{row.id, percent};
+        const ports::TaskPercent t{.task = row.id, .percent = percent};
         ASSERT_TRUE(store_->report_progress({&u, 1}, {&t, 1}).has_value());
     };
     report(40, Millis{2'000});

@@ -38,6 +38,7 @@ Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db);
 
 // queue_queries.cpp
 Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskId& task);
+Result<int> units_before_end(Connection& db, const TaskId& task);
 Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit);
 Result<bool> paused(Connection& db);
 

@@ -49,6 +49,23 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
                              .units_ahead = units_higher + tasks_before};
 }
 
+// Of a higher priority everything; of the same one as many of each task as this one has left.
+Result<int> units_before_end(Connection& db, const TaskId& task) {
+    Rows mine = db.query("SELECT lane, priority, u_claimable FROM tasks WHERE id = ?", task);
+    if (!mine.step()) {
+        return std::unexpected(task_not_found(task));
+    }
+    const int lane = mine.small();
+    const int priority = mine.small();
+    const int left = mine.small();
+    Rows others = db.query(
+        "SELECT coalesce(sum(iif(priority > ?2, u_claimable, min(u_claimable, ?3))), 0) FROM tasks"
+        " WHERE lane = ?1 AND u_claimable > 0 AND priority >= ?2 AND id <> ?4",
+        lane, priority, left, task);
+    DURASCRIBE_ASSERT(others.step());
+    return others.small();
+}
+
 Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
     if (limit < 1 || limit > kLongestQueue) {
         return fail(ErrorClass::request, "bad_limit",

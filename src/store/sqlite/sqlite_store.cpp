@@ -280,6 +280,10 @@ Result<std::optional<ports::QueuePlace>> SqliteStore::queue_place(const TaskId& 
     return parts_->readers->run([&](Connection& db) { return store::queue_place(db, task); });
 }
 
+Result<int> SqliteStore::units_before_end(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::units_before_end(db, task); });
+}
+
 Result<std::vector<ports::QueuedTask>> SqliteStore::queue(int limit) {
     return parts_->readers->run([&](Connection& db) { return store::queue(db, limit); });
 }

@@ -98,6 +98,7 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
     Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;
+    Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
     Result<bool> blob_referenced(const std::string& sha256) override;

@@ -248,7 +248,7 @@ TEST_F(SqliteFile, AClaimReadsAnIndex) {
     };
     const std::string task = plan(
         "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, u_running, created_at, id LIMIT 1");
+        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1");
     EXPECT_THAT(task, HasSubstr("INDEX tasks_claimable"));
     EXPECT_THAT(task, ::testing::Not(HasSubstr("TEMP B-TREE")));
     const std::string unit = plan(

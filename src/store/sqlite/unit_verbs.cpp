@@ -180,7 +180,11 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
         "started_at, outcome)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
         u.row.id, u.row.lease, t.row.id, t.row.run_number, static_cast<int>(u.row.step),
-        u.row.ordinal, request.node, request.model, tx.now);
+        u.row.ordinal, request.node,
+        !u.row.model.empty()   ? u.row.model
+        : !t.row.model.empty() ? t.row.model
+                               : request.model,
+        tx.now);
     if (auto settled = settle_task(tx, t, to_string(u.row.step)); !settled) {
         return std::unexpected(settled.error());
     }
@@ -192,6 +196,7 @@ Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimR
                                .attempt = u.row.attempts,
                                .span = u.row.span,
                                .options = t.row.options,
+                               .run_number = t.row.run_number,
                                .engine = t.row.engine,
                                .model = u.row.model.empty() ? t.row.model : u.row.model,
                                .worked = t.row.worked,
@@ -242,8 +247,8 @@ Result<void> report_progress(WriteTx& tx, std::span<const ports::UnitProgress> u
         const int rows = tx.db.execute(
             "UPDATE tasks SET progress = max(progress, min(?, 100.0)),"
             " worked_ms = max(worked_ms, ?), updated_at = ?"
-            " WHERE id = ? AND state IN ('pending', 'processing', 'retrying')",
-            p.percent, p.worked, tx.now, p.task);
+            " WHERE id = ? AND run_number = ? AND state IN ('pending', 'processing', 'retrying')",
+            p.percent, p.worked, tx.now, p.task, p.run_number);
         if (rows > 0) {
             emit_task(tx, "task.progress", *load_task(tx.db, p.task));
         }
