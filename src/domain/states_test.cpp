@@ -42,7 +42,7 @@ const std::map<std::string, std::vector<std::string>> kTaskTargets = {
 };
 const std::map<std::string, std::vector<std::string>> kUnitTargets = {
     // claimed, finished, attempt_failed, failed, returned, cancelled, retry
-    {"pending", {"processing", "-", "-", "-", "-", "cancelled", "-"}},
+    {"pending", {"processing", "-", "-", "failed", "-", "cancelled", "-"}},
     {"processing", {"-", "completed", "pending", "failed", "pending", "cancelled", "-"}},
     {"completed", {"-", "-", "-", "-", "-", "-", "-"}},
     {"failed", {"-", "-", "-", "-", "-", "-", "pending"}},

@@ -441,8 +441,11 @@ class Store {
     // -- housekeeping --
 
     // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
-    // transaction, so that no other verb waits long. A media goes with its tasks and events
-    // "media.deleted"; one with an active task stays. Events and attempts go without an event.
+    // transaction, so that no other verb waits long. A media goes with its tasks, and with an event
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event. Ages
+    // are counted back from the newest event, not from now: a wall clock that has jumped ahead
+    // deletes nothing before something has happened at the new time, and then one batch_rows of
+    // media at most in a call.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --

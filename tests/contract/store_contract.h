@@ -77,6 +77,7 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     Recorder recorder_;
     std::unique_ptr<ports::Store> store_;
     std::vector<TaskId> tasks_;  // made by submit()
+    bool pruned_ = false;        // events are gone: nothing to replay
 };
 
 #define EXPECT_ERROR(result, error_class, error_code)              \

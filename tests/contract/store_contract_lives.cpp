@@ -106,16 +106,24 @@ TEST_P(StoreContract, OneActiveTaskPerMedia) {
     EXPECT_EQ(task(row.id).state, TaskState::cancelled);
     EXPECT_EQ((*store_->newest_task(row.media_id))->id, second->task.id);
 
-    // A unit runs: the cancel stands, and the error until it has ended.
+    // A unit runs: the old one stops while the new one waits already.
     const auto unit = claim(Lane::media);
-    EXPECT_ERROR(
-        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true}),
-        ErrorClass::request, "task_running");
+    const auto third =
+        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true});
+    ASSERT_TRUE(third.has_value()) << third.error().message;
+    EXPECT_EQ(third->replaced, second->task.id);
+    ASSERT_EQ(third->stopping.size(), 1U);
+    EXPECT_EQ(third->stopping[0], unit.lease);
     EXPECT_TRUE(task(second->task.id).cancel_requested_at.has_value());
+    EXPECT_EQ(task(second->task.id).state, TaskState::processing) << "its worker is not dead yet";
+    EXPECT_EQ(task(third->task.id).state, TaskState::pending);
+    EXPECT_ERROR(store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>()}),
+                 ErrorClass::request, "task_running");
+    EXPECT_ERROR(store_->delete_media(row.media_id), ErrorClass::request, "task_running");
     ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
-    EXPECT_TRUE(
-        store_->submit_task({.media_id = row.media_id, .id = new_id<TaskId>(), .force = true})
-            .has_value());
+    EXPECT_EQ(task(second->task.id).state, TaskState::cancelled);
+    EXPECT_EQ(claim(Lane::media).task_id, third->task.id);
+    EXPECT_ERROR(store_->retry(second->task.id), ErrorClass::request, "task_running");
 }
 
 TEST_P(StoreContract, DeletedMediaIsGoneWithItsBlobs) {

@@ -130,6 +130,20 @@ class EngineTest : public ::testing::Test {
         }
     }
 
+    // Awaits its end; the row as it is when patience ends otherwise.
+    ports::TaskRow wait_until_ended(const TaskId& task) {
+        const MonoTime until = clock_.mono() + kPatience;
+        std::int64_t seen = 0;
+        while (true) {
+            const auto row = store_->task(task);
+            EXPECT_TRUE(row);
+            if (domain::is_terminal(row->state) || clock_.mono() > until) {
+                return *row;
+            }
+            seen = engine_->feed().wait_after(seen, until - clock_.mono());
+        }
+    }
+
     testing::ScratchDirectory directory_;
     ports::SystemClock clock_;
     EngineSettings settings_;
@@ -413,9 +427,99 @@ TEST_F(EngineTest, ForceCancelsTheRunningTaskFirst) {
     EXPECT_EQ(refused.error().detail, first.task.id.value);
     const auto second = engine_->submit_task(first.media.id, {}, true);
     ASSERT_TRUE(second) << second.error().message;
-    EXPECT_EQ(store_->task(first.task.id)->state, domain::TaskState::cancelled);
+    EXPECT_TRUE(store_->task(first.task.id)->cancel_requested_at) << "in the same step";
+    EXPECT_EQ(await(first.task.id, domain::TaskState::cancelled), domain::TaskState::cancelled);
     gate.open();
     EXPECT_EQ(await(second->id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {
+    settings_.speech_slots = 1;
+    settings_.task_timeout = Millis{1'500};
+    chunks_ = 3;
+    Gate gate;
+    std::atomic<int> calls = 0;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        if (++calls == 1) {
+            return transcribe(job);
+        }
+        if (!gate.pass(control.stop)) {
+            return fail(ErrorClass::lost, "stopped", "Stopped.");
+        }
+        return transcribe(job);
+    };
+    start();
+    const auto made = upload();
+    const auto ended = wait_until_ended(made.task.id);
+    EXPECT_EQ(ended.state, domain::TaskState::partial_failure);
+    ASSERT_TRUE(ended.error.has_value());
+    EXPECT_EQ(ended.error->cls, ErrorClass::timeout);
+    EXPECT_NE(ended.error->message.find("TRANSCRIPTION_TIMEOUT"), std::string::npos)
+        << ended.error->message;
+    EXPECT_EQ(store_->segments(made.task.id)->size(), 1U);
+    EXPECT_GE(ended.worked, Millis{1'000});
+}
+
+TEST_F(EngineTest, AutoChoosesAModelAndSaysWhy) {
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "large", .memory_bytes = 4'000, .accuracy = 2},
+            {.engine = "scripted", .model = "small", .memory_bytes = 1'000, .accuracy = 1}};
+    };
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        const std::scoped_lock lock(mutex);
+        asked.push_back(job.model);
+        if (job.model == "large") {
+            return fail(ErrorClass::memory, "memory_limit", "Too large.");
+        }
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.model = job.model;
+        return outcome;
+    };
+    chunks_ = 1;
+    start();
+    const auto made = upload();
+    const auto ended = wait_until_ended(made.task.id);
+    EXPECT_EQ(ended.state, domain::TaskState::completed);
+    EXPECT_NE(ended.model_reason.find("large is the most accurate"), std::string::npos)
+        << ended.model_reason;
+    EXPECT_EQ(asked, (std::vector<std::string>{"large", "small"})) << "smaller after memory";
+    EXPECT_EQ(ended.model, "small") << "that did the work";
+}
+
+TEST_F(EngineTest, WorkersStartOnlyWhereTheirModelFits) {
+    settings_.speech_slots = 3;
+    settings_.worker_memory_bytes = 100;
+    settings_.free_memory_bytes = [] { return std::int64_t{150}; };  // for one more, not for two
+    chunks_ = 6;
+    Gate gate;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        if (!gate.pass(control.stop)) {
+            return fail(ErrorClass::lost, "stopped", "Stopped.");
+        }
+        return transcribe(job);
+    };
+    start();
+    const auto made = upload();
+    ASSERT_TRUE(gate.wait_inside(1));
+    EXPECT_EQ(engine_->view(made.task.id)->steps.size(), 3U);
+    int with_worker = 0;
+    for (const auto& unit : *store_->units(made.task.id)) {
+        with_worker +=
+            unit.step == domain::Step::transcribe && unit.state == domain::UnitState::processing
+                ? 1
+                : 0;
+    }
+    EXPECT_EQ(with_worker, 1) << "the first is promised its 100, and 50 are left";
+    gate.open();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
 }
 
 }  // namespace

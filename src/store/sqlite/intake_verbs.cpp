@@ -10,6 +10,7 @@ namespace durascribe::store {
 namespace {
 
 namespace json = boost::json;
+using domain::Step;
 
 std::optional<ports::MediaRow> find_media(Connection& db, const MediaId& id) {
     Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS " FROM media WHERE id = ?", id);
@@ -20,26 +21,141 @@ void emit_media(WriteTx& tx, std::string_view type, const MediaId& id, const std
     emit(tx, type, id, {}, json::serialize(json::object{{"media_id", id.value}, {"title", title}}));
 }
 
+// What a new task takes over from an older one of its media (TaskOptions::from_step).
+struct Inheritance {
+    domain::TaskOptions options;  // from_step: the step that really is the first
+    std::optional<TaskId> from;
+    ports::BlobRef pcm;
+    Millis audio{0};
+    std::vector<domain::AudioSpan> spans{domain::AudioSpan{}};  // of the first step's units
+    ports::TaskRow before;                                      // engine, model, model_reason
+};
+
+std::optional<TaskId> newest_with(WriteTx& tx, const MediaId& media, std::string_view condition) {
+    Rows rows = tx.db.query(fmt::format("SELECT id FROM tasks t WHERE media_id = ? AND {}"
+                                        " ORDER BY created_at DESC, id DESC LIMIT 1",
+                                        condition),
+                            media);
+    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+}
+
+std::vector<domain::AudioSpan> chunks_of(WriteTx& tx, const TaskId& task) {
+    std::vector<domain::AudioSpan> spans;
+    Rows rows = tx.db.query(
+        "SELECT span_start_ms, span_end_ms FROM units WHERE task_id = ? AND step = ?"
+        " ORDER BY ordinal",
+        task, static_cast<int>(Step::transcribe));
+    while (rows.step()) {
+        const Millis start = rows.millis();
+        spans.push_back({start, rows.millis()});
+    }
+    return spans;
+}
+
+Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions& asked) {
+    Inheritance i{.options = asked};
+    if (!asked.from_step) {
+        return i;
+    }
+    if (*asked.from_step > Step::transcribe) {
+        i.from = newest_with(tx, media,
+                             "completed_at IS NOT NULL AND EXISTS (SELECT 1 FROM units WHERE "
+                             "task_id = t.id AND step = 2 AND state = 'completed')");
+        i.options.from_step = asked.diarize ? *asked.from_step : Step::finalize;
+    }
+    if (!i.from && *asked.from_step >= Step::transcribe) {
+        i.from = newest_with(tx, media,
+                             "pcm_sha256 <> '' AND EXISTS (SELECT 1 FROM units WHERE task_id = "
+                             "t.id AND step = 2)");
+        i.options.from_step = Step::transcribe;
+    }
+    if (!i.from) {
+        i.options.from_step.reset();
+        return i;
+    }
+    const TaskRecord old = *load_task(tx.db, *i.from);
+    i.audio = old.audio;
+    i.before = old.row;
+    if (*i.options.from_step == Step::transcribe) {
+        i.pcm = old.pcm;
+        i.spans = chunks_of(tx, *i.from);
+        if (asked.engine != "auto" || asked.model != "auto") {
+            i.before.engine.clear();  // another one than before, perhaps
+            i.before.model.clear();
+            i.before.model_reason.clear();
+        }
+    } else {
+        i.spans = {domain::AudioSpan{Millis{0}, i.audio}};
+    }
+    return i;
+}
+
+// The chunks that were recognised, with their text; those that were not stay gaps.
+void copy_chunks(WriteTx& tx, const TaskId& from, const TaskId& to) {
+    tx.db.execute(
+        "INSERT INTO units (task_id, step, ordinal, span_start_ms, span_end_ms, state, "
+        "audio_done_ms, started_at, completed_at, error_class, error_code, error_message)"
+        " SELECT ?1, step, ordinal, span_start_ms, span_end_ms,"
+        "  iif(state = 'completed', state, 'failed'), audio_done_ms, started_at,"
+        "  coalesce(completed_at, ?3),"
+        "  iif(state = 'completed', NULL, coalesce(error_class, 'request')),"
+        "  iif(state = 'completed', NULL, coalesce(error_code, 'cancelled')),"
+        "  iif(state = 'completed', NULL, coalesce(error_message, 'Cancelled by user.'))"
+        " FROM units WHERE task_id = ?2 AND step = 2 ORDER BY ordinal",
+        to, from, tx.now);
+    tx.db.execute(
+        "INSERT INTO segments (task_id, unit_id, position, start_ms, end_ms, text, confidence, "
+        "speaker, words)"
+        " SELECT ?1, n.id, s.position, s.start_ms, s.end_ms, s.text, s.confidence, s.speaker, "
+        "s.words FROM units o JOIN segments s ON s.task_id = ?2 AND s.unit_id = o.id"
+        " JOIN units n ON n.task_id = ?1 AND n.step = 2 AND n.ordinal = o.ordinal"
+        " WHERE o.task_id = ?2 AND o.step = 2",
+        to, from);
+}
+
 // The row, its first step's units, and "task.created".
 ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
-                           const domain::TaskOptions& options) {
+                           const domain::TaskOptions& asked) {
+    const Inheritance i = inherit(tx, media, asked);
     TaskRecord t;
-    t.row.id = id;
-    t.row.media_id = media;
-    t.row.current_step = "queued";
-    t.row.options = options;
-    t.row.created_at = t.row.updated_at = tx.now;
-    const domain::Step first = domain::steps_for(options).front();
+    t.row = {.id = id,
+             .media_id = media,
+             .current_step = "queued",
+             .options = i.options,
+             .created_at = tx.now,
+             .updated_at = tx.now,
+             .engine = i.before.engine,
+             .model = i.before.model,
+             .model_reason = i.before.model_reason};
+    t.pcm = i.pcm;
+    t.audio = i.audio;
+    const domain::Step first = domain::steps_for(i.options).front();
+    const bool with_chunks = i.from && first > Step::transcribe;
+    if (with_chunks) {
+        Rows rows = tx.db.query(
+            "SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FROM units"
+            " WHERE task_id = ? AND step = 2",
+            *i.from);
+        DURASCRIBE_ASSERT(rows.step());
+        t.completed = rows.small();
+        t.failed = rows.small() - t.completed;
+    }
     t.lane = domain::lane_of(first);
     join_queue(tx, t);
+    const int units = static_cast<int>(i.spans.size());
     tx.db.execute(
         "INSERT INTO tasks (id, media_id, state, current_step, options, priority, created_at, "
-        "updated_at, lane,"
-        " step_units, u_pending, u_claimable, fair_tag, waiting_since)"
-        " VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, 1, 1, 1, ?, ?)",
-        id, media, t.row.current_step, to_json(options), options.priority, tx.now, tx.now,
-        static_cast<int>(t.lane), t.fair_tag, t.waiting_since);
-    open_step(tx, t, first, {domain::AudioSpan{}});
+        "updated_at, engine, model, model_reason, pcm_sha256, pcm_size, audio_ms, lane, step_units,"
+        " u_pending, u_claimable, u_completed, u_failed, fair_tag, waiting_since)"
+        " VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id, media, t.row.current_step, to_json(i.options), i.options.priority, tx.now, tx.now,
+        t.row.engine, t.row.model, t.row.model_reason, t.pcm.sha256, t.pcm.size_bytes, t.audio,
+        static_cast<int>(t.lane), units, units, units, t.completed, t.failed, t.fair_tag,
+        t.waiting_since);
+    if (with_chunks) {
+        copy_chunks(tx, *i.from, id);
+    }
+    open_step(tx, t, first, i.spans);
     tx.lanes[static_cast<std::size_t>(t.lane)] = true;
     emit_task(tx, "task.created", t);
     return t.row;
@@ -57,7 +173,7 @@ Error id_conflict(std::string_view what, std::string_view id) {
 std::optional<TaskId> active_task(Connection& db, const MediaId& media) {
     Rows rows = db.query(
         "SELECT id FROM tasks WHERE media_id = ? AND state IN ('pending', 'processing', "
-        "'retrying')",
+        "'retrying') ORDER BY cancel_requested_at IS NOT NULL LIMIT 1",
         media);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
@@ -70,7 +186,51 @@ Error task_running(const TaskId& running) {
         running.value};
 }
 
+Result<std::optional<std::string>> first_answer(WriteTx& tx, const ports::IdempotencyKey& key) {
+    Rows rows =
+        tx.db.query("SELECT fingerprint, answer FROM idempotency_keys WHERE key = ?", key.key);
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    if (rows.text() != key.fingerprint) {
+        return fail(ErrorClass::request, "idempotency_key_reused",
+                    "This Idempotency-Key came before, with another request. Use a new one.");
+    }
+    return rows.text();
+}
+
+void keep_answer(WriteTx& tx, const ports::IdempotencyKey& key, const std::string& answer) {
+    tx.db.execute(
+        "INSERT INTO idempotency_keys (key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?)",
+        key.key, key.fingerprint, answer, tx.now);
+}
+
+namespace {
+
+Result<std::optional<ports::Submission>> made_before(
+    WriteTx& tx, const std::optional<ports::IdempotencyKey>& key) {
+    if (!key) {
+        return std::nullopt;
+    }
+    auto answer = first_answer(tx, *key);
+    if (!answer) {
+        return std::unexpected(answer.error());
+    }
+    if (!*answer) {
+        return std::nullopt;
+    }
+    ports::Submission made = submission_from_json(**answer);
+    made.replayed = true;
+    return made;
+}
+
+}  // namespace
+
 Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
+    if (auto before = made_before(tx, media.idempotency); !before || *before) {
+        return before ? Result<ports::Submission>(std::move(**before))
+                      : std::unexpected(before.error());
+    }
     if (const auto row = find_media(tx.db, media.id)) {
         const auto there = load_task(tx.db, media.task_id);
         if (!there || there->row.media_id != media.id) {
@@ -88,11 +248,19 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
         tx.now, media.task_id);
     emit_media(tx, "media.created", media.id, media.title);
-    ports::TaskRow task = create_task(tx, media.id, media.task_id, media.options);
-    return ports::Submission{.media = *find_media(tx.db, media.id), .task = std::move(task)};
+    ports::Submission made{.media = *find_media(tx.db, media.id),
+                           .task = create_task(tx, media.id, media.task_id, media.options)};
+    if (media.idempotency) {
+        keep_answer(tx, *media.idempotency, to_json(made));
+    }
+    return made;
 }
 
 Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
+    if (auto before = made_before(tx, task.idempotency); !before || *before) {
+        return before ? Result<ports::Submission>(std::move(**before))
+                      : std::unexpected(before.error());
+    }
     const auto media = find_media(tx.db, task.media_id);
     if (const auto there = load_task(tx.db, task.id)) {
         if (!media || there->row.media_id != task.media_id) {
@@ -103,13 +271,25 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
     if (!media) {
         return std::unexpected(media_not_found(task.media_id));
     }
+    ports::Submission made{.media = *media, .task = {}};
     if (const auto running = active_task(tx.db, task.media_id)) {
-        return std::unexpected(task_running(*running));
+        if (!task.force) {
+            return std::unexpected(task_running(*running));
+        }
+        auto cancelled = request_cancel(tx, *running);
+        if (!cancelled) {
+            return std::unexpected(cancelled.error());
+        }
+        made.replaced = *running;
+        made.stopping = std::move(cancelled->running);
     }
     tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task.id, tx.now,
                   task.media_id);
-    return ports::Submission{.media = *media,
-                             .task = create_task(tx, task.media_id, task.id, task.options)};
+    made.task = create_task(tx, task.media_id, task.id, task.options);
+    if (task.idempotency) {
+        keep_answer(tx, *task.idempotency, to_json(made));
+    }
+    return made;
 }
 
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title) {

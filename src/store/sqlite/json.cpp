@@ -128,4 +128,117 @@ std::vector<domain::Word> words_from_json(std::string_view text) {
     return words;
 }
 
+namespace {
+
+std::int64_t wall_ms(WallTime t) {
+    return t.time_since_epoch().count();
+}
+WallTime wall_of(const json::value& v) {
+    return WallTime{millis_of(v)};
+}
+
+// What of a row is known when it has just been made or queued again.
+json::object task_object(const ports::TaskRow& t) {
+    json::object o{{"id", t.id.value},
+                   {"media_id", t.media_id.value},
+                   {"run_number", t.run_number},
+                   {"state", view(to_string(t.state))},
+                   {"current_step", t.current_step},
+                   {"options", parse(to_json(t.options))},
+                   {"progress", t.progress},
+                   {"retry_count", t.retry_count},
+                   {"created_at", wall_ms(t.created_at)},
+                   {"updated_at", wall_ms(t.updated_at)},
+                   {"engine", t.engine},
+                   {"model", t.model},
+                   {"model_reason", t.model_reason}};
+    if (t.started_at) {
+        o["started_at"] = wall_ms(*t.started_at);
+    }
+    return o;
+}
+
+ports::TaskRow task_of(const json::object& o) {
+    ports::TaskRow t;
+    t.id.value = text_of(o.at("id"));
+    t.media_id.value = text_of(o.at("media_id"));
+    t.run_number = o.at("run_number").to_number<int>();
+    const auto state = domain::task_state_from(text_of(o.at("state")));
+    DURASCRIBE_ASSERT(state.has_value());
+    t.state = *state;
+    t.current_step = text_of(o.at("current_step"));
+    t.options = task_options_from_json(json::serialize(o.at("options")));
+    t.progress = o.at("progress").to_number<double>();
+    t.retry_count = o.at("retry_count").to_number<int>();
+    t.created_at = wall_of(o.at("created_at"));
+    t.updated_at = wall_of(o.at("updated_at"));
+    t.engine = text_of(o.at("engine"));
+    t.model = text_of(o.at("model"));
+    t.model_reason = text_of(o.at("model_reason"));
+    if (const json::value* started = o.if_contains("started_at")) {
+        t.started_at = wall_of(*started);
+    }
+    return t;
+}
+
+}  // namespace
+
+std::string to_json(const ports::Submission& made) {
+    const ports::MediaRow& m = made.media;
+    json::object media{{"id", m.id.value},
+                       {"title", m.title},
+                       {"filename", m.filename},
+                       {"sha256", m.source.sha256},
+                       {"size_bytes", m.source.size_bytes},
+                       {"created_at", wall_ms(m.created_at)},
+                       {"updated_at", wall_ms(m.updated_at)}};
+    if (m.info) {
+        media["info"] = parse(to_json(*m.info));
+    }
+    return json::serialize(
+        json::object{{"media", std::move(media)}, {"task", task_object(made.task)}});
+}
+
+ports::Submission submission_from_json(std::string_view text) {
+    const json::value parsed = parse(text);
+    const json::object& o = parsed.at("media").as_object();
+    ports::Submission made;
+    made.media.id.value = text_of(o.at("id"));
+    made.media.title = text_of(o.at("title"));
+    made.media.filename = text_of(o.at("filename"));
+    made.media.source = {text_of(o.at("sha256")), o.at("size_bytes").to_number<std::int64_t>()};
+    made.media.created_at = wall_of(o.at("created_at"));
+    made.media.updated_at = wall_of(o.at("updated_at"));
+    if (const json::value* info = o.if_contains("info")) {
+        made.media.info = media_info_from_json(json::serialize(*info));
+    }
+    made.task = task_of(parsed.at("task").as_object());
+    return made;
+}
+
+std::string to_json(const ports::RetryOutcome& outcome) {
+    json::array queued;
+    for (const auto& [step, count] : outcome.queued) {
+        queued.push_back(json::array{view(to_string(step)), count});
+    }
+    return json::serialize(json::object{{"task", task_object(outcome.task)},
+                                        {"queued", std::move(queued)},
+                                        {"failed", outcome.failed},
+                                        {"cancelled", outcome.cancelled}});
+}
+
+ports::RetryOutcome retry_outcome_from_json(std::string_view text) {
+    const json::value parsed = parse(text);
+    ports::RetryOutcome outcome;
+    outcome.task = task_of(parsed.at("task").as_object());
+    for (const json::value& v : parsed.at("queued").as_array()) {
+        const auto step = domain::step_from(text_of(v.at(0)));
+        DURASCRIBE_ASSERT(step.has_value());
+        outcome.queued.emplace_back(*step, v.at(1).to_number<int>());
+    }
+    outcome.failed = parsed.at("failed").to_number<int>();
+    outcome.cancelled = parsed.at("cancelled").to_number<int>();
+    return outcome;
+}
+
 }  // namespace durascribe::store

@@ -88,13 +88,10 @@ class Schema : public ::testing::Test {
         put_task(TaskState::pending);
         db_->execute(
             "INSERT INTO units (task_id, step, ordinal, state) VALUES ('t', 1, 0, 'pending')");
-        db_->execute(
-            "INSERT OR IGNORE INTO unit_edges VALUES ('pending', 'completed'), ('pending', "
-            "'failed')");
+        db_->execute("INSERT OR IGNORE INTO unit_edges VALUES ('pending', 'completed')");
         db_->execute("UPDATE units SET lease = 1, " + unit_columns(s));
         db_->execute(
-            "DELETE FROM unit_edges WHERE from_state = 'pending' AND to_state IN ('completed', "
-            "'failed')");
+            "DELETE FROM unit_edges WHERE from_state = 'pending' AND to_state = 'completed'");
     }
 
     durascribe::testing::ScratchDirectory scratch_;

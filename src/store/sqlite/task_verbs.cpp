@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/store/sqlite/json.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -116,7 +118,18 @@ Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id) {
 }
 
 Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
-                                  const std::optional<ports::IdempotencyKey>& /*idempotency*/) {
+                                  const std::optional<ports::IdempotencyKey>& idempotency) {
+    if (idempotency) {
+        auto first = first_answer(tx, *idempotency);
+        if (!first) {
+            return std::unexpected(first.error());
+        }
+        if (*first) {
+            ports::RetryOutcome outcome = retry_outcome_from_json(**first);
+            outcome.replayed = true;
+            return outcome;
+        }
+    }
     auto t = load_task(tx.db, id);
     if (!t) {
         return std::unexpected(task_not_found(id));
@@ -145,6 +158,9 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
     forget_steps_after(tx, *t, step);
     std::erase_if(again, [&](const UnitRecord& u) { return u.row.step != step; });
 
+    const int failed = static_cast<int>(std::ranges::count(
+        again, domain::UnitState::failed, [](const UnitRecord& u) { return u.row.state; }));
+    t->row.worked = Millis{0};
     t->row.cancel_requested_at
         .reset();  // the transition clears it, too; a unit's change looks at it
     for (UnitRecord& u : again) {
@@ -162,11 +178,41 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
     if (auto changed = change_task(tx, *t, TaskEvent::retry_requested, "retry_queued"); !changed) {
         return std::unexpected(changed.error());
     }
-    return ports::RetryOutcome{.task = t->row, .queued = {{step, static_cast<int>(again.size())}}};
+    ports::RetryOutcome outcome{.task = t->row,
+                                .queued = {{step, static_cast<int>(again.size())}},
+                                .failed = failed,
+                                .cancelled = static_cast<int>(again.size()) - failed};
+    if (idempotency) {
+        keep_answer(tx, *idempotency, to_json(outcome));
+    }
+    return outcome;
 }
 
-Result<ports::TaskRow> expire_task(WriteTx&, const TaskId&, const Error&) {
-    return fail(ErrorClass::internal, "not_built", "expire_task");
+Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error) {
+    auto t = load_task(tx.db, id);
+    if (!t) {
+        return std::unexpected(task_not_found(id));
+    }
+    std::optional<Step> expired;
+    if (!domain::is_terminal(t->row.state)) {
+        for (UnitRecord& u : units_in(tx, id, "pending")) {
+            if (u.row.step == Step::finalize) {
+                continue;
+            }
+            expired = u.row.step;
+            if (auto changed = change_unit(tx, *t, u, UnitEvent::failed_for_good, {.error = error});
+                !changed) {
+                return std::unexpected(changed.error());
+            }
+        }
+    }
+    if (expired) {
+        follow_step(tx, *t, *expired);
+        if (auto settled = settle_task(tx, *t); !settled) {
+            return std::unexpected(settled.error());
+        }
+    }
+    return t->row;
 }
 
 }  // namespace durascribe::store

@@ -146,6 +146,13 @@ void write_segments(WriteTx& tx, const TaskId& task, UnitId unit,
     }
 }
 
+bool has_chunks(WriteTx& tx, const TaskRecord& t) {
+    return tx.db
+        .query("SELECT 1 FROM units WHERE task_id = ? AND step = ? AND state = 'completed' LIMIT 1",
+               t.row.id, static_cast<int>(Step::transcribe))
+        .step();
+}
+
 domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitRecord& u,
                                 ErrorClass cls) {
     Rows rows = tx.db.query(
@@ -265,6 +272,9 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     TaskRecord& t = held->task;
     t.pcm = result.pcm;
     t.audio = result.info.duration;
+    t.row.engine = result.choice.engine;
+    t.row.model = result.choice.model;
+    t.row.model_reason = result.choice.reason;
     tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info),
                   tx.now, t.row.media_id);
     tx.db.execute(
@@ -344,8 +354,11 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     auto& [t, u] = *held;
     const Error& error = failed.error;
     u.row.audio_done = std::max(u.row.audio_done, failed.audio_done);
-    const domain::RetryDecision decision =
-        domain::decide_retry(error.cls, history_of(tx, t, u, error.cls), limits, random01);
+    domain::RetryDecision decision = domain::decide_retry(
+        error.cls, history_of(tx, t, u, error.cls), limits, random01, failed.retry_after);
+    if (failed.for_good) {
+        decision = {};
+    }
     if (decision.retry && (error.cls == ErrorClass::lost || t.row.cancel_requested_at)) {
         return hand_back(tx, t, u,
                          {.outcome = error.cls == ErrorClass::lost ? "lost" : "failed",
@@ -358,6 +371,9 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     if (error.cls == ErrorClass::crash || error.cls == ErrorClass::memory) {
         ++u.row.crashes;
     }
+    if (decision.smaller_model && !failed.smaller_model.empty()) {
+        u.row.model = failed.smaller_model;
+    }
     const UnitEvent event = decision.retry ? UnitEvent::attempt_failed : UnitEvent::failed_for_good;
     if (auto changed = change_unit(tx, t, u, event, {.error = error, .delay = decision.delay});
         !changed) {
@@ -368,6 +384,10 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     emit_unit(tx, decision.retry ? "unit.retry" : "unit.failed", t, u, error);
     if (!decision.retry) {
         follow_step(tx, t, u.row.step);
+        // The transcript is there in its chunks, whatever was to be done with it afterwards.
+        if (u.row.step > Step::transcribe && has_chunks(tx, t)) {
+            t.delivered = true;
+        }
     }
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());

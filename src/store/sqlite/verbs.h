@@ -15,7 +15,11 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media);
 Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task);
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title);
 Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id);
-// The active task of a media, of which there is at most one.
+// What a request with this key was answered, if it was; request "idempotency_key_reused" where it
+// asked for something else.
+Result<std::optional<std::string>> first_answer(WriteTx& tx, const ports::IdempotencyKey& key);
+void keep_answer(WriteTx& tx, const ports::IdempotencyKey& key, const std::string& answer);
+// The active task of a media, of which there is at most one; else one that is still stopping.
 std::optional<TaskId> active_task(Connection& db, const MediaId& media);
 Error task_running(const TaskId& running);
 

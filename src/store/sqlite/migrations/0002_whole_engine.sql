@@ -1,5 +1,8 @@
 -- What the whole engine needs: who goes next, idempotency keys, a pause, chosen models.
 
+-- A waiting unit whose task's time is over.
+INSERT INTO unit_edges VALUES ('pending', 'failed');
+
 ALTER TABLE tasks ADD COLUMN model_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE tasks ADD COLUMN worked_ms INTEGER NOT NULL DEFAULT 0 CHECK (worked_ms >= 0);
 -- Start-time fair queueing: the audio (ms) that the task was served, counted from where those stood

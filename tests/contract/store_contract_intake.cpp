@@ -1,0 +1,234 @@
+// Requests that come twice, tasks that take over what an older one left, and tasks whose time is
+// over.
+#include "store_contract.h"
+
+namespace durascribe::contract {
+
+using domain::Lane;
+using domain::Step;
+using domain::TaskState;
+using domain::UnitState;
+
+namespace {
+
+ports::NewTask again(const ports::TaskRow& row, std::optional<Step> from_step) {
+    ports::NewTask task{.media_id = row.media_id, .id = new_id<TaskId>()};
+    task.options.from_step = from_step;
+    return task;
+}
+
+}  // namespace
+
+TEST_P(StoreContract, ARequestThatComesTwiceIsAnsweredTwiceAndDoneOnce) {
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'a'), 7},
+                          .options = {.language = "de", .priority = 3},
+                          .idempotency = ports::IdempotencyKey{"key", "all of it"}};
+    const auto first = store_->submit(media);
+    ASSERT_TRUE(first.has_value()) << first.error().message;
+    EXPECT_FALSE(first->replayed);
+    ASSERT_TRUE(store_->rename_media(first->media.id, "Another title").has_value());
+    claim(Lane::media);
+    const auto events = recorder_.events().size();
+    reopen();
+
+    media.id = new_id<MediaId>();
+    media.task_id = new_id<TaskId>();
+    const auto second = store_->submit(media);
+    ASSERT_TRUE(second.has_value()) << second.error().message;
+    EXPECT_TRUE(second->replayed);
+    EXPECT_EQ(second->media.id, first->media.id);
+    EXPECT_EQ(second->media.title, "A talk") << "as it was answered first";
+    EXPECT_EQ(second->media.source, first->media.source);
+    EXPECT_EQ(second->task.id, first->task.id);
+    EXPECT_EQ(second->task.state, TaskState::pending);
+    EXPECT_EQ(second->task.options, first->task.options);
+    EXPECT_EQ(second->task.created_at, first->task.created_at);
+    EXPECT_EQ(store_->list_media({}, {})->rows.size(), 1U);
+    EXPECT_EQ(recorder_.events().size(), events);
+
+    media.idempotency->fingerprint = "something else";
+    EXPECT_ERROR(store_->submit(media), ErrorClass::request, "idempotency_key_reused");
+    EXPECT_ERROR(store_->retry(first->task.id, media.idempotency), ErrorClass::request,
+                 "idempotency_key_reused");
+}
+
+TEST_P(StoreContract, AnAnswerOutlivesWhatItTellsOf) {
+    const auto row = submit_extracted(0);
+    finalize(claim(Lane::local).lease);
+    ports::NewTask task = again(row, {});
+    task.idempotency = ports::IdempotencyKey{"k", "f"};
+    const auto first = store_->submit_task(task);
+    ASSERT_TRUE(first.has_value());
+    ASSERT_TRUE(store_->request_cancel(first->task.id).has_value());
+    ASSERT_TRUE(store_->delete_media(row.media_id).has_value());
+    const auto second = store_->submit_task(task);
+    ASSERT_TRUE(second.has_value()) << second.error().message;
+    EXPECT_TRUE(second->replayed);
+    EXPECT_EQ(second->task.id, first->task.id);
+    EXPECT_FALSE(store_->task(first->task.id).has_value());
+}
+
+TEST_P(StoreContract, ARetryThatComesTwiceIsOne) {
+    const auto row = submit_extracted(3);
+    fail_for_good(claim(Lane::speech).lease);
+    const auto running = claim(Lane::speech);
+    transcribe(running.lease);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    ASSERT_EQ(task(row.id).state, TaskState::cancelled);
+    const ports::IdempotencyKey key{"retry", "this task"};
+    const auto first = store_->retry(row.id, key);
+    ASSERT_TRUE(first.has_value()) << first.error().message;
+    EXPECT_EQ(first->failed, 1);
+    EXPECT_EQ(first->cancelled, 1);
+    EXPECT_EQ(first->task.current_step, "retry_queued");
+    EXPECT_FALSE(first->task.completed_at || first->task.error || first->task.cancel_requested_at);
+    EXPECT_EQ(first->task.worked, Millis{0});
+    const auto second = store_->retry(row.id, key);
+    ASSERT_TRUE(second.has_value()) << second.error().message;
+    EXPECT_TRUE(second->replayed);
+    EXPECT_EQ(second->failed, 1);
+    EXPECT_EQ(second->queued, first->queued);
+    EXPECT_EQ(task(row.id).run_number, 2);
+}
+
+TEST_P(StoreContract, FromFinalizeTakesOverTheChunks) {
+    const auto row = submit_extracted(3);
+    run_to_end(3, 1);
+    ASSERT_EQ(task(row.id).state, TaskState::partial_failure);
+    const auto made = store_->submit_task(again(row, Step::finalize));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(made->task.options.from_step, Step::finalize);
+    expect_nothing_to_claim(Lane::media);
+    expect_nothing_to_claim(Lane::speech);
+    EXPECT_EQ(store_->segments(made->task.id)->size(), 2U);
+    EXPECT_EQ(store_->gaps(made->task.id)->size(), 1U);
+    const auto unit = claim(Lane::local);
+    EXPECT_EQ(unit.task_id, made->task.id);
+    finalize(unit.lease);
+    EXPECT_EQ(task(made->task.id).state, TaskState::partial_failure) << "the gap is still there";
+    tasks_.push_back(made->task.id);
+    ASSERT_TRUE(store_->retry(made->task.id).has_value());
+    EXPECT_EQ(claim(Lane::speech).ordinal, 1) << "and a retry fills it";
+}
+
+TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {
+    const auto row = submit_extracted(2);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    const auto made = store_->submit_task(again(row, Step::transcribe));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(made->task.options.from_step, Step::transcribe);
+    const auto unit = claim(Lane::speech);
+    EXPECT_EQ(unit.task_id, made->task.id);
+    EXPECT_EQ(unit.pcm.sha256, std::string(64, 'b'));
+    EXPECT_GT(unit.span.length(), Millis{0});
+    transcribe(unit.lease);
+    run_to_end(1);
+    EXPECT_EQ(task(made->task.id).state, TaskState::completed);
+
+    // Completed tasks let go of the decoded audio, but the cancelled one still has it; without it:
+    const auto other = submit_extracted(1);
+    run_to_end(1);
+    const auto whole = store_->submit_task(again(other, Step::transcribe));
+    ASSERT_TRUE(whole.has_value());
+    EXPECT_EQ(whole->task.options.from_step, std::nullopt) << "says what is really done";
+    EXPECT_EQ(claim(Lane::media).task_id, whole->task.id);
+}
+
+TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
+    const auto row = submit_extracted(4);
+    transcribe(claim(Lane::speech).lease);
+    const auto running = claim(Lane::speech);
+    const Error over{ErrorClass::timeout, "task_timeout", "Stopped after 60 s.", {}};
+    ASSERT_TRUE(store_->expire_task(row.id, over).has_value());
+    expect_nothing_to_claim(Lane::speech);
+    EXPECT_EQ(task(row.id).state, TaskState::processing) << "its worker is not dead yet";
+    const auto end = store_->fail_unit(
+        running.lease, {.error = over, .audio_done = Millis{5}, .for_good = true}, {}, 0.5);
+    ASSERT_TRUE(end.has_value()) << end.error().message;
+    EXPECT_EQ(end->unit_state, UnitState::failed);
+    ASSERT_TRUE(store_->expire_task(row.id, over).has_value()) << "finalizing goes on";
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(row.id).state, TaskState::partial_failure);
+    EXPECT_EQ(task(row.id).error->cls, ErrorClass::timeout);
+    EXPECT_EQ(store_->gaps(row.id)->size(), 3U);
+    EXPECT_EQ(store_->retry(row.id)->failed, 3);
+}
+
+TEST_P(StoreContract, ATaskWhoseTimeIsOverWithNothingFinishedFails) {
+    const auto row = submit_extracted(2);
+    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+                    .has_value());
+    EXPECT_EQ(task(row.id).state, TaskState::failed);
+    EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), {}), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {
+    const auto row = submit_extracted(2);
+    transcribe(claim(Lane::speech).lease, "one");
+    transcribe(claim(Lane::speech).lease, "two");
+    fail_for_good(claim(Lane::local).lease);
+    EXPECT_EQ(task(row.id).state, TaskState::partial_failure);
+    EXPECT_EQ(store_->segments(row.id)->size(), 2U);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(row.id).state, TaskState::completed);
+}
+
+TEST_P(StoreContract, AfterRunningOutOfMemoryTheNextAttemptHasTheSmallerModel) {
+    submit_extracted(1);
+    const auto unit = claim(Lane::speech);
+    const auto end = store_->fail_unit(
+        unit.lease,
+        {.error = {ErrorClass::memory, "memory_limit", "Too large.", {}}, .smaller_model = "tiny"},
+        {.base = Millis{0}}, 0.5);
+    ASSERT_TRUE(end.has_value()) << end.error().message;
+    const auto again = claim(Lane::speech);
+    EXPECT_EQ(again.model, "tiny");
+    EXPECT_EQ(store_->attempts(again.task_id)->back().model, "tiny");
+}
+
+TEST_P(StoreContract, ARetryAfterTakesThePlaceOfTheBackoff) {
+    submit();
+    const auto unit = claim(Lane::media);
+    ASSERT_TRUE(store_
+                    ->fail_unit(unit.lease,
+                                {.error = {ErrorClass::network, "busy", "Busy.", {}},
+                                 .retry_after = Millis{90'000}},
+                                {}, 0.5)
+                    .has_value());
+    clock_.advance(Millis{89'000});
+    expect_nothing_to_claim(Lane::media);
+    clock_.advance(Millis{1'000});
+    EXPECT_EQ(claim(Lane::media).lease.unit, unit.lease.unit);
+}
+
+TEST_P(StoreContract, EachAttemptIsKept) {
+    const auto row = submit();
+    const auto first = claim(Lane::media);
+    ASSERT_TRUE(store_
+                    ->fail_unit(first.lease,
+                                {.error = {ErrorClass::crash, "worker_died", "It died.", {}},
+                                 .audio_done = Millis{1'234}},
+                                {}, 0.5)
+                    .has_value());
+    clock_.advance(Millis{10});
+    extract(claim(Lane::media).lease, 1);
+    const auto attempts = store_->attempts(row.id);
+    ASSERT_EQ(attempts->size(), 2U);
+    EXPECT_EQ(attempts->at(0).step, Step::extract);
+    EXPECT_EQ(attempts->at(0).number, 1);
+    EXPECT_EQ(attempts->at(0).outcome, "failed");
+    EXPECT_EQ(attempts->at(0).error->cls, ErrorClass::crash);
+    EXPECT_EQ(attempts->at(0).error->message, "It died.");
+    EXPECT_EQ(attempts->at(0).audio_done, Millis{1'234});
+    EXPECT_EQ(attempts->at(0).node, node_.value);
+    EXPECT_EQ(attempts->at(1).number, 2);
+    EXPECT_EQ(attempts->at(1).outcome, "completed");
+    EXPECT_TRUE(attempts->at(1).ended_at.has_value());
+}
+
+}  // namespace durascribe::contract
