@@ -27,7 +27,10 @@ Result<Response> list_tasks(const Services&, const Request&);
 Result<Response> get_task(const Services&, const Request&);
 Result<Response> cancel_task(const Services&, const Request&);
 Result<Response> retry_task(const Services&, const Request&);
+Result<Response> get_attempts(const Services&, const Request&);
 Result<Response> get_queue(const Services&, const Request&);
+Result<Response> pause_queue(const Services&, const Request&);
+Result<Response> resume_queue(const Services&, const Request&);
 
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);

@@ -53,7 +53,7 @@ Result<StartRequest> parse_start(const Request& request) {
         if (name == "title" || !TaskFields::knows(name)) {
             return fail(ErrorClass::request, "bad_value",
                         fmt::format("\"{}\" is not an option. There are: language, engine, model, "
-                                    "audio_track, priority and force.",
+                                    "audio_track, priority, from_step and force.",
                                     name));
         }
         if (!value.is_string() && !value.is_int64()) {
@@ -86,14 +86,21 @@ Result<Response> start_task(const Services& services, const Request& request) {
     }
     // What was chosen last time holds until something else is chosen.
     const auto options = start->fields.over(*before ? (*before)->options : domain::TaskOptions{});
-    const auto task = services.engine.submit_task(*id, options, start->force);
-    if (!task) {
-        return std::unexpected(task.error());
+    const auto key = idempotency_key_of(request);
+    if (!key) {
+        return std::unexpected(key.error());
+    }
+    const auto made = services.engine.submit_task(*id, options, start->force, *key);
+    if (!made) {
+        return std::unexpected(made.error());
     }
     Response response = json_response(
-        202, accepted_shape(*task, "Queued. It goes on by itself, also after a restart.",
+        202, accepted_shape(made->task, "Queued. It goes on by itself, also after a restart.",
                             dialect_of(request)));
-    response.headers.emplace_back("Location", task_path(task->id));
+    response.headers.emplace_back("Location", task_path(made->task.id));
+    if (made->replayed) {
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+    }
     return response;
 }
 
@@ -187,7 +194,11 @@ Result<Response> retry_task(const Services& services, const Request& request) {
     if (!id) {
         return std::unexpected(id.error());
     }
-    const auto outcome = services.engine.retry(*id);
+    const auto key = idempotency_key_of(request);
+    if (!key) {
+        return std::unexpected(key.error());
+    }
+    const auto outcome = services.engine.retry(*id, *key);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -205,61 +216,126 @@ Result<Response> retry_task(const Services& services, const Request& request) {
                        dialect_of(request));
     body["run"] = outcome->task.run_number;
     body["queued"] = std::move(queued);
-    return json_response(202, body);
+    body["failed"] = outcome->failed;
+    body["cancelled"] = outcome->cancelled;
+    Response response = json_response(202, body);
+    if (outcome->replayed) {
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+    }
+    return response;
 }
 
+Result<Response> get_attempts(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    if (const auto task = services.store.task(*id); !task) {
+        return std::unexpected(task.error());
+    }
+    const auto attempts = services.store.attempts(*id);
+    if (!attempts) {
+        return std::unexpected(attempts.error());
+    }
+    json::array items;
+    for (const auto& attempt : *attempts) {
+        items.push_back(attempt_shape(attempt));
+    }
+    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
+}
+
+namespace {
+
+// nullopt: deleted since the list was read.
+Result<std::optional<json::object>> queue_entry(const Services& services, const TaskId& task,
+                                                Dialect dialect) {
+    const auto view = services.engine.view(task);
+    if (!view) {
+        return view.error().code == "not_found" ? Result<std::optional<json::object>>(std::nullopt)
+                                                : std::unexpected(view.error());
+    }
+    const auto media = services.store.media(view->row.media_id);
+    if (!media) {
+        return media.error().code == "not_found" ? Result<std::optional<json::object>>(std::nullopt)
+                                                 : std::unexpected(media.error());
+    }
+    json::object entry = status_shape(view->row.media_id, *view, dialect);
+    entry["title"] = media->title;
+    entry["priority"] = view->row.options.priority;
+    return entry;
+}
+
+}  // namespace
+
 Result<Response> get_queue(const Services& services, const Request& request) {
-    // Lists are newest first: what runs is asked for by itself, or a long queue would push it out.
     const auto at_work = services.store.list_tasks({.state = domain::TaskState::processing},
                                                    ports::Page{kQueueMax, {}});
-    const auto active =
-        services.store.list_tasks({.active_only = true}, ports::Page{kQueueMax, {}});
-    if (!at_work || !active) {
-        return std::unexpected(at_work ? active.error() : at_work.error());
-    }
-    std::vector<ports::TaskRow> rows = at_work->rows;
-    std::ranges::copy_if(active->rows, std::back_inserter(rows), [&](const ports::TaskRow& row) {
-        return std::ranges::find(at_work->rows, row.id, &ports::TaskRow::id) == at_work->rows.end();
-    });
+    const auto in_line = services.store.queue(kQueueMax);
+    // Those that wait for their next attempt have no place in the line yet.
+    const auto later = services.store.list_tasks({.state = domain::TaskState::retrying},
+                                                 ports::Page{kQueueMax, {}});
     const auto counts = services.store.counts();
-    if (!counts) {
-        return std::unexpected(counts.error());
-    }
-    json::array running;
-    std::vector<std::pair<int, json::object>> in_line;  // with their positions
-    for (const auto& row : rows) {
-        const auto view = services.engine.view(row.id);
-        const auto media = services.store.media(row.media_id);
-        if (!view || !media) {
-            const Error& error = view ? media.error() : view.error();
-            if (error.code == "not_found") {
-                continue;  // deleted since the list was read
-            }
-            return std::unexpected(error);
-        }
-        json::object entry = status_shape(row.media_id, *view, dialect_of(request));
-        entry["title"] = media->title;
-        entry["priority"] = view->row.options.priority;
-        if (view->row.state == domain::TaskState::processing) {
-            running.push_back(std::move(entry));
-        } else {
-            // One that waits for its next attempt has no place in the queue yet.
-            const int position = view->queue_position.value_or(std::numeric_limits<int>::max());
-            in_line.emplace_back(position, std::move(entry));
+    const auto paused = services.store.paused();
+    for (const Error* error :
+         {at_work ? nullptr : &at_work.error(), in_line ? nullptr : &in_line.error(),
+          later ? nullptr : &later.error(), counts ? nullptr : &counts.error(),
+          paused ? nullptr : &paused.error()}) {
+        if (error != nullptr) {
+            return std::unexpected(*error);
         }
     }
-    std::ranges::sort(in_line, {}, &std::pair<int, json::object>::first);
-    json::array waiting;
-    for (auto& [position, entry] : in_line) {
-        waiting.push_back(std::move(entry));
+    std::vector<TaskId> running_ids;
+    std::vector<TaskId> waiting_ids;
+    for (const auto& row : at_work->rows) {
+        running_ids.push_back(row.id);
+    }
+    for (const auto& queued : *in_line) {
+        waiting_ids.push_back(queued.task.id);
+    }
+    for (const auto& row : later->rows) {
+        waiting_ids.push_back(row.id);
     }
     json::object body;
-    body["running"] = std::move(running);
-    body["waiting"] = std::move(waiting);
+    for (const auto& [name, ids] :
+         {std::pair{"running", &running_ids}, {"waiting", &waiting_ids}}) {
+        json::array entries;
+        for (const TaskId& id : *ids) {
+            auto entry = queue_entry(services, id, dialect_of(request));
+            if (!entry) {
+                return std::unexpected(entry.error());
+            }
+            if (*entry) {
+                entries.push_back(std::move(**entry));
+            }
+        }
+        body[name] = std::move(entries);
+    }
+    body["paused"] = *paused;
     body["counts"] = counts_shape(*counts);
     body["slots"] = slots_shape(services.engine.slots());
-    body["truncated"] = !active->next_cursor.empty();
+    body["truncated"] = in_line->size() >= kQueueMax || !at_work->next_cursor.empty();
     return json_response(200, body);
+}
+
+namespace {
+
+Result<Response> set_paused(const Services& services, bool paused) {
+    if (auto set = services.store.set_paused(paused); !set) {
+        return std::unexpected(set.error());
+    }
+    return json_response(
+        200, json::object{{"paused", paused},
+                          {"message", paused ? "Nothing new is started. What runs goes on."
+                                             : "Waiting tasks are started again."}});
+}
+
+}  // namespace
+
+Result<Response> pause_queue(const Services& services, const Request&) {
+    return set_paused(services, true);
+}
+Result<Response> resume_queue(const Services& services, const Request&) {
+    return set_paused(services, false);
 }
 
 }  // namespace durascribe::api

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "durascribe/api/header_values.h"
+#include "durascribe/api/json_text.h"
 #include "durascribe/api/multipart.h"
 #include "durascribe/api/names.h"
 #include "durascribe/api/parameters.h"
@@ -33,44 +34,58 @@ std::span<const std::byte> as_bytes(std::string_view text) {
 }
 
 Result<Response> submit(engine::Upload& upload, const std::string& filename,
-                        const TaskFields& fields, Dialect dialect) {
-    const auto done = upload.finish(
-        filename, fields.title().value_or(title_from_filename(filename)), fields.over({}));
+                        const TaskFields& fields, std::optional<ports::IdempotencyKey> key,
+                        Dialect dialect) {
+    const std::string title = fields.title().value_or(title_from_filename(filename));
+    const domain::TaskOptions options = fields.over({});
+    if (key) {
+        key->fingerprint +=
+            fmt::format("{}\n{}\n{}\n", filename, title, json_text(options_shape(options)));
+    }
+    const auto done = upload.finish(filename, title, options, std::move(key));
     if (!done) {
         return std::unexpected(done.error());
     }
     Response response =
         json_response(201, created_shape(done->media, done->task, done->stored_before, dialect));
     response.headers.emplace_back("Location", media_path(done->media.id));
+    if (done->replayed) {
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+    }
     return response;
 }
 
 class RawUpload final : public BodySink {
   public:
     RawUpload(std::unique_ptr<engine::Upload> upload, std::string filename, TaskFields fields,
-              Dialect dialect)
+              std::optional<ports::IdempotencyKey> key, Dialect dialect)
         : upload_(std::move(upload)),
           filename_(std::move(filename)),
           fields_(std::move(fields)),
+          key_(std::move(key)),
           dialect_(dialect) {}
 
     Result<void> write(std::string_view bytes) override { return upload_->write(as_bytes(bytes)); }
-    Result<Response> finish() override { return submit(*upload_, filename_, fields_, dialect_); }
+    Result<Response> finish() override {
+        return submit(*upload_, filename_, fields_, key_, dialect_);
+    }
 
   private:
     std::unique_ptr<engine::Upload> upload_;
     std::string filename_;
     TaskFields fields_;
+    std::optional<ports::IdempotencyKey> key_;
     Dialect dialect_;
 };
 
 class FormUpload final : public BodySink, private PartReceiver {
   public:
     FormUpload(const std::string& boundary, BeginUpload begin, TaskFields fields,
-               std::int64_t limit_bytes, Dialect dialect)
+               std::optional<ports::IdempotencyKey> key, std::int64_t limit_bytes, Dialect dialect)
         : parser_(boundary, *this),
           begin_(std::move(begin)),
           fields_(std::move(fields)),
+          key_(std::move(key)),
           limit_bytes_(limit_bytes),
           dialect_(dialect) {}
 
@@ -92,7 +107,7 @@ class FormUpload final : public BodySink, private PartReceiver {
                         "The form has no part named \"file\". Send the media in it: curl -F "
                         "file=@talk.mp4 …");
         }
-        return submit(*upload_, filename_, fields_, dialect_);
+        return submit(*upload_, filename_, fields_, key_, dialect_);
     }
 
   private:
@@ -143,6 +158,7 @@ class FormUpload final : public BodySink, private PartReceiver {
     MultipartParser parser_;
     BeginUpload begin_;
     TaskFields fields_;
+    std::optional<ports::IdempotencyKey> key_;
     std::int64_t limit_bytes_;
     Dialect dialect_;
     std::int64_t received_bytes_ = 0;
@@ -189,6 +205,10 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
     if (limit_bytes > 0 && announced > limit_bytes + (form ? kFormOverheadMax : 0)) {
         return std::unexpected(too_large(limit_bytes));
     }
+    auto key = idempotency_key_of(request);
+    if (!key) {
+        return std::unexpected(key.error());
+    }
     TaskFields fields;
     if (auto set = fields.set_from_query(request); !set) {
         return std::unexpected(set.error());
@@ -199,7 +219,7 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
             return std::unexpected(boundary.error());
         }
         return std::make_unique<FormUpload>(*boundary, std::move(begin), std::move(fields),
-                                            limit_bytes, dialect_of(request));
+                                            std::move(*key), limit_bytes, dialect_of(request));
     }
     auto filename = raw_filename(request);
     if (!filename) {
@@ -214,7 +234,7 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
         return std::unexpected(upload.error());
     }
     return std::make_unique<RawUpload>(std::move(*upload), std::move(*filename), std::move(fields),
-                                       dialect_of(request));
+                                       std::move(*key), dialect_of(request));
 }
 
 }  // namespace durascribe::api

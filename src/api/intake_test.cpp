@@ -31,7 +31,8 @@ class RecordingUpload final : public engine::Upload {
         return static_cast<std::int64_t>(record_.bytes.size());
     }
     Result<Submitted> finish(const std::string& filename, const std::string& title,
-                             const domain::TaskOptions& options) override {
+                             const domain::TaskOptions& options,
+                             std::optional<ports::IdempotencyKey> /*idempotency*/) override {
         record_.filename = filename;
         record_.title = title;
         record_.options = options;

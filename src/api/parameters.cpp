@@ -12,10 +12,12 @@
 namespace durascribe::api {
 namespace {
 
+constexpr std::size_t kIdempotencyKeyMax = 255;
+
 constexpr std::size_t kTitleBytesMax = 500;
 constexpr int kPageMax = 200;
-constexpr std::array<std::string_view, 6> kFields{"title", "language",    "engine",
-                                                  "model", "audio_track", "priority"};
+constexpr std::array<std::string_view, 7> kFields{"title",       "language", "engine",   "model",
+                                                  "audio_track", "priority", "from_step"};
 
 bool is_alphanumeric(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -120,6 +122,24 @@ Result<std::optional<domain::TaskState>> state_parameter(const Request& request)
     return state;
 }
 
+Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& request) {
+    const std::string* key = request.header("idempotency-key");
+    if (key == nullptr) {
+        return std::nullopt;
+    }
+    const bool printable = std::ranges::all_of(*key, [](char c) { return c >= 0x20 && c <= 0x7E; });
+    if (key->empty() || key->size() > kIdempotencyKeyMax || !printable) {
+        return std::unexpected(
+            bad_value("Idempotency-Key",
+                      fmt::format("1 to {} printable ASCII characters", kIdempotencyKeyMax)));
+    }
+    std::string fingerprint = fmt::format("{} {}", to_string(request.method), request.path);
+    for (const auto& [name, value] : request.query) {
+        fingerprint += fmt::format("\n{}={}", name, value);
+    }
+    return ports::IdempotencyKey{*key, fingerprint + "\n" + request.body + "\n"};
+}
+
 Result<std::string> checked_title(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t");
     text = first == std::string_view::npos
@@ -139,7 +159,7 @@ bool TaskFields::knows(std::string_view name) {
 }
 
 std::string_view TaskFields::names() {
-    return "title, language, engine, model, audio_track and priority";
+    return "title, language, engine, model, audio_track, priority and from_step";
 }
 
 Result<void> TaskFields::set(std::string_view name, std::string_view value) {
@@ -161,6 +181,14 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
     }
     if (name == "audio_track") {
         return store_in(audio_track_, whole_number(name, value, 0, 255));
+    }
+    if (name == "from_step") {
+        const auto step = domain::step_from(value);
+        if (!step || *step == domain::Step::acquire) {
+            return std::unexpected(bad_value(name, "extract, transcribe, diarize or finalize"));
+        }
+        from_step_ = *step;
+        return {};
     }
     return store_in(priority_, whole_number(name, value, -100, 100));
 }
@@ -186,6 +214,8 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     if (audio_track_) {
         options.audio_track = audio_track_;
     }
+    // Of this task alone: what the one before started from says nothing.
+    options.from_step = from_step_;
     return options;
 }
 

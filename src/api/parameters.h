@@ -21,13 +21,17 @@ Result<std::optional<bool>> flag_parameter(const Request& request, std::string_v
 Result<ports::Page> page_of(const Request& request);  // `limit`, `cursor`
 Result<std::optional<domain::TaskState>> state_parameter(const Request& request);  // `status`
 
+// The request's Idempotency-Key, with a fingerprint of method, path, query and body; what comes by
+// upload is added by the engine. nullopt: it has none.
+Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& request);
+
 // 1 to 500 characters of UTF-8 without control characters, trimmed.
 Result<std::string> checked_title(std::string_view text);
 
 // What may be chosen for a task; what was not given stays as it is.
 class TaskFields {
   public:
-    // Whether the name is one of: title, language, engine, model, audio_track, priority.
+    // Whether the name is one of: title, language, engine, model, audio_track, priority, from_step.
     static bool knows(std::string_view name);
     static std::string_view names();  // for people
 
@@ -46,6 +50,7 @@ class TaskFields {
     std::optional<std::string> model_;
     std::optional<int> audio_track_;
     std::optional<int> priority_;
+    std::optional<domain::Step> from_step_;
 };
 
 }  // namespace durascribe::api

@@ -25,6 +25,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"task_ended", 409},
     std::pair<std::string_view, int>{"not_retryable", 409},
     std::pair<std::string_view, int>{"body_too_large", 413},
+    std::pair<std::string_view, int>{"idempotency_key_reused", 422},
     std::pair<std::string_view, int>{"uri_too_long", 414},
     std::pair<std::string_view, int>{"unsupported_content_type", 415},
     std::pair<std::string_view, int>{"range_not_satisfiable", 416},

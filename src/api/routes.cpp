@@ -27,7 +27,10 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/tasks/{id}", get_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", retry_task},
+    {Method::get, "/api/v1/tasks/{id}/attempts", get_attempts},
     {Method::get, "/api/v1/queue", get_queue},
+    {Method::post, "/api/v1/queue/pause", pause_queue},
+    {Method::post, "/api/v1/queue/resume", resume_queue},
 
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},

@@ -50,17 +50,6 @@ std::string_view media_status(const std::optional<domain::TaskState>& newest, Di
     return domain::to_string(newest.value_or(domain::TaskState::pending));
 }
 
-json::object options_shape(const domain::TaskOptions& options) {
-    json::object out;
-    out["engine"] = options.engine;
-    out["model"] = options.model;
-    out["language"] = options.language;
-    out["audio_track"] = or_null(options.audio_track);
-    out["diarize"] = options.diarize;
-    out["priority"] = options.priority;
-    return out;
-}
-
 json::object step_shape(const engine::StepView& step) {
     json::object out;
     out["name"] = text(domain::to_string(step.progress.step));
@@ -177,6 +166,19 @@ json::value media_info_or_null(const std::optional<domain::MediaInfo>& info) {
     return out;
 }
 
+json::object options_shape(const domain::TaskOptions& options) {
+    json::object out;
+    out["engine"] = options.engine;
+    out["model"] = options.model;
+    out["language"] = options.language;
+    out["audio_track"] = or_null(options.audio_track);
+    out["diarize"] = options.diarize;
+    out["priority"] = options.priority;
+    out["from_step"] = options.from_step ? json::value(text(domain::to_string(*options.from_step)))
+                                         : json::value(nullptr);
+    return out;
+}
+
 json::object created_shape(const ports::MediaRow& media, const ports::TaskRow& task,
                            bool stored_before, Dialect dialect) {
     json::object out;
@@ -236,6 +238,8 @@ json::object status_shape(const MediaId& media, const std::optional<engine::Task
     out["progress"] = view ? rounded(view->percent) : 0.0;
     out["eta_seconds"] = view ? or_null(view->eta_seconds) : json::value(nullptr);
     out["queue_position"] = view ? or_null(view->queue_position) : json::value(nullptr);
+    out["estimated_start_seconds"] =
+        view ? or_null(view->estimated_start_seconds) : json::value(nullptr);
     out["retry_count"] = view ? view->row.retry_count : 0;
     out["cancel_requested"] = view && view->row.cancel_requested_at.has_value();
     out["next_attempt_at"] = view ? time_or_null(view->row.next_attempt_at) : json::value(nullptr);
@@ -290,6 +294,7 @@ json::object task_row_shape(const ports::TaskRow& task) {
     out["retry_count"] = task.retry_count;
     out["engine"] = or_null(task.engine);
     out["model"] = or_null(task.model);
+    out["model_reason"] = or_null(task.model_reason);
     out["cancel_requested"] = task.cancel_requested_at.has_value();
     out["next_attempt_at"] = time_or_null(task.next_attempt_at);
     out["created_at"] = text(to_rfc3339(task.created_at));
@@ -306,10 +311,29 @@ json::object task_view_shape(const engine::TaskView& view) {
     out["stage"] = or_null(view.stage);
     out["eta_seconds"] = or_null(view.eta_seconds);
     out["queue_position"] = or_null(view.queue_position);
+    out["estimated_start_seconds"] = or_null(view.estimated_start_seconds);
+    out["predicted_seconds"] = or_null(view.predicted_seconds);
+    out["worked_seconds"] = static_cast<double>(view.row.worked.count()) / 1000.0;
     out["options"] = options_shape(view.row.options);
     out["subtasks"] = steps_shape(view.steps);
     out["items"] = items_shape(view.chunks_total, view.chunks_completed, view.chunks_failed);
     out["status_url"] = task_path(view.row.id);
+    return out;
+}
+
+json::object attempt_shape(const ports::AttemptRow& attempt) {
+    json::object out;
+    out["run"] = attempt.run_number;
+    out["step"] = text(domain::to_string(attempt.step));
+    out["ordinal"] = attempt.ordinal;
+    out["number"] = attempt.number;
+    out["node"] = attempt.node;
+    out["model"] = or_null(attempt.model);
+    out["started_at"] = text(to_rfc3339(attempt.started_at));
+    out["ended_at"] = time_or_null(attempt.ended_at);
+    out["outcome"] = attempt.outcome;
+    out["error"] = error_or_null(attempt.error);
+    out["audio_done_seconds"] = static_cast<double>(attempt.audio_done.count()) / 1000.0;
     return out;
 }
 

@@ -97,12 +97,16 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
     view.row.current_step = "transcribe";
     view.row.engine = "e";
     view.row.model = "m";
+    view.row.model_reason = "It is the only one.";
     view.row.options.audio_track = 1;
+    view.row.options.from_step = domain::Step::transcribe;
     view.row.started_at = view.row.completed_at = view.row.next_attempt_at = WallTime{Millis{1}};
     view.row.error = ports::StoredError{ErrorClass::crash, "died", "It died."};
     view.stage = "Transcribing 1 of 2";
     view.eta_seconds = 1.5;
     view.queue_position = 1;
+    view.estimated_start_seconds = 2.5;
+    view.predicted_seconds = 3.5;
     view.steps.push_back({});
     view.steps[0].started_at = WallTime{Millis{1}};
     ports::MediaRow media;

@@ -13,7 +13,6 @@ namespace {
 using domain::TaskState;
 
 constexpr int kPageMost = 200;
-constexpr Millis kForcePatience{10'000};  // for a cancelled task's workers to be dead
 
 std::unexpected<Error> not_finished(const SubmitRequest& request) {
     return fail(ErrorClass::request, "not_finished",
@@ -90,21 +89,11 @@ Result<Submission> LocalClient::take_up(const ports::MediaRow& media,
 }
 
 Result<Submission> LocalClient::begin_anew(const MediaId& media, const SubmitRequest& request) {
-    const auto deadline = std::chrono::steady_clock::now() + kForcePatience;
-    while (true) {
-        const std::int64_t before = node_->engine().feed().newest();
-        auto task = node_->engine().submit_task(media, request.options, request.force);
-        if (task) {
-            return Submission{task->id.value, Found::started};
-        }
-        const bool ending = request.force && task.error().code == "task_running";
-        if (!ending || request.stop.stop_requested() ||
-            std::chrono::steady_clock::now() > deadline) {
-            return std::unexpected(task.error());
-        }
-        // Forced: the running task was asked to cancel, and ends when its workers are dead.
-        node_->engine().feed().wait_after(before, Millis{500}, request.stop);
+    const auto made = node_->engine().submit_task(media, request.options, request.force);
+    if (!made) {
+        return std::unexpected(made.error());
     }
+    return Submission{made->task.id.value, Found::started};
 }
 
 Result<Submission> LocalClient::upload(SourceFile& file, const SubmitRequest& request) {

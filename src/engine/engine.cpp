@@ -131,18 +131,22 @@ class Engine::Impl final : public ports::CommitListener {
         return std::move(outcome->task);
     }
 
-    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options,
-                                       bool force) {
+    Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
+                                          bool force,
+                                          const std::optional<ports::IdempotencyKey>& idempotency) {
         const TaskId id = new_id<TaskId>();
-        auto made =
-            store_.submit_task({.media_id = media, .id = id, .options = options, .force = force});
+        auto made = store_.submit_task({.media_id = media,
+                                        .id = id,
+                                        .options = options,
+                                        .force = force,
+                                        .idempotency = idempotency});
         if (!made) {
             return std::unexpected(made.error());
         }
         if (made->replaced) {
             running_.stop_task(*made->replaced, StopReason::cancelled);
         }
-        return std::move(made->task);
+        return made;
     }
 
     Result<void> delete_media(const MediaId& media) {
@@ -377,16 +381,18 @@ Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes
                                 limit_bytes);
 }
 
-Result<ports::TaskRow> Engine::submit_task(const MediaId& media, const domain::TaskOptions& options,
-                                           bool force) {
-    return impl_->submit_task(media, options, force);
+Result<ports::Submission> Engine::submit_task(
+    const MediaId& media, const domain::TaskOptions& options, bool force,
+    const std::optional<ports::IdempotencyKey>& idempotency) {
+    return impl_->submit_task(media, options, force, idempotency);
 }
 
 Result<ports::TaskRow> Engine::cancel(const TaskId& task) {
     return impl_->cancel(task);
 }
-Result<ports::RetryOutcome> Engine::retry(const TaskId& task) {
-    return impl_->store().retry(task);
+Result<ports::RetryOutcome> Engine::retry(const TaskId& task,
+                                          const std::optional<ports::IdempotencyKey>& idempotency) {
+    return impl_->store().retry(task, idempotency);
 }
 Result<void> Engine::delete_media(const MediaId& media) {
     return impl_->delete_media(media);

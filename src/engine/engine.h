@@ -62,10 +62,14 @@ class Upload {
         ports::MediaRow media;
         ports::TaskRow task;
         bool stored_before = false;  // the same bytes were there: kept once
+        bool replayed = false;       // the first answer to this idempotency key, again
     };
     // Bytes, media and task are on disk when it returns. Errors: input "empty_file"; storage.
+    // What was uploaded is added to the key's fingerprint. Error also: request
+    // "idempotency_key_reused".
     virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
-                                     const domain::TaskOptions& options) = 0;
+                                     const domain::TaskOptions& options,
+                                     std::optional<ports::IdempotencyKey> idempotency = {}) = 0;
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, and the
@@ -93,8 +97,9 @@ class Engine {
                                                  std::int64_t limit_bytes);
 
     // A new task over a media that is there; errors as ports::Store::submit_task.
-    Result<ports::TaskRow> submit_task(const MediaId& media, const domain::TaskOptions& options,
-                                       bool force);
+    Result<ports::Submission> submit_task(
+        const MediaId& media, const domain::TaskOptions& options, bool force,
+        const std::optional<ports::IdempotencyKey>& idempotency = {});
 
     // Requested when this returns: the row says cancel_requested_at, or cancelled where nothing
     // ran. The workers on it are dead within cancel_patience. Errors: request "not_found",
@@ -102,7 +107,8 @@ class Engine {
     Result<ports::TaskRow> cancel(const TaskId& task);
 
     // Errors: as ports::Store::retry.
-    Result<ports::RetryOutcome> retry(const TaskId& task);
+    Result<ports::RetryOutcome> retry(const TaskId& task,
+                                      const std::optional<ports::IdempotencyKey>& idempotency = {});
 
     // Removes rows, then the files that nothing names any more. Errors: as
     // ports::Store::delete_media.

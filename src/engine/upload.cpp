@@ -24,7 +24,8 @@ class StoredUpload final : public Upload {
     std::int64_t size_bytes() const override { return blob_->size_bytes(); }
 
     Result<Submitted> finish(const std::string& filename, const std::string& title,
-                             const domain::TaskOptions& options) override {
+                             const domain::TaskOptions& options,
+                             std::optional<ports::IdempotencyKey> idempotency) override {
         if (blob_->size_bytes() == 0) {
             return fail(ErrorClass::input, "empty_file",
                         fmt::format("{} is empty: there is nothing to transcribe.",
@@ -35,25 +36,31 @@ class StoredUpload final : public Upload {
         if (!blob) {
             return std::unexpected(blob.error());
         }
-        auto before = store_.newest_media_of(*blob);
-        if (!before) {
-            return std::unexpected(before.error());
+        if (idempotency) {
+            idempotency->fingerprint += blob->sha256;
         }
         const ports::NewMedia media{.id = new_id<MediaId>(),
                                     .task_id = new_id<TaskId>(),
                                     .title = title.empty() ? filename : title,
                                     .filename = filename,
                                     .source = *blob,
-                                    .options = options};
+                                    .options = options,
+                                    .idempotency = std::move(idempotency)};
         auto made = store_.submit(media);
         if (!made) {
             recording.unlock();
             guard_.collect(std::array{*blob});
             return std::unexpected(made.error());
         }
+        if (made->replayed) {
+            // What it made may be gone by now, and these bytes with it.
+            recording.unlock();
+            guard_.collect(std::array{*blob});
+        }
         return Submitted{.media = std::move(made->media),
                          .task = std::move(made->task),
-                         .stored_before = before->has_value()};
+                         .stored_before = made->source_known,
+                         .replayed = made->replayed};
     }
 
   private:

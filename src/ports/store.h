@@ -138,7 +138,7 @@ struct Lease {
 // "idempotency_key_reused". Kept for Retention::idempotency_keys.
 struct IdempotencyKey {
     std::string key;          // at most 255 bytes
-    std::string fingerprint;  // of everything that the request asks for, SHA-256 in hex
+    std::string fingerprint;  // equal for requests that ask for the same, and only for those
 };
 
 struct NewMedia {
@@ -163,6 +163,7 @@ struct NewTask {
 struct Submission {
     MediaRow media;
     TaskRow task;
+    bool source_known = false;       // another media had the same bytes
     bool replayed = false;           // made before, under the same idempotency key or the same ids
     std::optional<TaskId> replaced;  // the active task that `force` asked to cancel
     std::vector<Lease> stopping;     // its units that run: to be stopped now

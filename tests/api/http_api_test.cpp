@@ -142,6 +142,89 @@ TEST_F(HttpTest, CancelThenRetry) {
     EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
 }
 
+TEST_F(HttpTest, TheSameIdempotencyKeyGivesTheFirstAnswerAgain) {
+    start();
+    const std::string key = "Idempotency-Key: upload-1\r\nContent-Type: audio/wav\r\n";
+    const std::string target = "/api/v1/media?filename=a.wav";
+    const Answer first = ask("POST", target, key, "the bytes");
+    ASSERT_EQ(first.status, 201) << first.body;
+    const std::string id = text(object(first), "id");
+    const std::string task = "/api/v1/tasks/" + text(object(first), "task_id");
+    ASSERT_TRUE(await(text(object(first), "task_id"), domain::TaskState::completed));
+    const Answer second = ask("POST", target, key, "the bytes");
+    EXPECT_EQ(second.status, 201);
+    EXPECT_EQ(second.body, first.body) << "also after it has changed";
+    EXPECT_EQ(second.field("idempotency-replayed"), "true");
+    EXPECT_EQ(second.field("location"), first.field("location"));
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 1U);
+    const Answer other = ask("POST", target, key, "other bytes");
+    EXPECT_EQ(other.status, 422);
+    EXPECT_EQ(text(object(other), "code"), "idempotency_key_reused");
+
+    const std::string path = "/api/v1/media/" + id + "/reprocess";
+    const Answer task_once = ask("POST", path, "Idempotency-Key: again\r\n");
+    const Answer task_twice = ask("POST", path, "Idempotency-Key: again\r\n");
+    EXPECT_EQ(task_once.status, 202) << task_once.body;
+    EXPECT_EQ(task_twice.status, 202) << "and not 409";
+    EXPECT_EQ(task_twice.body, task_once.body);
+    EXPECT_EQ(ask("POST", path, "Idempotency-Key: \r\n").status, 400);
+    EXPECT_EQ(ask("POST", path, "Idempotency-Key: " + std::string(256, 'k') + "\r\n").status, 400);
+}
+
+TEST_F(HttpTest, ARetryTellsWhatItDoesAgainAndAttemptsAreKept) {
+    shut_gate();
+    start();
+    const auto media = upload();
+    const std::string task = "/api/v1/tasks/" + text(media, "task_id");
+    ASSERT_TRUE(await_inside());
+    EXPECT_EQ(ask("POST", task + "/cancel").status, 202);
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::cancelled));
+    open_gate();
+    const auto retried = ask_json("POST", task + "/retry", 202);
+    EXPECT_EQ(retried.at("cancelled"), 1);
+    EXPECT_EQ(retried.at("failed"), 0);
+    EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    const auto attempts = ask_json("GET", task + "/attempts").at("items").as_array();
+    ASSERT_EQ(attempts.size(), 4U);
+    std::vector<std::string> told;
+    for (const auto& attempt : attempts) {
+        told.push_back(text(attempt.as_object(), "step") + " " +
+                       text(attempt.as_object(), "outcome"));
+        EXPECT_FALSE(attempt.at("ended_at").is_null());
+    }
+    EXPECT_EQ(told, (std::vector<std::string>{"extract completed", "transcribe cancelled",
+                                              "transcribe completed", "finalize completed"}));
+    EXPECT_EQ(ask("GET", "/api/v1/tasks/" + new_id<TaskId>().value + "/attempts").status, 404);
+}
+
+TEST_F(HttpTest, APausedQueueStartsNothingUntilItIsResumed) {
+    start();
+    EXPECT_EQ(ask_json("POST", "/api/v1/queue/pause").at("paused"), true);
+    const auto media = upload();
+    const auto queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(queue.at("paused"), true);
+    ASSERT_EQ(queue.at("waiting").as_array().size(), 1U);
+    EXPECT_EQ(queue.at("waiting").at(0).at("queue_position"), 1);
+    EXPECT_FALSE(queue.at("waiting").at(0).at("estimated_start_seconds").is_null());
+    EXPECT_EQ(ask_json("POST", "/api/v1/queue/resume").at("paused"), false);
+    EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+}
+
+TEST_F(HttpTest, ATaskMayStartFromALaterStep) {
+    start();
+    const auto media = upload();
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    const int transcribes = workers_.transcribes;
+    const auto made = ask_json("POST", path + "/reprocess?from_step=finalize", 202);
+    EXPECT_TRUE(await(text(made, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(workers_.transcribes, transcribes) << "nothing is recognised again";
+    const auto task = ask_json("GET", "/api/v1/tasks/" + text(made, "task_id"));
+    EXPECT_EQ(task.at("options").at("from_step"), "finalize");
+    EXPECT_NE(ask("GET", path + "/transcript.txt").body.find("hello"), std::string::npos);
+    EXPECT_EQ(ask("POST", path + "/reprocess?from_step=acquire").status, 400);
+}
+
 TEST_F(HttpTest, ListsSearchRenameDelete) {
     start();
     std::vector<std::string> ids;

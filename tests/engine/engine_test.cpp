@@ -430,7 +430,7 @@ TEST_F(EngineTest, ForceCancelsTheRunningTaskFirst) {
     EXPECT_TRUE(store_->task(first.task.id)->cancel_requested_at) << "in the same step";
     EXPECT_EQ(await(first.task.id, domain::TaskState::cancelled), domain::TaskState::cancelled);
     gate.open();
-    EXPECT_EQ(await(second->id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_EQ(await(second->task.id, domain::TaskState::completed), domain::TaskState::completed);
 }
 
 TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {

@@ -248,8 +248,13 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
         tx.now, media.task_id);
     emit_media(tx, "media.created", media.id, media.title);
+    const bool known = tx.db
+                           .query("SELECT 1 FROM media WHERE source_sha256 = ? AND id <> ? LIMIT 1",
+                                  media.source.sha256, media.id)
+                           .step();
     ports::Submission made{.media = *find_media(tx.db, media.id),
-                           .task = create_task(tx, media.id, media.task_id, media.options)};
+                           .task = create_task(tx, media.id, media.task_id, media.options),
+                           .source_known = known};
     if (media.idempotency) {
         keep_answer(tx, *media.idempotency, to_json(made));
     }

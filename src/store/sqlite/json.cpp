@@ -195,8 +195,9 @@ std::string to_json(const ports::Submission& made) {
     if (m.info) {
         media["info"] = parse(to_json(*m.info));
     }
-    return json::serialize(
-        json::object{{"media", std::move(media)}, {"task", task_object(made.task)}});
+    return json::serialize(json::object{{"media", std::move(media)},
+                                        {"task", task_object(made.task)},
+                                        {"source_known", made.source_known}});
 }
 
 ports::Submission submission_from_json(std::string_view text) {
@@ -213,6 +214,7 @@ ports::Submission submission_from_json(std::string_view text) {
         made.media.info = media_info_from_json(json::serialize(*info));
     }
     made.task = task_of(parsed.at("task").as_object());
+    made.source_known = parsed.at("source_known").as_bool();
     return made;
 }
 
