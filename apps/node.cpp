@@ -4,12 +4,16 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 
 #include "durascribe/api/server.h"
+#include "durascribe/base/log.h"
 #include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/cli/worker_description.h"
 #include "durascribe/engine/engine.h"
 #include "durascribe/ports/clock.h"
+#include "durascribe/process/available_memory.h"
 #include "durascribe/process/process_worker.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
 
@@ -19,7 +23,31 @@ namespace {
 // Of the time to close, what requests in progress may take; the rest is for units.
 constexpr Millis kRequestGrace{2'000};
 
-engine::EngineSettings engine_settings(const cli::Settings& settings) {
+constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // before one was measured
+constexpr Millis kDay{24LL * 3600 * 1000};
+
+// What the worker program finds, asked once: a model that is put there later is known after the
+// next start.
+std::function<std::vector<domain::ModelCandidate>()> models_of(std::filesystem::path worker) {
+    struct Known {
+        std::once_flag asked;
+        std::vector<domain::ModelCandidate> models;
+    };
+    // Shared by the copies of this function object.
+    return [worker = std::move(worker), known = std::make_shared<Known>()] {
+        std::call_once(known->asked, [&] {
+            auto models = cli::installed_models(worker);
+            if (!models) {
+                log::error("{} ({})", models.error().message, models.error().detail);
+                return;
+            }
+            known->models = std::move(*models);
+        });
+        return known->models;
+    };
+}
+
+engine::EngineSettings engine_settings(const cli::Settings& settings, const Program& program) {
     engine::EngineSettings out;
     out.speech_slots = settings.max_concurrent_transcriptions;
     out.task_timeout = settings.transcription_timeout;
@@ -28,6 +56,18 @@ engine::EngineSettings engine_settings(const cli::Settings& settings) {
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
+    out.models = models_of(program.worker);
+    out.free_memory_bytes = process::available_memory_bytes;
+    out.worker_memory_bytes = kSpeechWorkerBytes;
+    out.retry.base = settings.retry_backoff;
+    out.retry.cap = settings.retry_backoff_max;
+    out.retry.jitter = settings.retry_backoff_jitter;
+    if (settings.retention_media_days) {
+        out.retention.media = kDay * *settings.retention_media_days;
+    }
+    out.retention.events = kDay * settings.retention_events_days;
+    out.retention.events_max = settings.retention_events_max;
+    out.retention.attempts = kDay * settings.retention_attempts_days;
     return out;
 }
 
@@ -59,7 +99,7 @@ class WholeNode final : public cli::Node {
           store_(std::move(store)),
           blobs_(std::move(blobs)),
           workers_(worker_settings(settings, program)),
-          engine_(*store_, *blobs_, workers_, *clock_, engine_settings(settings)) {}
+          engine_(*store_, *blobs_, workers_, *clock_, engine_settings(settings, program)) {}
     ~WholeNode() override { close(Millis{0}); }
 
     engine::Engine& engine() override { return engine_; }

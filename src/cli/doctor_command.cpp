@@ -1,23 +1,15 @@
 // durascribe doctor and durascribe models: what this machine has, and how to get what is missing.
 // What the worker links (FFmpeg, the recognisers) only the worker knows: it is asked.
-#include <array>
-#include <cerrno>
 #include <cstdio>
-#include <system_error>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <spawn.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
-#include "durascribe/base/unique_fd.h"
 #include "durascribe/cli/commands.h"
 #include "durascribe/cli/http_client.h"
 #include "durascribe/cli/terminal_text.h"
+#include "durascribe/cli/worker_description.h"
 
 namespace durascribe::cli {
 namespace {
@@ -25,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr int kWorkerPatienceMs = 10'000;
-constexpr std::size_t kDescriptionMax = 1 << 20;
 constexpr std::int64_t kLittleSpace = 1LL << 30;
 
 std::string text_in(const json::object& object, std::string_view key) {
@@ -37,65 +27,6 @@ std::string text_in(const json::object& object, std::string_view key) {
 
 std::string gigabytes(std::int64_t bytes) {
     return fmt::format("{:.1f} GB", static_cast<double>(bytes) / (1LL << 30));
-}
-
-// What `durascribe-worker --describe` prints: {"version", "media": [{"name", "version"}],
-// "engines":
-// [{"name", "version", "models": [{"name", "languages": [...], "present": bool, "install"}]}]}.
-Result<json::object> describe_worker(const fs::path& program) {
-    const auto failed = [&](const std::string& detail) {
-        return fail(
-            ErrorClass::internal, "worker_unusable",
-            fmt::format("The worker program {} can't be used ({}). Build it again with ./run.",
-                        program.string(), detail));
-    };
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return std::unexpected(system_error(errno, "ask the worker program"));
-    }
-    UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
-    std::string name = program.string();
-    std::string argument = "--describe";
-    std::array<char*, 3> arguments{name.data(), argument.data(), nullptr};
-    pid_t pid = 0;
-    const int problem =
-        ::posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    write_end.reset();
-    if (problem != 0) {
-        return failed(std::generic_category().message(problem));
-    }
-    std::string text;
-    bool complete = false;
-    pollfd wait{.fd = read_end.get(), .events = POLLIN, .revents = 0};
-    while (text.size() < kDescriptionMax && ::poll(&wait, 1, kWorkerPatienceMs) > 0) {
-        std::array<char, 4096> piece{};
-        const ssize_t got = ::read(read_end.get(), piece.data(), piece.size());
-        if (got <= 0) {
-            complete = got == 0;
-            break;
-        }
-        text.append(piece.data(), static_cast<std::size_t>(got));
-    }
-    if (!complete) {
-        ::kill(pid, SIGKILL);
-    }
-    int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (!complete || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        return failed("it does not describe itself");
-    }
-    boost::system::error_code bad;
-    json::value content = json::parse(text, bad);
-    if (bad || !content.is_object()) {
-        return failed("its description is not JSON");
-    }
-    return content.get_object();
 }
 
 const json::array& list_in(const json::object& object, std::string_view key) {

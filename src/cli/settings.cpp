@@ -172,6 +172,42 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             return assign(s.max_retry_attempts, number_from<int>(v, 0, 100));
         }},
+    Key{{"retry_backoff_seconds", "RETRY_BACKOFF_SECONDS", "", "a whole number from 0 to 86400"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<int>(v, 0, 86'400);
+            return assign(s.retry_backoff,
+                          seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
+        }},
+    Key{{"retry_backoff_max_seconds", "RETRY_BACKOFF_MAX_SECONDS", "",
+         "a whole number from 0 to 86400"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<int>(v, 0, 86'400);
+            return assign(s.retry_backoff_max,
+                          seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
+        }},
+    Key{{"retry_backoff_jitter", "RETRY_BACKOFF_JITTER", "", "a number from 0 to 1"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retry_backoff_jitter, number_from<double>(v, 0, 1));
+        }},
+    Key{{"retention_media_days", "RETENTION_MEDIA_DAYS", "", "a whole number from 1 to 36500"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retention_media_days, number_from<int>(v, 1, 36'500));
+        }},
+    Key{{"retention_events_days", "RETENTION_EVENTS_DAYS", "", "a whole number from 1 to 36500"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retention_events_days, number_from<int>(v, 1, 36'500));
+        }},
+    Key{{"retention_events_max", "RETENTION_EVENTS_MAX", "",
+         "a whole number from 1000 to 1000000000"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retention_events_max,
+                          number_from<std::int64_t>(v, 1'000, 1'000'000'000));
+        }},
+    Key{{"retention_attempts_days", "RETENTION_ATTEMPTS_DAYS", "",
+         "a whole number from 1 to 36500"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retention_attempts_days, number_from<int>(v, 1, 36'500));
+        }},
     Key{{"enable_progress_websocket", "ENABLE_PROGRESS_WEBSOCKET", "", "true or false"},
         [](Settings& s, std::string_view v) {
             return assign(s.enable_progress_websocket, bool_from(v));

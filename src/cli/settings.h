@@ -32,6 +32,13 @@ struct Settings {
     Millis transcription_stall_timeout{30'000};
     int max_concurrent_transcriptions = 2;
     int max_retry_attempts = 3;
+    Millis retry_backoff{30'000};
+    Millis retry_backoff_max{300'000};
+    double retry_backoff_jitter = 0.2;
+    std::optional<int> retention_media_days;  // none: for ever
+    int retention_events_days = 30;
+    std::int64_t retention_events_max = 1'000'000;
+    int retention_attempts_days = 90;
     bool enable_progress_websocket = true;
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;

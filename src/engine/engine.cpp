@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "durascribe/base/log.h"
+#include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/slot.h"
@@ -76,12 +77,15 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::speech, settings_.speech_slots);
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
+        housekeeper_ = std::make_unique<Housekeeper>(store_, guard_, settings_.retention,
+                                                     settings_.housekeeping_interval);
         return {};
     }
 
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
+        housekeeper_.reset();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
@@ -358,6 +362,7 @@ class Engine::Impl final : public ports::CommitListener {
     std::unique_ptr<Supervisor> supervisor_;
     std::mutex stop_mutex_;
     std::vector<std::unique_ptr<Slot>> slots_;
+    std::unique_ptr<Housekeeper> housekeeper_;  // guarded by stop_mutex_ once started
 };
 
 Engine::Engine(ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,

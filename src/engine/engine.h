@@ -39,6 +39,8 @@ struct EngineSettings {
     int chunks_per_worker = 500;    // then a speech worker is replaced
     std::int64_t worker_growth_bytes = 512LL << 20;  // more than when it was warm: replaced
     domain::RetryLimits retry;
+    ports::Retention retention;
+    Millis housekeeping_interval{24LL * 3600 * 1000};
     domain::ChunkLimits chunks;
     std::string model;  // what the speech workers load, for the attempt records
     // The models installed, for "auto" and after a failure of class memory; asked anew each time.

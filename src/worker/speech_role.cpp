@@ -104,12 +104,18 @@ class SpeechRole final : public JobRunner {
         std::string engine;
         std::string model;
         std::string language;
-        bool operator==(const Wanted&) const = default;
     };
+
+    // By the names it was asked for ("auto", perhaps) or by its own.
+    bool is_loaded(const Wanted& wanted) const {
+        return (wanted.engine == wanted_.engine || wanted.engine == recognizer_->engine()) &&
+               (wanted.model == wanted_.model || wanted.model == recognizer_->model()) &&
+               wanted.language == wanted_.language;
+    }
 
     // Nothing to do where that is what is loaded. One model at a time is in memory.
     Result<void> load(const Wanted& wanted) {
-        if (recognizer_ && wanted == wanted_) {
+        if (recognizer_ && is_loaded(wanted)) {
             return {};
         }
         recognizer_.reset();

@@ -112,7 +112,9 @@ TEST_P(StoreContract, FromFinalizeTakesOverTheChunks) {
     EXPECT_EQ(task(made->task.id).state, TaskState::partial_failure) << "the gap is still there";
     tasks_.push_back(made->task.id);
     ASSERT_TRUE(store_->retry(made->task.id).has_value());
-    EXPECT_EQ(claim(Lane::speech).ordinal, 1) << "and a retry fills it";
+    const auto gap = claim(Lane::speech);
+    EXPECT_EQ(gap.ordinal, 1) << "and a retry fills it";
+    EXPECT_EQ(gap.pcm.sha256, std::string(64, 'b'));
 }
 
 TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {

@@ -5,8 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <ctime>
 #include <string>
 
 #include <fmt/format.h>
@@ -28,11 +32,32 @@ Error not_writable(const std::filesystem::path& path, int error_number) {
         fmt::format("errno {}", error_number)};
 }
 
-std::string holder_of(int fd) {
+// As it stands in the lock file; 0: nothing does.
+pid_t holder_of(int fd) {
     std::array<char, 32> text{};
     const ssize_t n = pread(fd, text.data(), text.size() - 1, 0);
-    const std::string pid(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-    return pid.empty() ? "another process" : "process " + pid.substr(0, pid.find('\n'));
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + std::max<ssize_t>(n, 0), pid);
+    return pid;
+}
+
+// A server killed just while it started a worker leaves its lock to that child until the child has
+// executed its program: some microseconds, in which its successor may come. Nobody tells when they
+// are over, so it is asked again, and only while the holder that is named is dead.
+bool lock_it(int fd) {
+    constexpr int kAgainMax = 1'000;
+    constexpr timespec kAgain{.tv_sec = 0, .tv_nsec = 2'000'000};
+    for (int again = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++again) {
+        const int problem = errno;
+        const pid_t holder = holder_of(fd);
+        const bool dead = holder > 0 && kill(holder, 0) != 0 && errno == ESRCH;
+        if (problem != EWOULDBLOCK || !dead || again == kAgainMax) {
+            errno = problem;
+            return false;
+        }
+        nanosleep(&kAgain, nullptr);
+    }
+    return true;
 }
 
 }  // namespace
@@ -49,17 +74,18 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     if (!lock.valid()) {
         return std::unexpected(not_writable(path, errno));
     }
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_it(lock.get())) {
         if (errno != EWOULDBLOCK) {
             return std::unexpected(
                 system_error(errno, fmt::format("lock the data directory {}", path.string())));
         }
+        const pid_t holder = holder_of(lock.get());
         return fail(
             ErrorClass::request, "data_directory_in_use",
             fmt::format(
                 "The data directory {} is in use by {}. Stop it, or choose another directory "
                 "with --data.",
-                path.string(), holder_of(lock.get())));
+                path.string(), holder > 0 ? fmt::format("process {}", holder) : "another process"));
     }
     const std::string pid = fmt::format("{}\n", getpid());
     if (ftruncate(lock.get(), 0) != 0 || pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {

@@ -76,8 +76,8 @@ Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions
     const TaskRecord old = *load_task(tx.db, *i.from);
     i.audio = old.audio;
     i.before = old.row;
+    i.pcm = old.pcm;  // a gap that is taken over may be retried
     if (*i.options.from_step == Step::transcribe) {
-        i.pcm = old.pcm;
         i.spans = chunks_of(tx, *i.from);
         if (asked.engine != "auto" || asked.model != "auto") {
             i.before.engine.clear();  // another one than before, perhaps

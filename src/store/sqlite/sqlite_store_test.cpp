@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,25 @@ TEST_F(SqliteFile, TheLockGoesWithAKilledProcess) {
     const auto store = open();
     ASSERT_TRUE(store.has_value()) << store.error().message;
     EXPECT_EQ((*store)->counts()->pending, 1) << "what was answered is there";
+}
+
+// As when a server is killed between vfork and exec of a worker: the child has its descriptors still.
+TEST_F(SqliteFile, ALockThatAChildOfAKilledProcessStillHoldsIsWaitedFor) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        const auto store = open();
+        if (store && fork() == 0) {
+            poll(nullptr, 0, 200);  // how long it holds on
+            _exit(0);
+        }
+        kill(getpid(), store ? SIGKILL : SIGTERM);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    const auto store = open();
+    ASSERT_TRUE(store.has_value()) << store.error().message;
 }
 
 TEST_F(SqliteFile, ANewerDatabaseIsLeftAsItIs) {
