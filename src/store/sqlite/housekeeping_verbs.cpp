@@ -9,7 +9,8 @@ namespace {
 // The time of the last thing that happened; nothing ages while nothing happens. A deletion is none:
 // the clock may have jumped when pruning itself deleted something.
 std::optional<WallTime> newest_time(Connection& db) {
-    Rows rows = db.query("SELECT at FROM events WHERE type <> 'media.deleted' ORDER BY seq DESC LIMIT 1");
+    Rows rows =
+        db.query("SELECT at FROM events WHERE type <> 'media.deleted' ORDER BY seq DESC LIMIT 1");
     return rows.step() ? std::optional{rows.wall()} : std::nullopt;
 }
 

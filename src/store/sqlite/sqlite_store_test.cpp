@@ -4,9 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,7 +90,8 @@ TEST_F(SqliteFile, TheLockGoesWithAKilledProcess) {
     EXPECT_EQ((*store)->counts()->pending, 1) << "what was answered is there";
 }
 
-// As when a server is killed between vfork and exec of a worker: the child has its descriptors still.
+// As when a server is killed between vfork and exec of a worker: the child has its descriptors
+// still.
 TEST_F(SqliteFile, ALockThatAChildOfAKilledProcessStillHoldsIsWaitedFor) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
