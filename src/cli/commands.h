@@ -39,6 +39,10 @@ int list_tasks(const Settings& settings, const Composition& composition, bool js
 int cancel_task(const Settings& settings, const Composition& composition, const std::string& id);
 int retry_task(const Settings& settings, const Composition& composition, const std::string& id);
 int list_models(const Composition& composition);
+int back_up(const Settings& settings, const Composition& composition,
+            const std::filesystem::path& destination);
+int restore(const Settings& settings, const Composition& composition,
+            const std::filesystem::path& source);
 int doctor(const Settings& settings, const Composition& composition);
 
 // The server's HTTP interface where one runs on the data directory; otherwise the directory itself,

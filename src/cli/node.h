@@ -38,6 +38,19 @@ struct Composition {
 
     // Errors: request "data_directory_in_use", "data_directory_newer"; storage.
     std::function<Result<std::unique_ptr<Node>>(const Settings&)> open_node;
+
+    // What was copied. Durable when it returns; errors: as backup::back_up and backup::restore.
+    struct Copied {
+        int media = 0;
+        int tasks = 0;
+        std::int64_t bytes = 0;
+    };
+    std::function<Result<Copied>(const std::filesystem::path& data_directory,
+                                 const std::filesystem::path& destination)>
+        back_up;
+    std::function<Result<Copied>(const std::filesystem::path& source,
+                                 const std::filesystem::path& data_directory)>
+        restore;
 };
 
 // The whole program: reads the arguments, runs a command, returns its exit code (commands.h).

@@ -243,6 +243,19 @@ class Program {
         on(models, log::Level::error,
            [this](const Settings&) { return list_models(composition_); });
 
+        CLI::App* copy = app_.add_subcommand(
+            "backup", "Copy everything to a new folder, also while a server works on it");
+        copy->add_option("FOLDER", id_, "that is not there yet")->required()->type_name("");
+        arguments_.add_common(*copy);
+        on(copy, log::Level::error,
+           [this](const Settings& settings) { return back_up(settings, composition_, id_); });
+
+        CLI::App* back = app_.add_subcommand("restore", "Put a backup into an empty --data DIR");
+        back->add_option("FOLDER", id_, "that durascribe backup made")->required()->type_name("");
+        arguments_.add_common(*back);
+        on(back, log::Level::error,
+           [this](const Settings& settings) { return restore(settings, composition_, id_); });
+
         CLI::App* check = app_.add_subcommand(
             "doctor", "Check what this machine has, and say how to get what is missing");
         arguments_.add_common(*check);

@@ -1,0 +1,118 @@
+#include "durascribe/backup/backup.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/store/sqlite/sqlite_store.h"
+#include "scratch_directory.h"
+
+namespace durascribe::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+class BackupTest : public ::testing::Test {
+  protected:
+    void open() {
+        auto store = store::SqliteStore::open(data_, clock_, {});
+        ASSERT_TRUE(store) << store.error().message;
+        store_ = std::move(*store);
+        auto blobs = blobs::LocalBlobStore::open(data_);
+        ASSERT_TRUE(blobs) << blobs.error().message;
+        blobs_ = std::move(*blobs);
+    }
+    ports::MediaRow submit(const std::string& bytes) {
+        auto blob = *blobs_->create();
+        EXPECT_TRUE(blob->write(std::as_bytes(std::span(bytes))));
+        const auto ref = blob->commit();
+        EXPECT_TRUE(ref);
+        const auto made = store_->submit({.id = new_id<MediaId>(),
+                                          .task_id = new_id<TaskId>(),
+                                          .title = "t",
+                                          .filename = "f",
+                                          .source = *ref,
+                                          .options = {}});
+        EXPECT_TRUE(made) << made.error().message;
+        return made->media;
+    }
+    std::string code(const Result<Summary>& result) {
+        return result ? "done" : result.error().code;
+    }
+
+    durascribe::testing::ScratchDirectory scratch_;
+    const fs::path data_ = scratch_.path() / "data";
+    const fs::path copy_ = scratch_.path() / "copy";
+    const fs::path back_ = scratch_.path() / "back";
+    ports::SystemClock clock_;
+    std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<blobs::LocalBlobStore> blobs_;
+};
+
+TEST_F(BackupTest, WhatWasAcknowledgedBeforeIsThereAfterwardsWhileTheServerWorks) {
+    open();
+    std::vector<ports::MediaRow> before;
+    for (int i = 0; i < 20; ++i) {
+        before.push_back(submit("bytes " + std::to_string(i)));
+    }
+    std::atomic<bool> stop = false;
+    std::thread work([&] {
+        for (int i = 0; !stop; ++i) {
+            submit("meanwhile " + std::to_string(i));
+        }
+    });
+    const auto made = back_up(data_, copy_, "1.2.3");
+    stop = true;
+    work.join();
+    ASSERT_TRUE(made) << made.error().message << made.error().detail;
+    EXPECT_GE(made->media, 20);
+    EXPECT_EQ(made->blobs, made->media);
+
+    const auto restored = restore(copy_, back_);
+    ASSERT_TRUE(restored) << restored.error().message << restored.error().detail;
+    EXPECT_EQ(restored->media, made->media);
+    auto store = store::SqliteStore::open(back_, clock_, {});
+    ASSERT_TRUE(store) << store.error().message;
+    auto blobs = blobs::LocalBlobStore::open(back_);
+    for (const ports::MediaRow& media : before) {
+        const auto row = (*store)->media(media.id);
+        ASSERT_TRUE(row) << row.error().message;
+        EXPECT_EQ((*blobs)->exists(row->source), true);
+    }
+    EXPECT_EQ((*store)->counts()->pending, made->tasks) << "and waits to be worked on";
+}
+
+TEST_F(BackupTest, NothingIsOverwritten) {
+    open();
+    submit("x");
+    fs::create_directory(copy_);
+    EXPECT_EQ(code(back_up(data_, copy_, "")), "destination_exists");
+    EXPECT_EQ(code(back_up(scratch_.path() / "none", scratch_.path() / "c", "")), "no_database");
+    ASSERT_EQ(code(back_up(data_, scratch_.path() / "c", "")), "done");
+    EXPECT_EQ(code(restore(scratch_.path() / "c", data_)), "data_directory_in_use");
+    store_.reset();
+    EXPECT_EQ(code(restore(scratch_.path() / "c", data_)), "database_exists");
+    EXPECT_EQ(code(restore(copy_, back_)), "not_a_backup");
+}
+
+TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
+    open();
+    submit("some bytes");
+    ASSERT_EQ(code(back_up(data_, copy_, "")), "done");
+    for (const auto& entry : fs::recursive_directory_iterator(copy_ / "blobs")) {
+        if (entry.is_regular_file()) {
+            fs::permissions(entry.path(), fs::perms::owner_all);
+            std::ofstream(entry.path(), std::ios::binary) << "other byte";
+        }
+    }
+    EXPECT_EQ(code(restore(copy_, back_)), "backup_damaged");
+    EXPECT_FALSE(fs::exists(back_ / "durascribe.db"));
+    fs::remove_all(copy_ / "blobs");
+    EXPECT_EQ(code(restore(copy_, back_)), "backup_damaged");
+}
+
+}  // namespace
+}  // namespace durascribe::backup
