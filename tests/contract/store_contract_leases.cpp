@@ -1,6 +1,10 @@
 // Leases: fencing, renewal, rescue, recovery, clocks that jump.
 #include "store_contract.h"
 
+#include <random>
+
+#include <fmt/format.h>
+
 namespace durascribe::contract {
 namespace {
 
@@ -10,6 +14,67 @@ using domain::TaskState;
 using domain::UnitState;
 
 constexpr Millis kLease{30'000};
+
+// A worker that was stopped past its lease and goes on, a thousand times over: another has been
+// given its unit, has perhaps finished it, and nothing that the first one says changes anything.
+TEST_P(StoreContract, AThousandLateWritersAreRefused) {
+    const unsigned seed = std::random_device{}();
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    std::mt19937 random(seed);
+    const auto chance = [&](int of) {
+        return std::uniform_int_distribution(0, of - 1)(random) == 0;
+    };
+    auto row = submit_extracted(1);
+    int refused = 0;
+    for (int round = 0; round < 1'000; ++round) {
+        const auto late = claim(Lane::speech);
+        clock_.advance(kLease + Millis{1});
+        ASSERT_EQ(store_->rescue_expired(), 1);
+        const bool taken = !chance(3);
+        std::optional<ports::ClaimedUnit> live;
+        if (taken) {
+            live = claim(Lane::speech);
+            ASSERT_EQ(live->lease.unit, late.lease.unit);
+        }
+        const bool finished = taken && chance(2);
+        if (finished) {
+            transcribe(live->lease, "by the second");
+        }
+        const auto events = recorder_.events().size();
+        const auto before = store_->segments(row.id)->size();
+        switch (std::uniform_int_distribution(0, 3)(random)) {
+            case 0:
+                EXPECT_ERROR(store_->finish_chunk(late.lease, {}), ErrorClass::lost, "stale_lease");
+                break;
+            case 1:
+                EXPECT_ERROR(store_->fail_unit(late.lease,
+                                               {.error = {ErrorClass::crash, "x", "y", {}}}, {}, 0),
+                             ErrorClass::lost, "stale_lease");
+                break;
+            case 2:
+                EXPECT_ERROR(store_->return_unit(late.lease, "late"), ErrorClass::lost,
+                             "stale_lease");
+                break;
+            default:
+                EXPECT_TRUE(
+                    store_->renew_leases(node_, std::vector{late.lease}, kLease)->at(0).lost);
+        }
+        ++refused;
+        EXPECT_EQ(recorder_.events().size(), events);
+        EXPECT_EQ(store_->segments(row.id)->size(), before);
+        if (taken && !finished) {
+            EXPECT_EQ(units_of(row.id, Step::transcribe)[0].state, UnitState::processing);
+            transcribe(live->lease, "by the second");
+        } else if (!taken) {
+            transcribe(claim(Lane::speech).lease, "by the second");
+        }
+        finalize(claim(Lane::local).lease);
+        ASSERT_EQ(task(row.id).state, TaskState::completed);
+        row = submit_extracted(1);
+    }
+    EXPECT_EQ(refused, 1'000);
+    pruned_ = true;  // more events than the replay at the end reads
+}
 
 TEST_P(StoreContract, AStaleLeaseChangesNothingWhateverItCarries) {
     const auto row = submit();
