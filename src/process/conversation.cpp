@@ -237,7 +237,10 @@ std::optional<Error> Conversation::limit_reached(const Course& course) {
                      {}};
     }
     if (memory_exceeded()) {
-        return memory_limit_reached(memory_limit_bytes_, course.time_and_place(), {});
+        kill();
+        drain_errors();
+        return memory_limit_reached(memory_limit_bytes_, "the watchdog", course.time_and_place(),
+                                    last_words_.text());
     }
     return std::nullopt;
 }

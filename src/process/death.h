@@ -24,9 +24,10 @@ struct MemoryFacts {
     bool machine_ran_out = false;  // the kernel killed something for lack of memory meanwhile
 };
 
-// memory "memory_limit": names the limit and the remedy. `doing` as below.
-Error memory_limit_reached(std::int64_t limit_bytes, std::string_view doing,
-                           std::string last_words);
+// memory "memory_limit": names the limit and the remedy; the detail begins with who found it
+// reached. `doing` as below.
+Error memory_limit_reached(std::int64_t limit_bytes, std::string_view found_by,
+                           std::string_view doing, std::string_view last_words);
 
 // The error for a process that ended by itself. memory: it says so (protocol::kExitOutOfMemory), or
 // it was killed by a SIGKILL that was not ours while the kernel killed for lack of memory
