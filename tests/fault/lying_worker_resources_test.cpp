@@ -1,5 +1,6 @@
 // The limits of memory and CPU time, by each mechanism that this machine has.
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,10 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Groups of this process's workers, in all places.
-int groups_left() {
+// Groups of the workers of a server, in all places.
+int groups_left(int server = ::getpid()) {
     const GroupPlaces places = find_group_places();
-    const std::string ours = "durascribe-worker-" + std::to_string(::getpid()) + "-";
+    const std::string ours = "durascribe-worker-" + std::to_string(server) + "-";
     int count = 0;
     for (const auto* place : {&places.memory, &places.cpu}) {
         if (*place) {
@@ -70,8 +71,10 @@ TEST_P(Resources, OneThatGrowsPastItsLimitIsKilledWithinASecond) {
     ASSERT_TRUE(worker.has_value()) << worker.error().message;
     ASSERT_TRUE((*worker)->wait_ready(Millis{5'000}, {}).has_value());
     const int pid = (*worker)->pid();
-    const Stopwatch watch;  // the growing itself included
-    const auto outcome = (*worker)->transcribe(job(), {});
+    ports::RunControl control;
+    control.stall_window = Millis{5'000};  // of a worker that nothing stopped
+    const Stopwatch watch;                 // the growing itself included
+    const auto outcome = (*worker)->transcribe(job(), control);
     const auto took = watch.elapsed();
     ASSERT_FALSE(outcome.has_value());
     const Error& error = outcome.error();
@@ -130,8 +133,32 @@ INSTANTIATE_TEST_SUITE_P(By, Resources,
                              return "";
                          });
 
-TEST_F(LyingWorkers, HalfACoreIsHalfACore) {
-    const auto cpu_ms = [this](double cores) {
+TEST_F(LyingWorkers, WhatAKilledServerLeftIsRemovedAtTheNextStart) {
+    const GroupPlaces places = ProcessWorkerFactory(settings("good")).limits().places;
+    if (!places.memory && !places.cpu) {
+        GTEST_SKIP() << "no control group can be made here";
+    }
+    const pid_t server = ::fork();
+    ASSERT_GE(server, 0);
+    if (server == 0) {
+        const auto worker = start("never_ready");
+        ::raise(SIGKILL);
+    }
+    ASSERT_EQ(::waitpid(server, nullptr, 0), server);
+    EXPECT_GT(groups_left(server), 0);
+    // The worker dies with its server; a group can go when it has been reaped.
+    const Stopwatch watch;
+    while (groups_left(server) > 0 && watch.elapsed() < Millis{5'000}) {
+        WorkerGroup::remove_leftovers(places);
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(groups_left(server), 0);
+}
+
+class CpuShare : public LyingWorkers, public ::testing::WithParamInterface<double> {
+  protected:
+    // Milliseconds of CPU time that a worker gets in one second.
+    int cpu_ms(double cores) const {
         ProcessWorkerSettings s = settings("computes");
         s.cpu_limit = cores;
         s.niceness = 0;
@@ -139,33 +166,40 @@ TEST_F(LyingWorkers, HalfACoreIsHalfACore) {
         EXPECT_TRUE(worker.has_value());
         const auto outcome = (*worker)->transcribe(job(), {});
         return outcome ? -1 : std::stoi(outcome.error().message);
-    };
-    ProcessWorkerSettings half = settings("good");
-    half.cpu_limit = 0.5;
-    if (!ProcessWorkerFactory(half).limits().places.cpu) {
+    }
+};
+
+TEST_P(CpuShare, IsKeptBesideAWorkerWithoutOne) {
+    const double share = GetParam();
+    ProcessWorkerSettings s = settings("good");
+    s.cpu_limit = share;
+    if (!ProcessWorkerFactory(s).limits().places.cpu) {
         GTEST_SKIP() << "no CPU control group can be made here";
     }
-    // On a busy machine an unlimited one may get no more than half a core: then nothing can be
-    // told.
+    const int allowed = static_cast<int>(share * 1'000) + 60;  // a period more at either end
     int unlimited = 0;
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 3; ++round) {
         int limited = 0;
         {
-            const std::jthread beside([&] { limited = cpu_ms(0.5); });
+            const std::jthread beside([&] { limited = cpu_ms(share); });
             unlimited = cpu_ms(0);
         }
-        std::printf("CPU time in one second: %d ms under 0.5, %d ms beside it without\n", limited,
-                    unlimited);
+        std::printf("CPU time in one second: %d ms under %.1f, %d ms beside it without\n", limited,
+                    share, unlimited);
         EXPECT_GT(limited, 0);
-        EXPECT_LE(limited, 650);
+        EXPECT_LE(limited, allowed);
         EXPECT_EQ(groups_left(), 0);
-        if (unlimited >= 750) {
-            EXPECT_LT(limited, unlimited * 8 / 10);
+        // On a busy machine one without a limit may get no more: then nothing can be told.
+        if (unlimited > allowed + 50) {
             return;
         }
     }
     GTEST_SKIP() << "the machine is too busy to compare: " << unlimited << " ms without a limit";
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, CpuShare, ::testing::Values(0.5, 0.1), [](const auto& tested) {
+    return tested.param < 0.3 ? "a_tenth" : "a_half";
+});
 
 }  // namespace
 }  // namespace durascribe::process
