@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
@@ -82,8 +81,7 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
     if (const char* models = std::getenv("DURASCRIBE_MODELS"); models != nullptr) {
         out.environment.push_back(std::string("DURASCRIBE_MODELS=") + models);
     }
-    // A share of a core still needs a thread.
-    out.cpu_limit = std::max(1, static_cast<int>(std::ceil(settings.cpu_limit_per_transcription)));
+    out.cpu_limit = settings.cpu_limit_per_transcription;
     return out;
 }
 
@@ -110,7 +108,7 @@ class WholeNode final : public cli::Node {
         const api::NodeFacts facts{.version = version_,
                                    .data_directory = settings_.data_dir.string(),
                                    .database = "sqlite",
-                                   .sandbox_level = "processes with resource limits",
+                                   .sandbox_level = workers_.limits().text(),
                                    .engine = settings_.engine,
                                    .model = settings_.model};
         api::ServerSettings server;

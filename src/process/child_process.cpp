@@ -12,7 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <memory>
+#include <sstream>
 
 extern "C" {  // missing in the header of glibc 2.36
 #include <sys/pidfd.h>
@@ -39,6 +41,7 @@ struct Launch {
     pid_t parent;
     ChildLimits limits;
     int niceness;
+    std::array<int, WorkerGroup::kPlacesMax> groups;  // see WorkerGroup::joints
 };
 
 bool set_limit(int resource, std::int64_t value) {
@@ -53,6 +56,16 @@ bool set_limits(const ChildLimits& limits) {
            set_limit(RLIMIT_FSIZE, limits.file_bytes);
 }
 
+// First of all, so that all that it does counts for its groups.
+bool join_groups(const std::array<int, WorkerGroup::kPlacesMax>& groups) {
+    for (const int group : groups) {
+        if (group >= 0 && ::write(group, "0", 1) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Puts descriptor `from` at `to`, to survive exec.
 bool place(int from, int to) {
     return ::dup2(from, to) == to;
@@ -60,6 +73,9 @@ bool place(int from, int to) {
 
 // Returns only where something failed; errno says what. All descriptors in `l` are above kSocketFd.
 void become_the_program(const Launch& l) {
+    if (!join_groups(l.groups)) {
+        return;
+    }
     // Handlers of the server must not run here: exec resets them, but signals are let through
     // before.
     for (int signal = 1; signal < NSIG; ++signal) {
@@ -168,10 +184,10 @@ ExitStatus reap(int pidfd) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(pid_t pid, UniqueFd pidfd, UniqueFd errors)
-    : pid_(pid), pidfd_(std::move(pidfd)), errors_(std::move(errors)) {}
+ChildProcess::ChildProcess(pid_t pid, UniqueFd pidfd, UniqueFd errors, WorkerGroup group)
+    : pid_(pid), pidfd_(std::move(pidfd)), errors_(std::move(errors)), group_(std::move(group)) {}
 
-Result<ChildProcess> ChildProcess::start(const ChildSettings& settings) {
+Result<ChildProcess> ChildProcess::start(const ChildSettings& settings, WorkerGroup group) {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     std::array<int, 2> ends{-1, -1};
     if (!null.valid() || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -204,7 +220,8 @@ Result<ChildProcess> ChildProcess::start(const ChildSettings& settings) {
                       errors_above->get(),
                       ::getpid(),
                       settings.limits,
-                      settings.niceness};
+                      settings.niceness,
+                      group.joints()};
     volatile int failure = 0;
     pid_t pid = -1;
     int launch_error = 0;
@@ -228,7 +245,7 @@ Result<ChildProcess> ChildProcess::start(const ChildSettings& settings) {
         reap(pidfd.get());
         return start_failed(settings.program, failure);
     }
-    return ChildProcess(pid, std::move(pidfd), std::move(errors_read));
+    return ChildProcess(pid, std::move(pidfd), std::move(errors_read), std::move(group));
 }
 
 ChildProcess::~ChildProcess() {
@@ -249,6 +266,8 @@ ExitStatus ChildProcess::kill_and_reap() {
     }
     const ExitStatus status = reap(pidfd_.get());
     pidfd_.reset();
+    killed_for_memory_ = group_.killed_for_memory();
+    group_.remove();
     return status;
 }
 
@@ -266,6 +285,24 @@ std::int64_t ChildProcess::resident_bytes() const {
         return 0;
     }
     return resident_pages * ::sysconf(_SC_PAGESIZE);
+}
+
+std::int64_t ChildProcess::anonymous_bytes() const {
+    if (!running()) {
+        return 0;
+    }
+    std::ifstream lines(fmt::format("/proc/{}/status", pid_));
+    std::string line;
+    std::int64_t kibibytes = 0;
+    while (std::getline(lines, line)) {  // "RssAnon:     116 kB"
+        std::istringstream words(line);
+        std::string name;
+        std::int64_t value = 0;
+        if (words >> name >> value && (name == "RssAnon:" || name == "VmSwap:")) {
+            kibibytes += value;
+        }
+    }
+    return kibibytes * 1024;
 }
 
 Result<void> ChildProcess::limit_file_size(std::int64_t bytes) const {

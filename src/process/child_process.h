@@ -11,6 +11,7 @@
 
 #include "durascribe/base/error.h"
 #include "durascribe/base/unique_fd.h"
+#include "durascribe/process/control_group.h"
 #include "durascribe/protocol/channel.h"
 
 namespace durascribe::process {
@@ -52,7 +53,8 @@ class ChildProcess {
     // error is a pipe (errors()), no other descriptor but the socket is open, no signal is blocked
     // or ignored, no new privileges can be gained, no core is dumped. Errors: internal
     // "worker_start_failed" (no such program, not executable), memory.
-    static Result<ChildProcess> start(const ChildSettings& settings);
+    // The child is in `group` before its program starts.
+    static Result<ChildProcess> start(const ChildSettings& settings, WorkerGroup group = {});
 
     ChildProcess() = default;
     ChildProcess(ChildProcess&&) noexcept = default;
@@ -69,17 +71,25 @@ class ChildProcess {
     // it may still write.
     ExitStatus kill_and_reap();
 
+    // Of the ended one: the kernel killed in its group, whose memory limit was reached.
+    bool killed_for_memory() const { return killed_for_memory_; }
+
     // 0 where it is not known.
     std::int64_t resident_bytes() const;
+    // Of that, and of what is swapped out, what belongs to no file: a model mapped from its file is
+    // not in it. 0 where it is not known.
+    std::int64_t anonymous_bytes() const;
     // Lowers (never raises) the largest file size of the running child. Errors: internal.
     Result<void> limit_file_size(std::int64_t bytes) const;
 
   private:
-    ChildProcess(pid_t pid, UniqueFd pidfd, UniqueFd errors);
+    ChildProcess(pid_t pid, UniqueFd pidfd, UniqueFd errors, WorkerGroup group);
 
     pid_t pid_ = 0;
     UniqueFd pidfd_;
     UniqueFd errors_;
+    WorkerGroup group_;  // until it is reaped
+    bool killed_for_memory_ = false;
 };
 
 }  // namespace durascribe::process

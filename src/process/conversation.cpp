@@ -23,6 +23,8 @@ using protocol::FrameType;
 constexpr std::size_t kDrainMax = 64U << 10;
 // poll(2) does not count the time that the machine sleeps; so it is woken this often to look.
 constexpr Millis kLookAgain{1'000};
+// How often the memory of a worker with a limit is judged.
+constexpr Millis kMemoryLook{200};
 // How long a worker that closed its socket has to show what it died of.
 constexpr Millis kLastMoment{500};
 
@@ -30,8 +32,16 @@ MonoTime now() {
     return ports::SystemClock().mono();
 }
 
-double seconds(Millis t) {
-    return static_cast<double>(t.count()) / 1000.0;
+// "0.2 s", "30 s"
+std::string in_seconds(Millis t) {
+    const double seconds = static_cast<double>(t.count()) / 1000.0;
+    return seconds < 10 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.0f} s", seconds);
+}
+
+// "0:12:34"
+std::string clock_time(Millis t) {
+    const auto seconds = t.count() / 1000;
+    return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 }  // namespace
@@ -69,10 +79,17 @@ struct Conversation::Course {
     // A higher number when the worker is dead says that memory had run out meanwhile.
     std::optional<std::int64_t> oom_kills_before = out_of_memory_kills();
 
-    // "while decoding, after 12.3 s of audio"
+    // "at 0:12:34 of the recording, while decoding"
     std::string place() const {
-        return fmt::format("while {}, after {:.1f} s of audio", watch.activity,
-                           seconds(audio_done));
+        if (!watch.audio_start) {
+            return fmt::format("while {}", watch.activity);
+        }
+        return fmt::format("at {} of the recording, while {}",
+                           clock_time(*watch.audio_start + audio_done), watch.activity);
+    }
+    // "after 41 s, at 0:12:34 of the recording, while decoding"
+    std::string time_and_place() const {
+        return fmt::format("after {}, {}", in_seconds(now() - started), place());
     }
     Millis until_limit() const {
         const MonoTime t = now();
@@ -81,8 +98,11 @@ struct Conversation::Course {
     }
 };
 
-Conversation::Conversation(ChildProcess child, protocol::Channel channel)
-    : child_(std::move(child)), channel_(std::move(channel)) {}
+Conversation::Conversation(ChildProcess child, protocol::Channel channel,
+                           std::int64_t memory_limit_bytes)
+    : child_(std::move(child)),
+      channel_(std::move(channel)),
+      memory_limit_bytes_(memory_limit_bytes) {}
 
 Result<void> Conversation::send(FrameType type, std::string_view payload,
                                 std::span<const int> descriptors, const Watch& watch) {
@@ -184,7 +204,17 @@ Result<std::optional<std::string>> Conversation::take(protocol::Channel::Receive
     return std::nullopt;
 }
 
-std::optional<Error> Conversation::limit_reached(const Course& course) const {
+// Judged now and then: true at most once, for the process is killed for it.
+bool Conversation::memory_exceeded() {
+    const MonoTime t = now();
+    if (memory_limit_bytes_ == 0 || t - memory_judged_ < kMemoryLook) {
+        return false;
+    }
+    memory_judged_ = t;
+    return child_.anonymous_bytes() > memory_limit_bytes_;
+}
+
+std::optional<Error> Conversation::limit_reached(const Course& course) {
     const Watch& watch = course.watch;
     if (watch.stop.stop_requested()) {
         return Error{
@@ -194,17 +224,23 @@ std::optional<Error> Conversation::limit_reached(const Course& course) const {
     if (t - course.started >= watch.deadline) {
         return Error{ErrorClass::timeout,
                      "deadline",
-                     fmt::format("Not finished within {:.1f} s {}; the worker was stopped. Raise "
+                     fmt::format("Not finished within {}, {}: the worker was stopped. Raise "
                                  "TRANSCRIPTION_TIMEOUT if this much time is needed.",
-                                 seconds(watch.deadline), course.place()),
+                                 in_seconds(watch.deadline), course.place()),
                      {}};
     }
     if (t - course.grown >= watch.stall_window) {
         return Error{ErrorClass::stall,
                      "no_progress",
-                     fmt::format("No progress for {:.1f} s {}; the worker was stopped.",
-                                 seconds(watch.stall_window), course.place()),
+                     fmt::format("No progress for {} {}: the worker was stopped.",
+                                 in_seconds(watch.stall_window), course.place()),
                      {}};
+    }
+    if (memory_exceeded()) {
+        kill();
+        drain_errors();
+        return memory_limit_reached(memory_limit_bytes_, "the watchdog", course.time_and_place(),
+                                    last_words_.text());
     }
     return std::nullopt;
 }
@@ -213,7 +249,8 @@ Result<void> Conversation::wait_for_something(const Course& course, int stop_eve
     std::array<pollfd, 4> waits{pollfd{channel_.fd(), POLLIN, 0}, pollfd{child_.pidfd(), POLLIN, 0},
                                 pollfd{stop_event, POLLIN, 0},
                                 pollfd{errors_open_ ? child_.errors() : -1, POLLIN, 0}};
-    const auto patience = static_cast<int>(std::min(course.until_limit(), kLookAgain).count());
+    const auto patience = static_cast<int>(
+        std::min(course.until_limit(), memory_limit_bytes_ > 0 ? kMemoryLook : kLookAgain).count());
     if (::poll(waits.data(), waits.size(), patience) < 0 && errno != EINTR) {
         return std::unexpected(system_error(errno, "wait for a worker process"));
     }
@@ -246,8 +283,9 @@ std::unexpected<Error> Conversation::explain_end(const Error& gone, const Course
     // A result that was cut short by the death of its writer is told by that death alone.
     const ExitStatus status = child_.kill_and_reap();
     drain_errors();
-    return std::unexpected(error_of_death(status, course.place(), last_words_.text(),
-                                          out_of_memory_kills() != course.oom_kills_before));
+    return std::unexpected(error_of_death(status, course.time_and_place(), last_words_.text(),
+                                          {memory_limit_bytes_, child_.killed_for_memory(),
+                                           out_of_memory_kills() != course.oom_kills_before}));
 }
 
 std::unexpected<Error> Conversation::kill_for(Error error) {

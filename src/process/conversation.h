@@ -2,7 +2,9 @@
 // token or with the worker's death. Not here: which jobs there are (process_worker.cpp).
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -35,14 +37,17 @@ struct Watch {
     Millis deadline{0};
     std::stop_token stop;
     std::function<void(Millis audio_done)> on_progress;
-    Millis audio_total{0};  // progress is never reported past it; 0: not known
+    Millis audio_total{0};              // progress is never reported past it; 0: not known
+    std::optional<Millis> audio_start;  // where in the recording it begins; nullopt: no audio yet
 };
 
 // Owned by one thread. After any error but one that the worker itself reported (a `failed` frame),
 // the process has been killed and reaped when the call returns.
 class Conversation {
   public:
-    Conversation(ChildProcess child, protocol::Channel channel);
+    // Past `memory_limit_bytes` of anonymous memory (0: no limit) the process is killed, while it
+    // is waited for, within a second.
+    Conversation(ChildProcess child, protocol::Channel channel, std::int64_t memory_limit_bytes);
 
     // Sends a frame and waits for the worker to take it.
     Result<void> send(protocol::FrameType type, std::string_view payload,
@@ -62,7 +67,8 @@ class Conversation {
     struct Course;  // of one wait
     Result<std::optional<std::string>> take(protocol::Channel::Received received,
                                             protocol::FrameType awaited, Course& course);
-    std::optional<Error> limit_reached(const Course& course) const;
+    std::optional<Error> limit_reached(const Course& course);
+    bool memory_exceeded();
     Result<void> wait_for_something(const Course& course, int stop_event, bool& ended);
     std::unexpected<Error> explain_end(const Error& gone, const Course& course, int stop_event);
     void drain_errors();
@@ -71,6 +77,8 @@ class Conversation {
     protocol::Channel channel_;
     LastWords last_words_;
     bool errors_open_ = true;
+    const std::int64_t memory_limit_bytes_;
+    MonoTime memory_judged_{};
 };
 
 }  // namespace durascribe::process

@@ -28,17 +28,29 @@ std::optional<std::int64_t> out_of_memory_kills() {
     return std::nullopt;
 }
 
+Error memory_limit_reached(std::int64_t limit_bytes, std::string_view found_by,
+                           std::string_view doing, std::string_view last_words) {
+    const std::string limit = limit_bytes == 0
+                                  ? "the memory it can have"
+                                  : fmt::format("its limit of {} MB of memory", limit_bytes >> 20);
+    return {ErrorClass::memory, "memory_limit",
+            fmt::format("The worker went past {} {}: it was stopped. Choose a smaller model or "
+                        "raise MAX_MEMORY_PER_TRANSCRIPTION.",
+                        limit, doing),
+            fmt::format("found by {}\n{}", found_by, last_words)};
+}
+
 Error error_of_death(const ExitStatus& status, std::string_view doing, std::string last_words,
-                     bool memory_ran_out) {
+                     const MemoryFacts& memory) {
     if (!status.by_signal && status.value == protocol::kExitOutOfMemory) {
-        return {ErrorClass::memory, "memory_limit",
-                fmt::format("The worker ran out of the memory it may use {}. Choose a smaller "
-                            "model or raise MAX_MEMORY_PER_TRANSCRIPTION.",
-                            doing),
-                std::move(last_words)};
+        return memory_limit_reached(memory.limit_bytes, "the worker: memory was refused", doing,
+                                    last_words);
     }
     if (status.by_signal && status.value == SIGKILL) {
-        if (memory_ran_out) {
+        if (memory.limit_reached) {
+            return memory_limit_reached(memory.limit_bytes, "the control group", doing, last_words);
+        }
+        if (memory.machine_ran_out) {
             return {ErrorClass::memory, "killed_by_system",
                     fmt::format("The system killed the worker {}, because the machine ran out of "
                                 "memory. Choose a smaller model or run fewer at a time.",

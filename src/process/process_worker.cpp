@@ -2,8 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -99,9 +101,10 @@ class ProcessWorker final : public ports::Worker {
     bool ready_ = false;
 };
 
-Watch watch_of(const ports::RunControl& control, std::string_view activity, Millis audio_total) {
-    return {activity,     control.stall_window, control.deadline,
-            control.stop, control.on_progress,  audio_total};
+Watch watch_of(const ports::RunControl& control, std::string_view activity, Millis audio_total,
+               Millis audio_start) {
+    return {activity,    control.stall_window, control.deadline, control.stop, control.on_progress,
+            audio_total, audio_start};
 }
 
 // The time that the worker needs to become ready is part of the run.
@@ -136,7 +139,7 @@ Result<protocol::Extracted> ProcessWorker::run_extract(const ports::ExtractJob& 
     const auto payload =
         run(FrameType::extract,
             protocol::encode(protocol::ExtractRequest{job.audio_track.value_or(-1), longest}),
-            descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}));
+            descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
     if (!payload) {
         return std::unexpected(payload.error());
     }
@@ -166,11 +169,12 @@ Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::Transcri
                                                            const ports::RunControl& control) {
     DURASCRIBE_ASSERT(role_ == ports::WorkerRole::speech);
     const std::array descriptors{job.pcm_fd};
-    const auto payload = run(FrameType::transcribe,
-                             protocol::encode(protocol::TranscribeRequest{job.span, job.engine,
-                                                                          job.model, job.language}),
-                             descriptors, FrameType::transcribed,
-                             watch_of(control, "recognising speech", job.span.length()));
+    const auto payload =
+        run(FrameType::transcribe,
+            protocol::encode(
+                protocol::TranscribeRequest{job.span, job.engine, job.model, job.language}),
+            descriptors, FrameType::transcribed,
+            watch_of(control, "recognising speech", job.span.length(), job.span.start));
     if (!payload) {
         return std::unexpected(payload.error());
     }
@@ -199,7 +203,7 @@ Result<void> ProcessWorker::wait_ready(Millis deadline, std::stop_token stop) {
                     "A worker was waited for after its end. Please report this.");
     }
     // There is no progress yet: one limit, and it is the deadline.
-    const Watch watch{"getting ready", Millis::max(), deadline, std::move(stop), {}, Millis{0}};
+    const Watch watch{"getting ready", Millis::max(), deadline, std::move(stop), {}, Millis{0}, {}};
     const auto payload = conversation_.await(FrameType::ready, watch);
     if (!payload) {
         conversation_.kill();  // a worker that reports a failure before it is ready leaves anyway
@@ -229,7 +233,8 @@ std::vector<std::string> environment_of(const ProcessWorkerSettings& settings) {
         }
     }
     out.emplace_back("TZ=UTC0");  // no file is read for it once the sandbox is closed
-    out.push_back(fmt::format("OMP_NUM_THREADS={}", settings.cpu_limit));
+    out.push_back(fmt::format("OMP_NUM_THREADS={}",
+                              std::max(1, static_cast<int>(std::ceil(settings.cpu_limit)))));
     out.insert(out.end(), settings.environment.begin(), settings.environment.end());
     return out;
 }
@@ -251,27 +256,35 @@ std::vector<std::string> arguments_of(const ProcessWorkerSettings& settings,
 }  // namespace
 
 ProcessWorkerFactory::ProcessWorkerFactory(ProcessWorkerSettings settings)
-    : settings_(std::move(settings)) {}
+    : settings_(std::move(settings)),
+      limits_(LimitsInForce::find(settings_.memory_limit_by,
+                                  {settings_.memory_limit_bytes, settings_.cpu_limit})) {}
 
 Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::WorkerRole role) {
     auto ends = protocol::Channel::make_pair();
     if (!ends) {
         return std::unexpected(std::move(ends.error()));
     }
-    const ChildSettings child_settings{
-        settings_.program,
-        arguments_of(settings_, role),
-        environment_of(settings_),
-        ends->second.get(),
-        {settings_.memory_limit_bytes, role == ports::WorkerRole::media ? -1 : 0,
-         settings_.open_files_max, settings_.processes_max},
-        settings_.niceness};
-    auto child = ChildProcess::start(child_settings);
+    const ChildSettings child_settings{settings_.program,
+                                       arguments_of(settings_, role),
+                                       environment_of(settings_),
+                                       ends->second.get(),
+                                       {limits_.data_size ? settings_.memory_limit_bytes : 0,
+                                        role == ports::WorkerRole::media ? -1 : 0,
+                                        settings_.open_files_max, settings_.processes_max},
+                                       settings_.niceness};
+    auto group =
+        WorkerGroup::make(limits_.places, {settings_.memory_limit_bytes, settings_.cpu_limit});
+    if (!group) {
+        return std::unexpected(std::move(group.error()));
+    }
+    auto child = ChildProcess::start(child_settings, std::move(*group));
     if (!child) {
         return std::unexpected(std::move(child.error()));
     }
     return std::make_unique<ProcessWorker>(
-        role, Conversation(std::move(*child), protocol::Channel(std::move(ends->first))));
+        role, Conversation(std::move(*child), protocol::Channel(std::move(ends->first)),
+                           settings_.memory_limit_bytes));
 }
 
 }  // namespace durascribe::process

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "durascribe/ports/worker.h"
+#include "durascribe/process/limits_in_force.h"
 
 namespace durascribe::process {
 
@@ -21,12 +22,14 @@ struct ProcessWorkerSettings {
     std::string model;
     std::string language;
 
-    // MAX_MEMORY_PER_TRANSCRIPTION: private writable memory of one worker (RLIMIT_DATA, so that a
-    // model mapped from its file is not counted); 0: no limit.
+    // MAX_MEMORY_PER_TRANSCRIPTION: of one worker; 0: no limit. The watchdog and RLIMIT_DATA do not
+    // count a model mapped from its file; a control group does, but the kernel drops such pages
+    // before it kills.
     std::int64_t memory_limit_bytes = std::int64_t{2} << 30;
-    // CPU_LIMIT_PER_TRANSCRIPTION: how many threads a recogniser may use (OMP_NUM_THREADS). Time on
-    // the CPU has no limit of its own: a run is bounded by its deadline.
-    int cpu_limit = 2;
+    MemoryLimitBy memory_limit_by = MemoryLimitBy::best;
+    // CPU_LIMIT_PER_TRANSCRIPTION: cores' worth of CPU time, where a control group can be had, and
+    // how many threads a recogniser may use (OMP_NUM_THREADS: rounded up). 0: one thread, no limit.
+    double cpu_limit = 2;
     int niceness = 5;  // workers make way for the server
     int open_files_max = 64;
     int processes_max = 0;  // RLIMIT_NPROC, see ChildLimits; 0: as the server
@@ -50,9 +53,11 @@ class ProcessWorkerFactory final : public ports::WorkerFactory {
   public:
     explicit ProcessWorkerFactory(ProcessWorkerSettings settings);
     Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole role) override;
+    const LimitsInForce& limits() const { return limits_; }
 
   private:
     const ProcessWorkerSettings settings_;
+    const LimitsInForce limits_;
 };
 
 }  // namespace durascribe::process

@@ -2,8 +2,10 @@
 // descriptor 3 up to the point of the lie.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -76,6 +78,58 @@ struct Liar {
         pieces.push_back(std::make_unique<char[]>(kPiece));
         std::memset(pieces.back().get(), 1, kPiece);
     }
+}
+
+// 64 MB at a time, by anonymous mappings: under RLIMIT_DATA too, the last one fails.
+[[noreturn]] void grow() {
+    constexpr std::size_t kPiece = 64U << 20;
+    while (true) {
+        void* piece =
+            ::mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (piece == MAP_FAILED) {
+            std::_Exit(protocol::kExitOutOfMemory);
+        }
+        std::memset(piece, 1, kPiece);
+        // Past the limit by one piece and no further: what is left of the machine is others'.
+        static std::size_t held = 0;
+        held += kPiece;
+        if (held > (384U << 20)) {
+            hang();
+        }
+    }
+}
+
+// Reads every page of the job's file through a mapping, as a recogniser does with its model.
+void touch_mapped(const Liar& l) {
+    const auto size = static_cast<std::size_t>(::lseek(l.files.back().get(), 0, SEEK_END));
+    void* whole = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, l.files.back().get(), 0);
+    if (whole == MAP_FAILED) {
+        std::_Exit(1);
+    }
+    const auto* bytes = static_cast<const volatile char*>(whole);
+    const auto until = std::chrono::steady_clock::now() + Millis{600};  // the watchdog looks twice
+    do {
+        for (std::size_t at = 0; at < size; at += 4096) {
+            static_cast<void>(bytes[at]);
+        }
+    } while (std::chrono::steady_clock::now() < until);
+}
+
+// Computes for a second of time passed, and tells the CPU time that it was given in milliseconds.
+Error compute() {
+    const auto until = std::chrono::steady_clock::now() + Millis{1'000};
+    volatile unsigned sum = 0;
+    while (std::chrono::steady_clock::now() < until) {
+        for (unsigned i = 0; i < 1'000; ++i) {
+            sum = sum + i;
+        }
+    }
+    timespec used{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return {ErrorClass::input,
+            "cpu",
+            std::to_string(used.tv_sec * 1'000 + used.tv_nsec / 1'000'000),
+            {}};
 }
 
 void flood_errors(std::size_t bytes) {
@@ -158,6 +212,13 @@ const std::map<std::string_view, Lie>& lies() {
          }},
         {"killed", [](Liar&) { ::raise(SIGKILL); }},
         {"allocates", [](Liar&) { allocate_for_ever(); }},
+        {"grows", [](Liar&) { grow(); }},
+        {"touches_mapped",
+         [](Liar& l) {
+             touch_mapped(l);
+             l.finish(l.answer());
+         }},
+        {"computes", [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute())); }},
         {"large_file",
          [](Liar& l) {
              const std::string block(1U << 20, 's');

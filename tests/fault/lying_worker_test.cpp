@@ -100,8 +100,9 @@ TEST_F(LyingWorkers, AKillThatIsNotOursIsACrashWhileMemoryLasts) {
 
 TEST(Death, AKillWhileTheKernelKilledForMemoryIsMemory) {
     const ExitStatus killed{.by_signal = true, .value = SIGKILL};
-    EXPECT_EQ(error_of_death(killed, "while trying", "", true).cls, ErrorClass::memory);
-    EXPECT_EQ(error_of_death(killed, "while trying", "", false).cls, ErrorClass::crash);
+    EXPECT_EQ(error_of_death(killed, "while trying", "", {.machine_ran_out = true}).cls,
+              ErrorClass::memory);
+    EXPECT_EQ(error_of_death(killed, "while trying", "", {}).cls, ErrorClass::crash);
 }
 
 TEST_F(LyingWorkers, AllocatingPastTheLimitIsMemory) {

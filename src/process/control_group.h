@@ -1,0 +1,81 @@
+// Control groups (cgroups(7)) for workers: where they can be made on this machine, and one for each
+// worker. Not here: what is used where there are none (limits_in_force.h).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "durascribe/base/error.h"
+#include "durascribe/base/unique_fd.h"
+
+namespace durascribe::process {
+
+// A directory under which groups with one controller can be made.
+struct GroupPlace {
+    std::filesystem::path directory;
+    int version = 1;  // of cgroups: 1 or 2
+    bool operator==(const GroupPlace&) const = default;
+};
+
+struct GroupPlaces {
+    std::optional<GroupPlace> memory;
+    std::optional<GroupPlace> cpu;
+};
+
+// What the kernel tells of its groups; other files for tests.
+struct GroupFacts {
+    std::filesystem::path membership = "/proc/self/cgroup";
+    std::filesystem::path mounts = "/proc/self/mountinfo";
+};
+
+// The server's own groups, where their controllers can be handed on: version 2 first, then 1.
+// Groups of workers stand below them, so that no limit that holds for the server is escaped.
+//
+// Version 2 lets no group that has processes hand its controllers on. Where the server is alone in
+// a group that is given to it (systemd: Delegate=yes), it moves into "durascribe-server" below it;
+// where others are in it too, version 2 is not used. The group at the top of the tree is exempt.
+GroupPlaces find_group_places(const GroupFacts& facts = {});
+
+struct GroupLimits {
+    std::int64_t memory_bytes = 0;  // with swap; 0: no limit
+    double cores = 0;               // CPU time by time passed; 0: no limit
+};
+
+// The group of one worker, one directory in each place, made empty; removed with this object, when
+// the worker has been reaped. Moves; an empty one (default) has no group and does nothing.
+class WorkerGroup {
+  public:
+    static constexpr int kPlacesMax = 2;
+
+    // Only limits whose place is known are set. Errors: those of system_error.
+    static Result<WorkerGroup> make(const GroupPlaces& places, const GroupLimits& limits);
+    // Removes the groups of servers that are no more. Those with a process in them stay.
+    static void remove_leftovers(const GroupPlaces& places);
+
+    WorkerGroup() = default;
+    WorkerGroup(WorkerGroup&& other) noexcept { *this = std::move(other); }
+    WorkerGroup& operator=(WorkerGroup&& other) noexcept;
+    ~WorkerGroup() { remove(); }
+
+    // Writing "0" to each puts the writing process into the group; -1: there is no such group.
+    std::array<int, kPlacesMax> joints() const;
+    // The kernel killed in this very group because its memory limit was reached.
+    bool killed_for_memory() const;
+    void remove();
+
+  private:
+    struct Part {
+        std::filesystem::path directory;  // empty: none
+        UniqueFd joint;
+    };
+    Result<void> add(const GroupPlace& place, const std::string& name);
+
+    std::array<Part, kPlacesMax> parts_;
+    std::filesystem::path memory_events_;  // the file that counts the kills; empty: no limit is set
+};
+
+}  // namespace durascribe::process

@@ -1,0 +1,149 @@
+// Where groups can be made, on trees of plain files that look like the kernel's.
+#include "durascribe/process/control_group.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "durascribe/process/limits_in_force.h"
+
+namespace durascribe::process {
+namespace {
+
+namespace fs = std::filesystem;
+
+class GroupTrees : public ::testing::Test {
+  protected:
+    GroupTrees() {
+        std::string name = fs::temp_directory_path() / "groups_XXXXXX";
+        top_ = ::mkdtemp(name.data());
+    }
+    ~GroupTrees() override { fs::remove_all(top_); }
+
+    void put(const fs::path& file, const std::string& text) const {
+        fs::create_directories((top_ / file).parent_path());
+        std::ofstream(top_ / file) << text;
+    }
+    std::string get(const fs::path& file) const {
+        std::ifstream in(top_ / file);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    std::string mount(const std::string& root, const std::string& at, const std::string& rest) {
+        return fmt::format("30 24 0:26 {} {} rw,nosuid shared:9 - {}\n", root, (top_ / at).string(),
+                           rest);
+    }
+    GroupFacts facts() const { return {top_ / "membership", top_ / "mounts"}; }
+    // A group of version 2 with these files.
+    void v2(const std::string& membership, const std::string& handed_on, const std::string& procs) {
+        put("membership", membership);
+        put("mounts", mount("/", "u", "cgroup2 cgroup rw"));
+        put("u/svc/cgroup.controllers", "cpu memory pids\n");
+        put("u/svc/cgroup.subtree_control", handed_on);
+        put("u/svc/cgroup.procs", procs);
+    }
+    fs::path top_;
+};
+
+TEST_F(GroupTrees, ControllersThatAreHandedOnAreUsedWhereWeStand) {
+    v2("0::/svc\n", "cpu memory\n", "");
+    const GroupPlaces found = find_group_places(facts());
+    EXPECT_EQ(found.memory, (GroupPlace{top_ / "u/svc", 2}));
+    EXPECT_EQ(found.cpu, (GroupPlace{top_ / "u/svc", 2}));
+}
+
+TEST_F(GroupTrees, AServerThatHasMovedToItsInnerGroupUsesTheOneAround) {
+    v2("0::/svc/durascribe-server\n", "cpu memory\n", "");
+    EXPECT_EQ(find_group_places(facts()).memory, (GroupPlace{top_ / "u/svc", 2}));
+}
+
+// Plain files keep what was written: the moves can be read, their effect is the kernel's.
+TEST_F(GroupTrees, AServerAloneInItsGroupMovesDownAndHandsOn) {
+    v2("0::/svc\n", "", std::to_string(::getpid()) + "\n");
+    put("u/svc/durascribe-server/cgroup.procs", "");
+    static_cast<void>(find_group_places(facts()));
+    EXPECT_EQ(get("u/svc/durascribe-server/cgroup.procs"), std::to_string(::getpid()));
+    EXPECT_NE(get("u/svc/cgroup.subtree_control"), "");
+}
+
+TEST_F(GroupTrees, AGroupSharedWithOthersIsLeftAlone) {
+    v2("0::/svc\n", "", std::to_string(::getpid()) + "\n1\n");
+    EXPECT_FALSE(find_group_places(facts()).memory);
+    EXPECT_FALSE(fs::exists(top_ / "u/svc/durascribe-server"));
+    EXPECT_EQ(get("u/svc/cgroup.subtree_control"), "");
+}
+
+TEST_F(GroupTrees, VersionOneIsTakenWhereVersionTwoHasNoController) {
+    put("membership", "4:memory:/box/a\n2:cpu,cpuacct:/\n0::/\n");
+    put("mounts", mount("/box", "m", "cgroup cgroup rw,memory") +
+                      mount("/", "c", "cgroup cgroup rw,cpu,cpuacct") +
+                      mount("/", "u", "cgroup2 cgroup rw"));
+    put("u/cgroup.controllers", "");
+    put("u/cgroup.subtree_control", "");
+    put("m/a/memory.use_hierarchy", "1\n");
+    fs::create_directories(top_ / "c");
+    const GroupPlaces found = find_group_places(facts());
+    EXPECT_EQ(found.memory, (GroupPlace{top_ / "m/a", 1}));
+    EXPECT_EQ(
+        found.cpu->directory.lexically_normal().string().substr(0, (top_ / "c").string().size()),
+        (top_ / "c").string());
+
+    // Memory of groups below would not count for the server's limit.
+    put("m/a/memory.use_hierarchy", "0\n");
+    EXPECT_FALSE(find_group_places(facts()).memory);
+}
+
+TEST_F(GroupTrees, AMountOfAnotherPartOfTheTreeIsNotOurs) {
+    v2("0::/elsewhere\n", "cpu memory\n", "");
+    put("mounts", mount("/svc", "u/svc", "cgroup2 cgroup rw"));
+    EXPECT_FALSE(find_group_places(facts()).memory);
+}
+
+TEST_F(GroupTrees, LeftoversOfDeadServersGoAndThoseOfLivingOnesStay) {
+    const std::string dead = "p/durascribe-worker-" + std::to_string(::getpid()) + "-1-1";
+    fs::create_directories(top_ / dead);  // our number, but an earlier process's
+    fs::create_directories(top_ / "p/durascribe-worker-4194999-5-1");
+    fs::create_directories(top_ / "p/somebody-else");
+    const GroupPlaces places{GroupPlace{top_ / "p", 1}, {}};
+    WorkerGroup::remove_leftovers(places);
+    EXPECT_FALSE(fs::exists(top_ / dead));
+    EXPECT_FALSE(fs::exists(top_ / "p/durascribe-worker-4194999-5-1"));
+    EXPECT_TRUE(fs::exists(top_ / "p/somebody-else"));
+}
+
+TEST_F(GroupTrees, AGroupOfALivingServerStays) {
+    const GroupPlaces places = LimitsInForce::find(MemoryLimitBy::best, {64 << 20, 1}).places;
+    if (!places.memory) {
+        GTEST_SKIP() << "no memory control group can be made here";
+    }
+    auto group = WorkerGroup::make(places, {64 << 20, 1});
+    ASSERT_TRUE(group.has_value()) << group.error().detail;
+    WorkerGroup::remove_leftovers(places);
+    EXPECT_EQ(::write(group->joints()[0], "", 0), 0);
+    EXPECT_FALSE(group->killed_for_memory());
+    const auto entries = fs::directory_iterator(places.memory->directory);
+    const auto ours = std::count_if(begin(entries), end(entries), [](const auto& entry) {
+        return entry.path().filename().string().starts_with("durascribe-worker-" +
+                                                            std::to_string(::getpid()) + "-");
+    });
+    EXPECT_EQ(ours, 1);
+}
+
+TEST(Limits, TheTextTellsWhatIsInForce) {
+    LimitsInForce limits;
+    EXPECT_EQ(limits.text(), "memory: no limit; CPU: number of threads; media worker: no Landlock");
+    limits = {{GroupPlace{"/x", 2}, GroupPlace{"/y", 1}}, false, true, true};
+    EXPECT_EQ(limits.text(),
+              "memory: control group v2 + watchdog; CPU: control group v1; media worker: Landlock");
+    limits = {{}, true, true, true};
+    EXPECT_EQ(limits.text(),
+              "memory: RLIMIT_DATA + watchdog; CPU: number of threads; media worker: Landlock");
+}
+
+}  // namespace
+}  // namespace durascribe::process
