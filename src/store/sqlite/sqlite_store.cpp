@@ -52,6 +52,7 @@ struct SqliteStore::Parts {
         connection.execute("PRAGMA synchronous = FULL");
         connection.execute("PRAGMA foreign_keys = ON");
         connection.execute("PRAGMA temp_store = MEMORY");
+        connection.execute(fmt::format("PRAGMA cache_size = -{}", options_.cache_kib));
         return migrate(connection, embedded_migrations());
     }
 
