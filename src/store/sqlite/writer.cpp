@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::store {
@@ -77,6 +78,7 @@ void Writer::loop() {
         room_.notify_all();
         run_batch(batch);
         answer(batch);
+        DURASCRIBE_FAILPOINT("store.answered");
         checkpoint_if_due();
     }
 }
@@ -98,6 +100,7 @@ void Writer::run_batch(std::vector<Job*>& batch) {
     const bool any_lane = std::ranges::any_of(lanes_, [](bool lane) { return lane; });
     if (listener != nullptr && (any_lane || !events_.empty())) {
         listener->on_commit(events_, lanes_);
+        DURASCRIBE_FAILPOINT("store.listener_told");
     }
 }
 
@@ -106,11 +109,14 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
     bool committing = false;
     try {
         db_.execute("BEGIN IMMEDIATE");
+        DURASCRIBE_FAILPOINT("store.begun");
         for (Job* job : batch) {
             run_in_savepoint(*job);
+            DURASCRIBE_FAILPOINT("store.verb_run");
         }
         committing = true;
         db_.execute("COMMIT");
+        DURASCRIBE_FAILPOINT("store.committed");
         return std::nullopt;
     } catch (const SqliteError& e) {
         roll_back(db_);
@@ -164,6 +170,7 @@ void Writer::checkpoint_if_due() {
     }
     try {
         db_.checkpoint(false);
+        DURASCRIBE_FAILPOINT("store.checkpointed");
     } catch (const SqliteError& e) {
         log::warning("{}", to_error(e, "move the log into the database file").message);
     }
