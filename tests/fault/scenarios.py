@@ -1,7 +1,7 @@
 """What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
 with every check; each of its steps allows for the one death that the stage may have in it."""
 import json, signal, subprocess
-from harness import demand, workers_of
+from harness import TERMINAL, demand, workers_of
 from stage import ServedStage, Stage, check_directory, rows, send, until
 
 
@@ -121,17 +121,28 @@ class Patient(ServedStage):
 
     def play(self):
         self.start()
-        calm = self.upload(0)
-        self.until_ended(calm)
-        self.hold_speech_worker()
-        late = self.upload(1)
+        worker = self.hold_speech_worker()
+        late = self.upload(0)
+        self.until_recognising(late)
+        # A first worker that uses up some of the task's time, so that the limit of the task and not
+        # that of the second attempt is met first.
+        until(lambda: self.ended_or_worked(late, 1500), "some time of work is on record")
+        send(worker, signal.SIGKILL)
+        self.hold_speech_worker(other_than=worker)
         self.until_ended(late)
         task = self.task(late)
         demand((task["status"] == "failed" and task["error"]["code"] == "task_timeout") or
                (self.died and task["status"] == "completed"), f"a task without an end became {task}")
         if task["status"] == "failed":
             self.retry(late)
+        self.stop()
         self.check()
+
+    def ended_or_worked(self, job, milliseconds):
+        if self.task(job)["status"] in TERMINAL:
+            return True
+        worked = rows(self.folder / "data", "SELECT max(worked_ms) FROM tasks")[0][0]
+        return worked is not None and worked >= milliseconds
 
 
 class Commands(Stage):

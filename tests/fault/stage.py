@@ -176,14 +176,14 @@ class ServedStage(Stage):
 
     # ---- what is done to the workers ----
 
-    def hold_speech_worker(self):
+    def hold_speech_worker(self, other_than=None):
         """Stands still until it is killed, so that what it gets next does not end by itself."""
         found = []
 
         def there():
             if self.server.process.poll() is not None:
                 self.revive()
-            found[:] = workers_of(self.server.process.pid, "speech")
+            found[:] = [pid for pid in workers_of(self.server.process.pid, "speech") if pid != other_than]
             return bool(found)
         until(there, "a speech worker")
         send(found[0], signal.SIGSTOP)
@@ -226,7 +226,7 @@ class ServedStage(Stage):
         clip = [hashlib.sha256(c).hexdigest() for c in self.clips].index(media["sha256"])
         demand(self.unanswered.get(clip, 0) > 0, f"the media {media['id']} was never sent, or twice made")
         self.unanswered[clip] -= 1
-        self.oracle.uploaded({"id": media["id"], "task_id": media["task"]["task_id"], "sha256": media["sha256"]}, clip)
+        self.oracle.uploaded({"id": media["id"], "task_id": media["task_id"], "sha256": media["sha256"]}, clip)
 
     def check_tasks(self):
         status, answer = self.server.ask("GET", "/api/v1/tasks?limit=200")
