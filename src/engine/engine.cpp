@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
@@ -39,6 +40,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!recovered) {
             return std::unexpected(recovered.error());
         }
+        DURASCRIBE_FAILPOINT("engine.recovered");
         if (*recovered > 0) {
             log::info("{} units were running when the last server ended: they go on now",
                       *recovered);
@@ -50,6 +52,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!swept) {
             return std::unexpected(swept.error());
         }
+        DURASCRIBE_FAILPOINT("engine.swept");
         if (*swept > 0) {
             log::info("{} files that no media names were removed", *swept);
         }
@@ -79,22 +82,26 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::local, 1);
         housekeeper_ = std::make_unique<Housekeeper>(store_, guard_, settings_.retention,
                                                      settings_.housekeeping_interval);
+        DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }
 
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
+        DURASCRIBE_FAILPOINT("drain.begun");
         housekeeper_.reset();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
         if (!running_.wait_until_empty(grace)) {
             running_.stop_all(StopReason::drained);
+            DURASCRIBE_FAILPOINT("drain.units_told");
         }
         for (const auto& slot : slots_) {
             slot->join();
         }
+        DURASCRIBE_FAILPOINT("drain.slots_ended");
         std::unique_ptr<Supervisor> supervisor;
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -131,6 +138,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!outcome) {
             return std::unexpected(outcome.error());
         }
+        DURASCRIBE_FAILPOINT("cancel.recorded");
         running_.stop_task(task, StopReason::cancelled);
         return std::move(outcome->task);
     }
@@ -147,6 +155,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!made) {
             return std::unexpected(made.error());
         }
+        DURASCRIBE_FAILPOINT("new_task.recorded");
         if (made->replaced) {
             running_.stop_task(*made->replaced, StopReason::cancelled);
         }
@@ -158,7 +167,9 @@ class Engine::Impl final : public ports::CommitListener {
         if (!blobs) {
             return std::unexpected(blobs.error());
         }
+        DURASCRIBE_FAILPOINT("delete.recorded");
         guard_.collect(*blobs);
+        DURASCRIBE_FAILPOINT("delete.files_removed");
         return {};
     }
 
@@ -397,7 +408,9 @@ Result<ports::TaskRow> Engine::cancel(const TaskId& task) {
 }
 Result<ports::RetryOutcome> Engine::retry(const TaskId& task,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
-    return impl_->store().retry(task, idempotency);
+    auto outcome = impl_->store().retry(task, idempotency);
+    DURASCRIBE_FAILPOINT("retry.recorded");
+    return outcome;
 }
 Result<void> Engine::delete_media(const MediaId& media) {
     return impl_->delete_media(media);

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -66,6 +67,7 @@ void Slot::loop(std::stop_token stop) {
             signal_.wait(ticket, stop);
             continue;
         }
+        DURASCRIBE_FAILPOINT("slot.claimed");
         run_one(**claimed, stop);
     }
     worker_.reset();
@@ -87,6 +89,7 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     runner_.run(*unit, worker_.get());
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);
+    DURASCRIBE_FAILPOINT("slot.unit_ended");
     ++units_served_;
     retire_worn_worker();
 }
@@ -117,6 +120,7 @@ bool Slot::ensure_worker(std::stop_token stop) {
         return false;
     }
     worker_ = std::move(*started);
+    DURASCRIBE_FAILPOINT("slot.worker_started");
     return true;
 }
 

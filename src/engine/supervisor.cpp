@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -71,6 +72,7 @@ void Supervisor::loop(std::stop_token stop) {
             if (now - persisted_at >= kTick) {
                 count_work(now - persisted_at);
                 persist_progress();
+                DURASCRIBE_FAILPOINT("supervisor.progress_stored");
                 persisted_at = now;
             }
         }
@@ -80,6 +82,7 @@ void Supervisor::loop(std::stop_token stop) {
             !running_.all().empty() && now - renewed_at_ >= settings_.lease_length * 2 / 3;
         if (!own_in_danger && now - rescued_at >= settings_.lease_length / 3) {
             rescue_expired();
+            DURASCRIBE_FAILPOINT("supervisor.rescued");
             rescued_at = now;
         }
         const auto next = until_next_retry();
@@ -107,6 +110,7 @@ void Supervisor::renew_leases() {
         }
         return;
     }
+    DURASCRIBE_FAILPOINT("supervisor.leases_renewed");
     renewed_at_ = asked_at;
     for (const ports::RenewedLease& lease : *renewed) {
         const RunningUnits::Handle unit = running_.find(lease.lease);
@@ -178,6 +182,7 @@ void Supervisor::expire(const TaskView& view, Millis limit) {
                    expired.error().message);
         return;  // the next look tries again
     }
+    DURASCRIBE_FAILPOINT("supervisor.task_expired");
     for (const RunningUnits::Handle& unit : running_.of_task(task)) {
         if (unit->claimed().step != domain::Step::finalize) {
             unit->expire(error);

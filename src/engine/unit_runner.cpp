@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -84,6 +85,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         return std::unexpected(outcome.error());
     }
 
+    DURASCRIBE_FAILPOINT("extract.decoded");
     domain::ChunkLimits limits = settings_.chunks;
     limits.parallel = settings_.speech_slots;
     ports::ExtractResult result{.info = std::move(outcome->info),
@@ -105,6 +107,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
             return std::unexpected(blob.error());
         }
         result.pcm = *blob;
+        DURASCRIBE_FAILPOINT("extract.audio_stored");
     }
     auto end = record_when_possible(unit, [&]() -> Result<ports::UnitEnd> {
         const auto recording = guard_.recording();
@@ -124,6 +127,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         guard_.collect(std::array{result.pcm});
         return end;
     }
+    DURASCRIBE_FAILPOINT("extract.recorded");
     learn(unit, "ffmpeg", "", duration);
     return end;
 }
@@ -150,12 +154,14 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
+    DURASCRIBE_FAILPOINT("chunk.recognised");
     const ports::ChunkResult result{.segments = std::move(outcome->segments),
                                     .engine = std::move(outcome->engine),
                                     .model = std::move(outcome->model)};
     auto end =
         record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
     if (end) {
+        DURASCRIBE_FAILPOINT("chunk.recorded");
         learn(unit, result.engine, result.model, audio);
     }
     return end;
@@ -186,11 +192,14 @@ Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
         result.documents.emplace_back(format, domain::write_document(transcript, format));
     }
     result.segments = std::move(transcript.segments);
+    DURASCRIBE_FAILPOINT("final.written");
     auto end =
         record_when_possible(unit, [&] { return store_.finish_final(claimed.lease, result); });
+    DURASCRIBE_FAILPOINT("final.recorded");
     if (end && end->task_state == domain::TaskState::completed) {
         guard_.collect(
             std::array{claimed.pcm});  // nothing of this task needs the decoded audio again
+        DURASCRIBE_FAILPOINT("final.audio_removed");
     }
     return end;
 }
@@ -271,6 +280,7 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     const double speed = elapsed / static_cast<double>(audio.count());
     const auto learned =
         store_.learn(unit.claimed().step, engine, model, settings_.node_name, speed);
+    DURASCRIBE_FAILPOINT("speed.recorded");
     if (!learned) {
         log::warning("could not record the speed of {}: {}", domain::to_string(unit.claimed().step),
                      learned.error().message);  // an estimate is worth no failure
@@ -311,7 +321,9 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
         log::info("unit {} lease {}: {} {}: {}", lease.unit.value, lease.number,
                   to_string(error.cls), error.code, error.detail);
     }
+    DURASCRIBE_FAILPOINT("attempt.failed");
     const auto recorded = record_when_possible(unit, record);
+    DURASCRIBE_FAILPOINT("attempt.failure_recorded");
     if (!recorded && !is_stale(recorded.error())) {
         log::error(
             "unit {} lease {}: its end could not be recorded: {}; the lease will run out and it "

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::store {
@@ -79,6 +80,7 @@ void Writer::loop() {
         room_.notify_all();
         run_batch(batch);
         answer(batch);
+        DURASCRIBE_FAILPOINT("store.answered");
         checkpoint_if_due();
     }
 }
@@ -100,6 +102,7 @@ void Writer::run_batch(std::vector<Job*>& batch) {
     const bool any_lane = std::ranges::any_of(lanes_, [](bool lane) { return lane; });
     if (listener != nullptr && (any_lane || !events_.empty())) {
         listener->on_commit(events_, lanes_);
+        DURASCRIBE_FAILPOINT("store.listener_told");
     }
 }
 
@@ -109,6 +112,7 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
     try {
         const QueueClock queue_before = queue_clock_;
         db_.execute("BEGIN IMMEDIATE");
+        DURASCRIBE_FAILPOINT("store.begun");
         if (!run_plainly(batch)) {
             db_.execute("ROLLBACK");
             events_.clear();
@@ -121,6 +125,7 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
         }
         committing = true;
         db_.execute("COMMIT");
+        DURASCRIBE_FAILPOINT("store.committed");
         return std::nullopt;
     } catch (const SqliteError& e) {
         roll_back(db_);
@@ -166,6 +171,7 @@ void Writer::run_job(Job& job) {
     try {
         WriteTx tx{db_, options_, clock_.wall(), clock_.mono(), events_, lanes_, queue_clock_};
         job.succeeded = job.run(tx);
+        DURASCRIBE_FAILPOINT("store.verb_run");
     } catch (const SqliteError& e) {
         if (!db_.in_transaction()) {
             throw;  // a full disk and the like: SQLite undid the transaction, and so the whole
@@ -195,6 +201,7 @@ void Writer::checkpoint_if_due() {
     }
     try {
         db_.checkpoint(false);
+        DURASCRIBE_FAILPOINT("store.checkpointed");
     } catch (const SqliteError& e) {
         log::warning("{}", to_error(e, "move the log into the database file").message);
     }
