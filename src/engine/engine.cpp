@@ -285,11 +285,12 @@ class Engine::Impl final : public ports::CommitListener {
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
-                                      .running_for = clock_.mono() - unit->started(),
+                                      .worked = unit->worked(clock_.mono()),
                                       .preparing = unit->preparing()});
             }
         }
         facts.speech_slots = settings_.speech_slots;
+        facts.now = clock_.wall();
         facts.row = std::move(row);
         TaskView view = build_view(std::move(facts));
         never_back(view);
