@@ -76,18 +76,18 @@ def words(seconds):
 
 
 RECORDINGS = {
-    "talk-slt-5min": talk(300, "slt"),
+    "talk-slt-4min": talk(240, "slt"),
     "talk-rms-4min": talk(240, "rms"),
-    "talk-awb-6min": talk(360, "awb"),
+    "talk-awb-5min": talk(300, "awb"),
     "talk-kal-4min": talk(240, "kal16"),
     "talk-slt-9min": talk(540, "slt"),
     "talk-slt-1min": talk(60, "slt"),
-    "silences-10min": with_silences(420, "awb", 18),
+    "silences-7min": with_silences(290, "awb", 14),
     "noisy-talk-4min": over_noise(240, "rms"),
     "music-3min": music(180),
     "noise-2min": noise(120),
-    "words-6min": words(360),
-    "speech-then-music-5min": one_after_the_other(talk(150, "rms"), music(150)),
+    "words-5min": words(300),
+    "speech-then-music-4min": one_after_the_other(talk(120, "rms"), music(120)),
 }
 
 

@@ -11,6 +11,7 @@
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/slot.h"
+#include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
 #include "durascribe/engine/upload.h"
 #include "durascribe/engine/view_builder.h"
@@ -28,7 +29,8 @@ class Engine::Impl final : public ports::CommitListener {
           clock_(clock),
           settings_(std::move(settings)),
           guard_(store, blobs),
-          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes) {
+          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
+          spare_(workers, admission_) {
         store_.set_listener(this);
     }
 
@@ -61,6 +63,7 @@ class Engine::Impl final : public ports::CommitListener {
                                   .node = node_,
                                   .pace = pace_,
                                   .admission = admission_,
+                                  .spare = spare_,
                                   .unit_started = [this] { kick_supervisor(); }};
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -86,6 +89,7 @@ class Engine::Impl final : public ports::CommitListener {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
         housekeeper_.reset();
+        spare_.stop();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
@@ -352,6 +356,7 @@ class Engine::Impl final : public ports::CommitListener {
     RunningUnits running_;
     LanePace pace_;
     MemoryAdmission admission_;
+    SpareWorker spare_;
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};
