@@ -33,7 +33,7 @@ def speech_workers(server):
 
 
 def busy_and_idle(server):
-    """Once two work and one has nothing to do: the pids of both kinds."""
+    """Once two work and one, its model loaded, has nothing to do: the pids of both kinds."""
     while True:
         before = speech_workers(server)
         time.sleep(0.3)
@@ -60,8 +60,11 @@ def kill_a_worker(server, db, task):
         if at_work is None and speech_workers(server).get(spare, ticks) >= ticks + 2:
             at_work = (now - killed) * 1000
         if recorded is None:
-            again = [started for unit, lease, started in db.execute(running, (task,)) if lease > before.get(unit, lease)]
-            recorded = again[0] - killed_wall * 1000 if again else None
+            again = [(unit, at) for unit, lease, at in db.execute(running, (task,)) if lease > before.get(unit, lease)]
+            if again:
+                unit, recorded = again[0][0], again[0][1] - killed_wall * 1000
+    # On to other chunks: the same one a second time would wait for its backoff.
+    wait_for(lambda: db.execute("SELECT 1 FROM units WHERE id = ? AND state = 'completed'", (unit,)).fetchone())
     return recorded, at_work
 
 
@@ -77,7 +80,6 @@ def bench_worker_death(keep, runs):
             recorded.append(times[0])
             at_work.append(times[1])
             print("    next attempt on record after {:.0f} ms, its worker at work after {:.0f} ms".format(*times), flush=True)
-            time.sleep(4)  # on to other chunks: the same one a second time would wait for its backoff
         db.close()
         server.close()
     row("death of a worker to its chunk running again", f"{median(at_work):.0f} ms, at most {max(at_work):.0f} ms "

@@ -52,7 +52,11 @@ void SpareWorker::stop() {
 
 void SpareWorker::loop(std::stop_token stop) {
     std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [&] { return wanted_ && !warm_; })) {
+    while (true) {
+        changed_.wait(lock, stop, [&] { return wanted_ && !warm_; });
+        if (stop.stop_requested()) {
+            return;
+        }
         lock.unlock();
         auto made = make(stop);
         lock.lock();
