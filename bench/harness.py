@@ -1,5 +1,5 @@
 """What the parts of bench/run share: the table, the built programs, and a server of this run's own."""
-import http.client, json, os, re, signal, statistics, subprocess, time
+import http.client, json, os, re, signal, statistics, subprocess, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +28,19 @@ def tool(name):
         if (folder / name).exists():
             return folder / name
     raise SystemExit(f"bench: {name} was not built; run ./test once, or cmake --build --preset release")
+
+
+def disk(keep):
+    """What one write and its way to the disk take just now, beside whatever else this machine does: 'p50, p99'."""
+    took = []
+    with tempfile.NamedTemporaryFile(dir=keep) as file:
+        for _ in range(500):
+            begin = time.monotonic()
+            os.write(file.fileno(), bytes(4096))
+            os.fdatasync(file.fileno())
+            took.append((time.monotonic() - begin) * 1000)
+    took.sort()
+    return f"fdatasync here and now: p50 {took[250]:.2f} ms, p99 {took[495]:.2f} ms; load {os.getloadavg()[0]:.1f}"
 
 
 class Server:

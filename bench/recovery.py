@@ -1,10 +1,10 @@
 """How soon work goes on: after the death of a worker, and after the death of the server with 100,000 tasks in its
 database."""
-import os, re, shutil, signal, sqlite3, tempfile, time
+import os, shutil, signal, sqlite3, tempfile, time
 from pathlib import Path
 
 from estimates import recording
-from harness import ENDED, ROOT, Server, median, row, sh, tool
+from harness import ROOT, Server, disk, median, row, sh, tool
 
 WORKER_MAX_MS = 200
 RESTART_MAX_MS = 1000
@@ -82,6 +82,7 @@ def bench_worker_death(keep, runs):
             print("    next attempt on record after {:.0f} ms, its worker at work after {:.0f} ms".format(*times), flush=True)
         db.close()
         server.close()
+    print("    " + disk(keep))
     row("death of a worker to its chunk running again", f"{median(at_work):.0f} ms, at most {max(at_work):.0f} ms "
         f"(attempt on record: {median(recorded):.0f} ms)", "<= 200 ms", max(at_work) <= WORKER_MAX_MS)
 
@@ -146,6 +147,7 @@ def bench_restart(keep, runs):
             times.append(restart_once(data))
             print("    first unit claimed after {:.0f} ms, a chunk's audio moving after {:.0f} ms, first answer after {:.0f} ms"
                   .format(*times[-1]), flush=True)
+    print("    " + disk(keep))
     claimed, moved = [t[0] for t in times], [t[1] for t in times]
     row("kill -9 of the server to work going on", f"{max(moved):.0f} ms at most until a chunk's audio moves "
         f"(first unit claimed: {max(claimed):.0f} ms)", "<= 1,000 ms", max(moved) <= RESTART_MAX_MS)

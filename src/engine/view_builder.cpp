@@ -153,11 +153,19 @@ void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
     if (speed->seconds_per_audio_second <= 0) {
         return;
     }
-    // A guess is given up at once, what many units have shown more slowly.
+    // A guess is given up at once, what many units have shown more slowly; all of it where half of
+    // the audio has shown another pace.
     const double own = speed->samples > 0 ? 6 : 1;
+    double audio_seconds = 0;
+    for (const ports::UnitRow& unit : facts.units) {
+        if (unit.step == domain::Step::transcribe) {
+            audio_seconds += std::chrono::duration<double>(unit.span.length()).count();
+        }
+    }
+    const double trust = std::clamp(2 * pace.audio_seconds / audio_seconds,
+                                    pace.seconds / (pace.seconds + own), 1.0);
     const double now = pace.seconds / pace.audio_seconds;
-    speed->seconds_per_audio_second *=
-        std::pow(now / speed->seconds_per_audio_second, pace.seconds / (pace.seconds + own));
+    speed->seconds_per_audio_second *= std::pow(now / speed->seconds_per_audio_second, trust);
 }
 
 // The time in which units of the task ran in this run: what the supervisor counted, which is up to
