@@ -116,8 +116,8 @@ Pace pace_of(const ViewFacts& facts) {
     for (const LiveUnit& live : facts.live) {
         const auto unit = std::ranges::find(facts.units, live.unit, &ports::UnitRow::id);
         if (unit != facts.units.end() && unit->step == domain::Step::transcribe &&
-            live.audio_done >= kWorthSomething && live.worked > Millis{0}) {
-            add(live.worked, live.audio_done);
+            live.audio_done >= kWorthSomething) {
+            add(std::max(live.worked, Millis{1}), live.audio_done);
         }
     }
     std::vector<const ports::UnitRow*> ended;

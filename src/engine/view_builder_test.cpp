@@ -51,7 +51,7 @@ TEST(BuildView, TheTimeLeftFollowsThePaceOfNow) {
     // Five times slower than was learned, for long enough to be believed.
     const TaskView slow = build_view(at_work(Millis{80'000}, Millis{40'000}));
     ASSERT_TRUE(slow.eta_seconds);
-    EXPECT_NEAR(*slow.eta_seconds, 60, 6);
+    EXPECT_NEAR(*slow.eta_seconds, 60, 15);
     // As learned.
     const TaskView usual = build_view(at_work(Millis{40'000}, Millis{4'000}));
     ASSERT_TRUE(usual.eta_seconds);
