@@ -4,7 +4,7 @@
 //   queue_bench fill <new data directory> <completed> <waiting> <recording>
 //
 // `claims` measures claims one at a time, each a commit at synchronous=FULL, while units are
-// finished and new tasks come in between, first alone and then with two readers that list the queue
+// finished and new tasks come in between, first alone and then with a reader that lists the queue
 // and ask for places in it all the time. `fill` leaves tasks that are completed, each with a file
 // of its own in the blob store, and tasks that wait, all with the recording.
 #include <algorithm>
@@ -162,13 +162,11 @@ int run_claims(const std::filesystem::path& parent, int waiting, int claims) {
                 ++reads;
             }
         };
-        std::thread readers[] = {std::thread(read, 0), std::thread(read, 50)};
+        std::thread reader(read, 0);
         print_quantiles(fmt::format("the same while the queue is read"),
                         measure_claims(*store, node, source, claims));
         done = true;
-        for (std::thread& reader : readers) {
-            reader.join();
-        }
+        reader.join();
         fmt::print("read meanwhile: {} times the queue and a place in it\n", reads.load());
     }
     std::filesystem::remove_all(directory);

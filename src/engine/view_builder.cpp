@@ -153,9 +153,9 @@ void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
     if (speed->seconds_per_audio_second <= 0) {
         return;
     }
-    // A guess is given up at once, what many units have shown more slowly; all of it where half of
-    // the audio has shown another pace.
-    const double own = speed->samples > 0 ? 6 : 1;
+    // Recordings differ by more than their first seconds do from the rest: half a second is enough
+    // to be believed as much as all that came before, half of the audio to be believed alone.
+    constexpr double kOwnSeconds = 0.5;
     double audio_seconds = 0;
     for (const ports::UnitRow& unit : facts.units) {
         if (unit.step == domain::Step::transcribe) {
@@ -163,16 +163,16 @@ void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
         }
     }
     const double trust = std::clamp(2 * pace.audio_seconds / audio_seconds,
-                                    pace.seconds / (pace.seconds + own), 1.0);
+                                    pace.seconds / (pace.seconds + kOwnSeconds), 1.0);
     const double now = pace.seconds / pace.audio_seconds;
     speed->seconds_per_audio_second *= std::pow(now / speed->seconds_per_audio_second, trust);
 }
 
-// The time in which units of the task ran in this run: what the supervisor counted, which is up to
-// kCounted old, and since then what the units' times say. Their clock may have been set: it is not
-// believed for more than that. None after a retry, of which only a part is to be done.
+// The time in which units of the task ran in this run, by the units' times. Their clock may have
+// been set: it is not believed for less than the supervisor counted, nor for more than a pause of
+// the store may have kept from it. None after a retry, of which only a part is to be done.
 std::optional<double> worked_seconds(const ViewFacts& facts) {
-    constexpr Millis kCounted{2'000};
+    constexpr Millis kNotCounted{30'000};
     if (facts.row.run_number != 1) {
         return std::nullopt;
     }
@@ -190,7 +190,7 @@ std::optional<double> worked_seconds(const ViewFacts& facts) {
         until = std::max(until, to);
     }
     return std::chrono::duration<double>(
-               std::clamp(sum, facts.row.worked, facts.row.worked + kCounted))
+               std::clamp(sum, facts.row.worked, facts.row.worked + kNotCounted))
         .count();
 }
 
