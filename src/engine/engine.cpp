@@ -12,6 +12,7 @@
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/slot.h"
+#include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
 #include "durascribe/engine/upload.h"
 #include "durascribe/engine/view_builder.h"
@@ -29,7 +30,8 @@ class Engine::Impl final : public ports::CommitListener {
           clock_(clock),
           settings_(std::move(settings)),
           guard_(store, blobs),
-          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes) {
+          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
+          spare_(workers, admission_) {
         store_.set_listener(this);
     }
 
@@ -64,6 +66,7 @@ class Engine::Impl final : public ports::CommitListener {
                                   .node = node_,
                                   .pace = pace_,
                                   .admission = admission_,
+                                  .spare = spare_,
                                   .unit_started = [this] { kick_supervisor(); }};
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -91,6 +94,7 @@ class Engine::Impl final : public ports::CommitListener {
         const std::scoped_lock stopping(stop_mutex_);
         DURASCRIBE_FAILPOINT("drain.begun");
         housekeeper_.reset();
+        spare_.stop();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
@@ -296,11 +300,12 @@ class Engine::Impl final : public ports::CommitListener {
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
-                                      .running_for = clock_.mono() - unit->started(),
+                                      .worked = unit->worked(clock_.mono()),
                                       .preparing = unit->preparing()});
             }
         }
         facts.speech_slots = settings_.speech_slots;
+        facts.now = clock_.wall();
         facts.row = std::move(row);
         TaskView view = build_view(std::move(facts));
         never_back(view);
@@ -362,6 +367,7 @@ class Engine::Impl final : public ports::CommitListener {
     RunningUnits running_;
     LanePace pace_;
     MemoryAdmission admission_;
+    SpareWorker spare_;
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};

@@ -91,6 +91,9 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     context_.running.remove(*unit);
     DURASCRIBE_FAILPOINT("slot.unit_ended");
     ++units_served_;
+    if (lane_ == domain::Lane::speech && worker_->alive()) {
+        context_.spare.want();
+    }
     retire_worn_worker();
 }
 
@@ -104,6 +107,11 @@ bool Slot::ensure_worker(std::stop_token stop) {
     warm_resident_bytes_ = 0;
     admitted_ = {};
     if (lane_ == domain::Lane::speech) {
+        if (auto warm = context_.spare.take()) {
+            worker_ = std::move(warm->worker);
+            admitted_ = std::move(warm->ticket);
+            return true;
+        }
         auto ticket = context_.admission.admit();
         if (!ticket) {
             pause(stop, kStartAgain);

@@ -62,11 +62,10 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
 
 Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker& worker) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    unit.set_preparing(true);
     if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_preparing(false);
+    unit.set_prepared(clock_.mono());
     auto source = blobs_.open(claimed.source);
     if (!source) {
         return std::unexpected(source.error());
@@ -134,11 +133,10 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
 
 Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    unit.set_preparing(true);
     if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_preparing(false);
+    unit.set_prepared(clock_.mono());
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
         return std::unexpected(pcm.error());
@@ -276,7 +274,8 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     if (audio < Millis{1'000}) {
         return;  // the fixed cost would drown the speed
     }
-    const double elapsed = static_cast<double>((clock_.mono() - unit.started()).count());
+    // Without the wait for a worker to become warm, which comes once and not with every unit.
+    const double elapsed = static_cast<double>(unit.worked(clock_.mono()).count());
     const double speed = elapsed / static_cast<double>(audio.count());
     const auto learned =
         store_.learn(unit.claimed().step, engine, model, settings_.node_name, speed);
