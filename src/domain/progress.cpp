@@ -110,13 +110,7 @@ double seconds_left(const Plan& p, double media_seconds, int slots) {
     const double left = 1 - (p.facts.ended ? 1 : fraction_of(p.facts));
     const double audio =
         p.facts.audio_total > Millis{0} ? seconds_of(p.facts.audio_total) : media_seconds;
-    double per_second = p.per_audio_second;
-    if (p.step == Step::transcribe && p.facts.units_total > 0) {
-        // The last chunks leave slots idle.
-        const int open = p.facts.units_total - p.facts.units_completed - p.facts.units_failed;
-        per_second *= static_cast<double>(slots) / std::clamp(open, 1, slots);
-    }
-    return left * (per_second * audio + p.fixed);
+    return left * (p.per_audio_second * audio + p.fixed);
 }
 
 }  // namespace

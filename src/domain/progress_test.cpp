@@ -56,7 +56,8 @@ TEST(Progress, TheLastChunkHasOneSlotOnly) {
                 .audio_total = seconds{60},
                 .audio_done = seconds{30},
                 .units_total = 2,
-                .units_completed = 1};
+                .units_completed = 1,
+                .left = {seconds{30}}};
     EXPECT_NEAR(*compute_progress({}, facts, seconds{60}, {}, 2).eta_seconds, 30 * 0.12 + 0.01,
                 1e-9);
 }

@@ -300,7 +300,7 @@ class Engine::Impl final : public ports::CommitListener {
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
-                                      .worked = unit->worked(clock_.mono()),
+                                      .pace = unit->pace(),
                                       .preparing = unit->preparing()});
             }
         }

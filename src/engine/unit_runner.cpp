@@ -206,11 +206,12 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
     const auto times = [&](double factor) {
         return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
     };
-    return {.stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
-            .deadline = settings_.task_timeout.value_or(
-                std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
-            .stop = unit.stop_token(),
-            .on_progress = [&unit](Millis done) { unit.set_audio_done(done); }};
+    return {
+        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
+        .deadline = settings_.task_timeout.value_or(
+            std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
+        .stop = unit.stop_token(),
+        .on_progress = [this, &unit](Millis done) { unit.set_audio_done(done, clock_.mono()); }};
 }
 
 // With "auto" a task gets one of the models installed, and the reason is kept. Where nothing is

@@ -116,8 +116,8 @@ Pace pace_of(const ViewFacts& facts) {
     for (const LiveUnit& live : facts.live) {
         const auto unit = std::ranges::find(facts.units, live.unit, &ports::UnitRow::id);
         if (unit != facts.units.end() && unit->step == domain::Step::transcribe &&
-            live.audio_done >= kWorthSomething) {
-            add(std::max(live.worked, Millis{1}), live.audio_done);
+            live.pace.audio >= kWorthSomething) {
+            add(std::max(live.pace.time, Millis{1}), live.pace.audio);
         }
     }
     std::vector<const ports::UnitRow*> ended;
@@ -155,7 +155,7 @@ void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
     }
     // Recordings differ by more than their first seconds do from the rest: half a second is enough
     // to be believed as much as all that came before, half of the audio to be believed alone.
-    constexpr double kOwnSeconds = 0.5;
+    constexpr double kOwnSeconds = 0.25;
     double audio_seconds = 0;
     for (const ports::UnitRow& unit : facts.units) {
         if (unit.step == domain::Step::transcribe) {

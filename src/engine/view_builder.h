@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "durascribe/engine/running_units.h"
 #include "durascribe/engine/task_view.h"
 
 namespace durascribe::engine {
@@ -12,7 +13,7 @@ namespace durascribe::engine {
 struct LiveUnit {
     UnitId unit;
     Millis audio_done{0};
-    Millis worked{0};  // since its worker was warm
+    RunningUnit::Pace pace;
     bool preparing = false;
 };
 

@@ -43,7 +43,7 @@ ViewFacts at_work(Millis done, Millis worked) {
     facts.units = {extract, chunk(0, Millis{0}, Millis{100'000}),
                    chunk(1, Millis{100'000}, Millis{200'000})};
     run(facts.units[1], Millis{0});
-    facts.live = {{.unit = facts.units[1].id, .audio_done = done, .worked = worked}};
+    facts.live = {{.unit = facts.units[1].id, .audio_done = done, .pace = {worked, done}}};
     return facts;
 }
 
@@ -68,7 +68,7 @@ TEST(BuildView, ThePaceOfChunksThatEndedIsHeeded) {
     ViewFacts facts = at_work(Millis{0}, Millis{0});
     run(facts.units[1], Millis{0}, Millis{50'000});
     run(facts.units[2], Millis{50'000});
-    facts.live = {{.unit = facts.units[2].id, .audio_done = Millis{0}, .worked = Millis{0}}};
+    facts.live = {{.unit = facts.units[2].id, .audio_done = Millis{0}, .pace = {}}};
     facts.now = kStart + Millis{50'000};
     facts.row.worked = Millis{50'000};
     const TaskView view = build_view(facts);
