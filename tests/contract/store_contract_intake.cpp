@@ -182,6 +182,19 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverWithNothingFinishedFails) {
     EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), {}), ErrorClass::request, "not_found");
 }
 
+TEST_P(StoreContract, ATaskWhoseTimeIsOverTellsOfEachPartThatItGivesUp) {
+    const auto row = submit_extracted(3);
+    claim(Lane::speech);
+    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+                    .has_value());
+    EXPECT_EQ(task(row.id).state, TaskState::processing);
+    int told = 0;
+    for (const auto& e : recorder_.events()) {
+        told += e.type == "unit.failed" && e.task_id == row.id ? 1 : 0;
+    }
+    EXPECT_EQ(told, 2);
+}
+
 TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {
     const auto row = submit_extracted(2);
     transcribe(claim(Lane::speech).lease, "one");

@@ -92,30 +92,6 @@ void end_attempt(WriteTx& tx, const UnitRecord& u, const AttemptEnd& end) {
         u.row.lease);
 }
 
-void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
-               const std::optional<Error>& error = std::nullopt) {
-    json::object o{{"task_id", t.row.id.value},
-                   {"media_id", t.row.media_id.value},
-                   {"run_number", t.row.run_number},
-                   {"unit_id", u.row.id.value},
-                   {"step", view(to_string(u.row.step))},
-                   {"ordinal", u.row.ordinal},
-                   {"state", view(to_string(u.row.state))},
-                   {"attempts", u.row.attempts},
-                   {"step_units", t.step_units},
-                   {"step_ended", t.step_units - t.pending - t.running},
-                   {"progress", t.row.progress}};
-    if (u.row.not_before) {
-        o["not_before"] = to_rfc3339(*u.row.not_before);
-    }
-    if (error) {
-        o["error"] = json::object{{"class", view(to_string(error->cls))},
-                                  {"code", error->code},
-                                  {"message", error->message}};
-    }
-    emit(tx, type, t.row.media_id, t.row.id, json::serialize(o));
-}
-
 ports::UnitEnd outcome(const TaskRecord& t, const UnitRecord& u, bool quarantined = false) {
     return {.unit_state = u.row.state,
             .task_state = t.row.state,
@@ -167,6 +143,30 @@ domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitReco
 }
 
 }  // namespace
+
+void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
+               const std::optional<Error>& error) {
+    json::object o{{"task_id", t.row.id.value},
+                   {"media_id", t.row.media_id.value},
+                   {"run_number", t.row.run_number},
+                   {"unit_id", u.row.id.value},
+                   {"step", view(to_string(u.row.step))},
+                   {"ordinal", u.row.ordinal},
+                   {"state", view(to_string(u.row.state))},
+                   {"attempts", u.row.attempts},
+                   {"step_units", t.step_units},
+                   {"step_ended", t.step_units - t.pending - t.running},
+                   {"progress", t.row.progress}};
+    if (u.row.not_before) {
+        o["not_before"] = to_rfc3339(*u.row.not_before);
+    }
+    if (error) {
+        o["error"] = json::object{{"class", view(to_string(error->cls))},
+                                  {"code", error->code},
+                                  {"message", error->message}};
+    }
+    emit(tx, type, t.row.media_id, t.row.id, json::serialize(o));
+}
 
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request) {
     promote_due(tx);

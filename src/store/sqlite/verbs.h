@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "durascribe/store/sqlite/transitions.h"
@@ -42,6 +43,10 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
 Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
                                    const std::string& reason);
 Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease);
+
+// "unit.completed", "unit.failed" and "unit.retry"; `error`: of the attempt that ended.
+void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
+               const std::optional<Error>& error = std::nullopt);
 
 // How an attempt ended; `counted`: whether it was spent.
 struct AttemptEnd {
