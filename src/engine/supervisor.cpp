@@ -11,6 +11,8 @@ namespace durascribe::engine {
 namespace {
 
 constexpr Millis kTick{1'000};
+// A look that comes later was held up with the whole machine: nobody worked meanwhile.
+constexpr Millis kLongestTick{5'000};
 
 }  // namespace
 
@@ -50,7 +52,8 @@ void Supervisor::loop(std::stop_token stop) {
             const bool busy = retry_waits || !running_.all().empty() || clock_.mono() < watch_until;
             std::unique_lock lock(mutex_);
             if (busy) {
-                changed_.wait_for(lock, stop, kTick, [&] { return kicked_; });
+                changed_.wait_for(lock, stop, std::min(kTick, settings_.lease_length / 3),
+                                  [&] { return kicked_; });
             } else {
                 changed_.wait(lock, stop, [&] { return kicked_; });
             }
@@ -69,7 +72,7 @@ void Supervisor::loop(std::stop_token stop) {
                 renew_leases();
             }
             if (now - persisted_at >= kTick) {
-                count_work(now - persisted_at);
+                count_work(std::min(now - persisted_at, kLongestTick));
                 persist_progress();
                 persisted_at = now;
             }
