@@ -77,11 +77,7 @@ void Supervisor::loop(std::stop_token stop) {
                 persisted_at = now;
             }
         }
-        // Not while this node's own leases are in danger: their workers are being stopped, and a
-        // rescue before they are dead would let two work on one unit.
-        const bool own_in_danger =
-            !running_.all().empty() && now - renewed_at_ >= settings_.lease_length * 2 / 3;
-        if (!own_in_danger && now - rescued_at >= settings_.lease_length / 3) {
+        if (now - rescued_at >= settings_.lease_length / 3) {
             rescue_expired();
             rescued_at = now;
         }
@@ -94,10 +90,7 @@ void Supervisor::loop(std::stop_token stop) {
 }
 
 void Supervisor::renew_leases() {
-    std::vector<ports::Lease> leases;
-    for (const RunningUnits::Handle& unit : running_.all()) {
-        leases.push_back(unit->claimed().lease);
-    }
+    const std::vector<ports::Lease> leases = running_leases();
     const MonoTime asked_at = clock_.mono();
     const auto renewed = store_.renew_leases(node_, leases, settings_.lease_length);
     if (!renewed) {
@@ -124,8 +117,18 @@ void Supervisor::renew_leases() {
     }
 }
 
+std::vector<ports::Lease> Supervisor::running_leases() const {
+    std::vector<ports::Lease> leases;
+    for (const RunningUnits::Handle& unit : running_.all()) {
+        leases.push_back(unit->claimed().lease);
+    }
+    return leases;
+}
+
+// Not those of this node that still run: the machine may have slept just now, or their workers are
+// being stopped, and a rescue before they are dead would let two work on one unit.
 void Supervisor::rescue_expired() {
-    if (const auto rescued = store_.rescue_expired(); !rescued) {
+    if (const auto rescued = store_.rescue_expired(running_leases()); !rescued) {
         log::error("could not look for expired leases: {}", rescued.error().message);
     } else if (*rescued > 0) {
         log::warning("{} units were handed back: their leases had run out", *rescued);

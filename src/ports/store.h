@@ -426,8 +426,9 @@ class Store {
     // cancelled. Returns how many units.
     virtual Result<int> recover(const NodeId& self) = 0;
     // Units whose lease has run out, judged by the clock the store was given: back to pending, and
-    // counted as lost. The condition is repeated in the write.
-    virtual Result<int> rescue_expired() = 0;
+    // counted as lost. The condition is repeated in the write. `running` are those that the caller
+    // works on right now: the caller knows better than their leases, which ran out while it slept.
+    virtual Result<int> rescue_expired(std::span<const Lease> running = {}) = 0;
     // When the next pending unit of any lane becomes claimable; nullopt: none waits for a time.
     virtual Result<std::optional<WallTime>> next_wake_up() = 0;
 
