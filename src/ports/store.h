@@ -444,10 +444,9 @@ class Store {
 
     // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
     // transaction, so that no other verb waits long. A media goes with its tasks, and with an event
-    // "media.deleted"; one with an active task stays. Events and attempts go without an event. Ages
-    // are counted back from the newest event, not from now: a wall clock that has jumped ahead
-    // deletes nothing before something has happened at the new time, and then one batch_rows of
-    // media at most in a call.
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event. To
+    // be called daily, and at start: an age is counted in the days on which it was called, so that
+    // neither a wall clock that jumps nor a machine that was off for months deletes anything.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --
