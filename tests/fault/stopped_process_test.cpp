@@ -211,6 +211,8 @@ class StoppedNode {
 
 class StoppedNodes : public LyingWorkers {
   protected:
+    // No event is waited for: the time away is what is tried.
+    static void stay_away() { ::poll(nullptr, 0, static_cast<int>(kAway.count())); }
     static int outcome_of(const Result<ports::TranscribeOutcome>& outcome) {
         if (outcome) {
             return StoppedNode::answered;
@@ -236,14 +238,14 @@ class StoppedNodes : public LyingWorkers {
 TEST_F(StoppedNodes, TheAnswerThatWaitedIsTaken) {
     node_.stop();
     ASSERT_EQ(::kill(node_.worker(), SIGUSR1), 0);
-    std::this_thread::sleep_for(kAway);  // the time away is what is tried
+    stay_away();
     EXPECT_EQ(node_.go_on_and_end(), StoppedNode::answered);
 }
 
 TEST_F(StoppedNodes, AWorkerThatWasStoppedWithItsNodeIsNotTakenForAHungOne) {
     node_.stop();
     ::kill(node_.worker(), SIGSTOP);
-    std::this_thread::sleep_for(kAway);  // the time away is what is tried
+    stay_away();
     ::kill(node_.worker(), SIGCONT);
     ASSERT_EQ(::kill(node_.worker(), SIGUSR1), 0);
     EXPECT_EQ(node_.go_on_and_end(), StoppedNode::answered);
@@ -251,7 +253,7 @@ TEST_F(StoppedNodes, AWorkerThatWasStoppedWithItsNodeIsNotTakenForAHungOne) {
 
 TEST_F(StoppedNodes, AWorkerThatHangsAfterwardsIsFoundOut) {
     node_.stop();
-    std::this_thread::sleep_for(kAway);  // the time away is what is tried
+    stay_away();
     const Stopwatch watch;
     EXPECT_EQ(node_.go_on_and_end(), StoppedNode::stalled);
     EXPECT_LT(watch.elapsed(), kStall * 4);
