@@ -28,8 +28,16 @@ class RunningUnit {
     void set_audio_done(Millis done) {
         audio_done_ms_.store(done.count(), std::memory_order_relaxed);
     }
-    bool preparing() const { return preparing_.load(std::memory_order_relaxed); }
-    void set_preparing(bool now) { preparing_.store(now, std::memory_order_relaxed); }
+    // Until its worker is warm.
+    bool preparing() const { return prepared_ms_.load(std::memory_order_relaxed) < 0; }
+    void set_prepared(MonoTime at) {
+        prepared_ms_.store((at - started_).count(), std::memory_order_relaxed);
+    }
+    // For how long its worker has worked on it.
+    Millis worked(MonoTime now) const {
+        const Millis prepared{prepared_ms_.load(std::memory_order_relaxed)};
+        return prepared < Millis{0} ? Millis{0} : now - started_ - prepared;
+    }
 
     // The task's time is over; `error` is what its record says.
     void expire(const Error& error) {
@@ -56,7 +64,7 @@ class RunningUnit {
     const ports::ClaimedUnit claimed_;
     const MonoTime started_;
     std::atomic<std::int64_t> audio_done_ms_{0};
-    std::atomic<bool> preparing_{false};
+    std::atomic<std::int64_t> prepared_ms_{-1};  // after started_; negative: not yet
     std::atomic<StopReason> reason_{StopReason::none};
     mutable std::mutex mutex_;
     Error expired_;  // guarded by mutex_

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -74,11 +75,13 @@ void Supervisor::loop(std::stop_token stop) {
             if (now - persisted_at >= kTick) {
                 count_work(std::min(now - persisted_at, kLongestTick));
                 persist_progress();
+                DURASCRIBE_FAILPOINT("supervisor.progress_stored");
                 persisted_at = now;
             }
         }
         if (now - rescued_at >= settings_.lease_length / 3) {
             rescue_expired();
+            DURASCRIBE_FAILPOINT("supervisor.rescued");
             rescued_at = now;
         }
         const auto next = until_next_retry();
@@ -103,6 +106,7 @@ void Supervisor::renew_leases() {
         }
         return;
     }
+    DURASCRIBE_FAILPOINT("supervisor.leases_renewed");
     renewed_at_ = asked_at;
     for (const ports::RenewedLease& lease : *renewed) {
         const RunningUnits::Handle unit = running_.find(lease.lease);
@@ -184,6 +188,7 @@ void Supervisor::expire(const TaskView& view, Millis limit) {
                    expired.error().message);
         return;  // the next look tries again
     }
+    DURASCRIBE_FAILPOINT("supervisor.task_expired");
     for (const RunningUnits::Handle& unit : running_.of_task(task)) {
         if (unit->claimed().step != domain::Step::finalize) {
             unit->expire(error);

@@ -117,6 +117,20 @@ TEST_P(StoreContract, FromFinalizeTakesOverTheChunks) {
     EXPECT_EQ(gap.pcm.sha256, std::string(64, 'b'));
 }
 
+TEST_P(StoreContract, FromFinalizeOverSilenceIsOneUnit) {
+    const auto row = submit();
+    extract(claim(Lane::media).lease, 0);
+    finalize(claim(Lane::local).lease);
+    ASSERT_EQ(task(row.id).state, TaskState::completed);
+    const auto made = store_->submit_task(again(row, Step::finalize));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(made->task.options.from_step, Step::finalize);
+    expect_nothing_to_claim(Lane::media);
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(made->task.id).state, TaskState::completed);
+    EXPECT_EQ(store_->units(made->task.id)->size(), 1U);
+}
+
 TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {
     const auto row = submit_extracted(2);
     ASSERT_TRUE(store_->request_cancel(row.id).has_value());

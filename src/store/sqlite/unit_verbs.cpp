@@ -275,6 +275,7 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     t.row.engine = result.choice.engine;
     t.row.model = result.choice.model;
     t.row.model_reason = result.choice.reason;
+    t.details_changed = true;
     tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info),
                   tx.now, t.row.media_id);
     tx.db.execute(
@@ -305,8 +306,11 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
         return std::unexpected(held.error());
     }
     TaskRecord& t = held->task;
-    t.row.engine = result.engine;
-    t.row.model = result.model;
+    if (t.row.engine != result.engine || t.row.model != result.model) {
+        t.row.engine = result.engine;
+        t.row.model = result.model;
+        t.details_changed = true;
+    }
     write_segments(tx, t.row.id, lease.unit, result.segments);
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
@@ -332,8 +336,9 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
             t.row.id, to_string(format), content);
     }
     t.delivered = true;
-    if (t.failed == 0) {
+    if (t.failed == 0 && !t.pcm.empty()) {
         t.pcm = {};  // nothing of this task needs the decoded audio again
+        t.details_changed = true;
     }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
