@@ -125,8 +125,9 @@ class Job:
 
 
 class Oracle:
-    def __init__(self, clips, transcripts):
-        self.clips, self.transcripts = clips, transcripts
+    def __init__(self, clips, transcripts, forgiven=("crash", "memory")):
+        """`forgiven`: the classes with which what the campaign does may end a task; it is retried."""
+        self.clips, self.transcripts, self.forgiven = clips, transcripts, forgiven
         self.jobs, self.acknowledged, self.quarantined, self.ended = {}, 0, 0, {}
 
     def uploaded(self, answer, clip):
@@ -156,7 +157,7 @@ class Oracle:
                 if task["status"] not in TERMINAL:
                     still.append(job)
                 elif task["status"] in ("failed", "partial_failure"):
-                    demand(task["error"]["class"] in ("crash", "memory"),
+                    demand(task["error"]["class"] in self.forgiven,
                            f"task {job.task} is {task['status']}: {task['error']}")
                     self.quarantined += 1
                     status, answer = server.ask("POST", f"/api/v1/tasks/{job.task}/retry")

@@ -190,8 +190,8 @@ Result<int> SqliteStore::recover(const NodeId& self) {
     return parts_->writer->run([&](WriteTx& tx) { return store::recover(tx, self); });
 }
 
-Result<int> SqliteStore::rescue_expired() {
-    return parts_->writer->run([](WriteTx& tx) { return store::rescue_expired(tx); });
+Result<int> SqliteStore::rescue_expired(std::span<const ports::Lease> running) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::rescue_expired(tx, running); });
 }
 
 // The node is not told apart: one database, one machine.

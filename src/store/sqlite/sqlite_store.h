@@ -72,7 +72,7 @@ class SqliteStore final : public ports::Store {
     Result<bool> paused() override;
 
     Result<int> recover(const NodeId& self) override;
-    Result<int> rescue_expired() override;
+    Result<int> rescue_expired(std::span<const ports::Lease> running = {}) override;
     Result<std::optional<WallTime>> next_wake_up() override;
 
     Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,

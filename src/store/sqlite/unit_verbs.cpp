@@ -357,7 +357,7 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
         return std::unexpected(held.error());
     }
     auto& [t, u] = *held;
-    const Error& error = failed.error;
+    Error error = failed.error;
     u.row.audio_done = std::max(u.row.audio_done, failed.audio_done);
     domain::RetryDecision decision = domain::decide_retry(
         error.cls, history_of(tx, t, u, error.cls), limits, random01, failed.retry_after);
@@ -378,6 +378,9 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     }
     if (decision.smaller_model && !failed.smaller_model.empty()) {
         u.row.model = failed.smaller_model;
+    }
+    if (!decision.retry) {
+        error.message += domain::advice_at_the_end(error.cls);
     }
     const UnitEvent event = decision.retry ? UnitEvent::attempt_failed : UnitEvent::failed_for_good;
     if (auto changed = change_unit(tx, t, u, event, {.error = error, .delay = decision.delay});

@@ -80,7 +80,7 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
 
 // recovery_verbs.cpp
 Result<int> recover(WriteTx& tx, const NodeId& self);
-Result<int> rescue_expired(WriteTx& tx);
+Result<int> rescue_expired(WriteTx& tx, std::span<const ports::Lease> running);
 Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine,
                    const std::string& model, double seconds_per_audio_second);
 std::vector<domain::StepSpeed> speeds(Connection& db);
