@@ -174,6 +174,13 @@ class Oracle:
                    f"the segments of {job.media} are others than undisturbed")
             self.ended["completed"] = self.ended.get("completed", 0) + 1
 
+    def check_attempts(self, data: Path):
+        """Nothing but the machine was at fault: no unit has spent more than its first attempt."""
+        database = sqlite3.connect(f"file:{data}/durascribe.db?mode=ro", uri=True)
+        spent = database.execute("SELECT task_id, step, attempts FROM units WHERE attempts > 1").fetchall()
+        database.close()
+        demand(not spent, f"attempts were spent: {spent}")
+
     def check_files(self, data: Path):
         """With no server on it: a sound database, every named file there, no other file."""
         database = sqlite3.connect(f"file:{data}/durascribe.db?mode=ro", uri=True)

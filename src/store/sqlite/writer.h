@@ -4,8 +4,12 @@
 // verb in a savepoint of one transaction, commits once, tells the listener, then answers all
 // callers.
 //  * A verb that fails undoes its own savepoint; the others are not touched.
-//  * A transaction or commit that fails gives every caller of the batch class storage (or in_doubt)
-//    and changes nothing; the next batch tries anew, so that the store goes on when there is room.
+//  * A transaction or commit that fails gives every caller of the batch class storage and changes
+//    nothing; the next batch tries anew, so that the store goes on when there is room.
+//  * A commit whose sync failed may stand whole in the log, where the next start would find it. It
+//  is
+//    undone for good by a commit over it, before the callers are answered; where that fails too,
+//    they get in_doubt.
 #pragma once
 
 #include <condition_variable>
@@ -68,6 +72,7 @@ class Writer {
     void loop();
     void run_batch(std::vector<Job*>& batch);
     std::optional<Error> commit(std::vector<Job*>& batch);
+    bool overwrite_failed_commit();
     void run_in_savepoint(Job& job);
     void checkpoint_if_due();
     static void answer(std::vector<Job*>& batch);
