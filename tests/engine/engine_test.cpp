@@ -13,7 +13,6 @@
 #include <fstream>
 #include <mutex>
 #include <set>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -236,7 +235,9 @@ TEST_F(EngineTest, ADiskFullForLongerThanTheLeasesCostsNoFinishedChunk) {
         }
     }
     gate.open();
-    std::this_thread::sleep_for(settings_.lease_length * 2);  // time itself is what is needed
+    const std::int64_t last = store_->event_range()->second;
+    EXPECT_EQ(engine_->feed().wait_after(last, settings_.lease_length * 2), last)
+        << "something was recorded on a full disk";
     std::filesystem::remove(filler);
     EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
     const auto attempts = store_->attempts(submitted.task.id);

@@ -81,9 +81,12 @@ class Server:
         self.process.stdout.close()
         self.port = 0
 
-    def stop(self, patience=15):
+    def stop(self, patience=30):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=patience)
+        try:
+            code = self.process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"the server did not stop in {patience} s")
         self.process.stdout.close()
         self.port = 0
         return code
@@ -175,9 +178,10 @@ class Oracle:
             self.ended["completed"] = self.ended.get("completed", 0) + 1
 
     def check_attempts(self, data: Path):
-        """Nothing but the machine was at fault: no unit has spent more than its first attempt."""
+        """A disk that fails costs no attempt of any budget."""
         database = sqlite3.connect(f"file:{data}/durascribe.db?mode=ro", uri=True)
-        spent = database.execute("SELECT task_id, step, attempts FROM units WHERE attempts > 1").fetchall()
+        spent = database.execute("SELECT unit_id, outcome, error_class, error_message FROM attempts WHERE counted = 1"
+                                 " AND outcome <> 'completed' AND coalesce(error_class, 'storage') = 'storage'").fetchall()
         database.close()
         demand(not spent, f"attempts were spent: {spent}")
 
