@@ -53,11 +53,15 @@ struct SqliteStore::Parts {
         }
         connection.execute("PRAGMA journal_mode = WAL");
         DURASCRIBE_FAILPOINT("store.log_begun");
-        connection.execute("PRAGMA synchronous = FULL");
+        connection.execute(options_.power_safe ? "PRAGMA synchronous = FULL"
+                                               : "PRAGMA synchronous = OFF");
         connection.execute("PRAGMA foreign_keys = ON");
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute(fmt::format("PRAGMA cache_size = -{}", options_.cache_kib));
-        return migrate(connection, embedded_migrations());
+        if (auto migrated = migrate(connection, embedded_migrations()); !migrated) {
+            return migrated;
+        }
+        return directory.make_durable();  // the names of the database and its log
     }
 
     DataDirectory directory;
@@ -80,6 +84,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     }
     const std::string doing = fmt::format("open {}", directory->database_file().string());
     try {
+        make_log_durable(directory->database_file());
         auto parts = std::make_unique<Parts>(std::move(*directory), clock, options);
         if (auto ready = parts->prepare(); !ready) {
             return std::unexpected(ready.error());
