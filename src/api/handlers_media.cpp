@@ -6,6 +6,7 @@
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
+#include "durascribe/base/log.h"
 
 namespace durascribe::api {
 namespace {
@@ -22,6 +23,15 @@ Result<Id> id_of(const Request& request, std::string_view what) {
         return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
     });
     return Id{std::move(text)};
+}
+
+// Whether the uploaded file is still there; null where that can't be told now.
+json::value source_available(const Services& services, const ports::MediaRow& media) {
+    const auto there = services.blobs.exists(media.source);
+    if (!there) {
+        log::warning("media {}: {}", media.id.value, there.error().message);
+    }
+    return there ? json::value(*there) : json::value(nullptr);
 }
 
 }  // namespace
@@ -67,7 +77,9 @@ Result<Response> list_media(const Services& services, const Request& request) {
         if (!newest) {
             return std::unexpected(newest.error());
         }
-        items.push_back(media_shape(media, *newest, dialect_of(request)));
+        json::object item = media_shape(media, *newest, dialect_of(request));
+        item["source_available"] = source_available(services, media);
+        items.push_back(std::move(item));
     }
     return json_response(200, page_shape(std::move(items), found->next_cursor));
 }
@@ -93,6 +105,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
     json::object body = media_shape(*media, newest, dialect_of(request));
     body["media_info"] = media_info_or_null(media->info);
     body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
+    body["source_available"] = source_available(services, *media);
     return json_response(200, body);
 }
 

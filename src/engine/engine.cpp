@@ -43,16 +43,6 @@ class Engine::Impl final : public ports::CommitListener {
             log::info("{} units were running when the last server ended: they go on now",
                       *recovered);
         }
-        const auto swept = blobs_.sweep([&](const std::string& sha256) {
-            const auto referenced = store_.blob_referenced(sha256);
-            return !referenced || *referenced;  // when in doubt, keep
-        });
-        if (!swept) {
-            return std::unexpected(swept.error());
-        }
-        if (*swept > 0) {
-            log::info("{} files that no media names were removed", *swept);
-        }
         const SlotContext context{.store = store_,
                                   .workers = workers_,
                                   .clock = clock_,
@@ -77,15 +67,20 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::speech, settings_.speech_slots);
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
-        housekeeper_ = std::make_unique<Housekeeper>(store_, guard_, settings_.retention,
-                                                     settings_.housekeeping_interval);
+        const std::scoped_lock lock(housekeeper_mutex_);
+        housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, clock_, settings_);
         return {};
     }
 
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
-        housekeeper_.reset();
+        std::unique_ptr<Housekeeper> housekeeper;
+        {
+            const std::scoped_lock lock(housekeeper_mutex_);
+            housekeeper = std::move(housekeeper_);
+        }
+        housekeeper.reset();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
@@ -245,6 +240,10 @@ class Engine::Impl final : public ports::CommitListener {
             supervisor_->kick();
         }
     }
+    Housekeeping housekeeping() {
+        const std::scoped_lock lock(housekeeper_mutex_);
+        return housekeeper_ ? housekeeper_->status() : Housekeeping{};
+    }
 
     Result<TaskView> view_of(ports::TaskRow row) {
         ViewFacts facts;
@@ -362,7 +361,8 @@ class Engine::Impl final : public ports::CommitListener {
     std::unique_ptr<Supervisor> supervisor_;
     std::mutex stop_mutex_;
     std::vector<std::unique_ptr<Slot>> slots_;
-    std::unique_ptr<Housekeeper> housekeeper_;  // guarded by stop_mutex_ once started
+    std::mutex housekeeper_mutex_;
+    std::unique_ptr<Housekeeper> housekeeper_;
 };
 
 Engine::Engine(ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,
@@ -422,3 +422,6 @@ bool Engine::draining() const {
 }
 
 }  // namespace durascribe::engine
+Engine::Housekeeping Engine::housekeeping() {
+    return impl_->housekeeping();
+}

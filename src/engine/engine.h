@@ -74,8 +74,8 @@ class Upload {
                                      std::optional<ports::IdempotencyKey> idempotency = {}) = 0;
 };
 
-// Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, and the
-// supervisor (leases, persisted progress, retry times); all end in stop().
+// Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
+// supervisor (leases, persisted progress, retry times) and the housekeeper; all end in stop().
 class Engine {
   public:
     // The references must outlive the engine; it becomes the store's listener.
@@ -85,8 +85,8 @@ class Engine {
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    // Recovers what an earlier run left, sweeps files that no row names, then starts the slots.
-    // Returns before the workers are warm. Errors: the store's and the blob store's.
+    // Recovers what an earlier run left, then starts the slots and, beside them, the housekeeper.
+    // Returns before the workers are warm. Errors: the store's.
     Result<void> start();
 
     // Takes nothing new, gives running units `grace` to end, then kills their workers and hands the
@@ -142,5 +142,13 @@ class Engine {
     class Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+    // What the last look at files and rows has found (reconcile.h).
+    struct Housekeeping {
+        std::optional<WallTime> reconciled_at;  // none: not since the start
+        int sources_missing = 0;
+        int audio_missing = 0;
+    };
+    Housekeeping housekeeping();
 
 }  // namespace durascribe::engine

@@ -22,6 +22,15 @@ bool pause(const RunningUnit& unit, Millis how_long) {
     return !unit.stop_token().stop_requested();
 }
 
+// A file that is gone comes back by no waiting: the unit fails at once, and its error says what
+// brings it back.
+Error for_good_where_missing(Error error, std::string_view code, std::string_view message) {
+    if (error.code == "blob_missing") {
+        return {ErrorClass::input, std::string{code}, std::string{message}, error.message};
+    }
+    return error;
+}
+
 bool is_stale(const Error& error) {
     return error.cls == ErrorClass::lost && error.code == "stale_lease";
 }
@@ -68,7 +77,10 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     unit.set_preparing(false);
     auto source = blobs_.open(claimed.source);
     if (!source) {
-        return std::unexpected(source.error());
+        return std::unexpected(for_good_where_missing(
+            source.error(), "source_missing",
+            "The uploaded file is no longer in the store. Upload it again, or restore a backup and "
+            "retry."));
     }
     auto pcm = blobs_.create();
     if (!pcm) {
@@ -100,29 +112,26 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         result.choice = std::move(*choice);
     }
     if (!result.chunks.empty()) {
-        auto blob = (*pcm)->commit();
-        if (!blob) {
-            return std::unexpected(blob.error());
-        }
-        result.pcm = *blob;
-    }
-    auto end = record_when_possible(unit, [&]() -> Result<ports::UnitEnd> {
-        const auto recording = guard_.recording();
-        if (!result.pcm.empty()) {
-            const auto there = blobs_.exists(result.pcm);
-            if (!there) {
-                return std::unexpected(there.error());
-            }
-            if (!*there) {  // a removal of the same bytes came between; once more, then
-                return fail(ErrorClass::internal, "blob_missing",
-                            "The decoded audio was removed too early.");
-            }
-        }
-        return store_.finish_extract(claimed.lease, result);
-    });
-    if (!end) {
+    BlobGuard::Hold hold;
+    const auto given_up = [&](const Error& error) {
+        hold.release();
         guard_.collect(std::array{result.pcm});
-        return end;
+        return std::unexpected(error);
+    };
+        const auto address = (*pcm)->address();
+        if (!address) {
+            return std::unexpected(address.error());
+        }
+        result.pcm = *address;
+        hold = guard_.hold(*address);
+        if (auto blob = (*pcm)->commit(); !blob) {
+            return given_up(blob.error());
+        }
+    }
+    auto end =
+        record_when_possible(unit, [&] { return store_.finish_extract(claimed.lease, result); });
+    if (!end) {
+        return given_up(end.error());
     }
     learn(unit, "ffmpeg", "", duration);
     return end;
@@ -137,7 +146,10 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
     unit.set_preparing(false);
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
-        return std::unexpected(pcm.error());
+        return std::unexpected(for_good_where_missing(
+            pcm.error(), "audio_missing",
+            "The decoded audio of this task is no longer in the store. Reprocess the media: it is "
+            "decoded again."));
     }
     const ports::TranscribeJob job{
         .pcm_fd = pcm->get(),

@@ -31,9 +31,15 @@ class StoredUpload final : public Upload {
                         fmt::format("{} is empty: there is nothing to transcribe.",
                                     filename.empty() ? "The file" : filename));
         }
-        auto recording = guard_.recording();
+        const auto address = blob_->address();
+        if (!address) {
+            return std::unexpected(address.error());
+        }
+        auto hold = guard_.hold(*address);
         auto blob = blob_->commit();
         if (!blob) {
+            hold.release();
+            guard_.collect(std::array{*address});
             return std::unexpected(blob.error());
         }
         if (idempotency) {
@@ -48,13 +54,13 @@ class StoredUpload final : public Upload {
                                     .idempotency = std::move(idempotency)};
         auto made = store_.submit(media);
         if (!made) {
-            recording.unlock();
+            hold.release();
             guard_.collect(std::array{*blob});
             return std::unexpected(made.error());
         }
         if (made->replayed) {
             // What it made may be gone by now, and these bytes with it.
-            recording.unlock();
+            hold.release();
             guard_.collect(std::array{*blob});
         }
         return Submitted{.media = std::move(made->media),

@@ -289,6 +289,11 @@ struct Pruned {
     bool more = false;           // there is more to prune: call again
 };
 
+struct NamedBlob {
+    BlobRef blob;
+    bool is_source = false;  // of a media; otherwise a task's decoded audio
+};
+
 struct TaskCounts {
     int pending = 0, processing = 0, retrying = 0;
     int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
@@ -481,6 +486,9 @@ class Store {
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether any row names this blob.
     virtual Result<bool> blob_referenced(const std::string& sha256) = 0;
+    // The blobs that rows name, by address: the first `limit` (1 or more) after `after` (empty:
+    // from the first). One that is a source and decoded audio, too, comes as a source.
+    virtual Result<std::vector<NamedBlob>> named_blobs(const std::string& after, int limit) = 0;
 };
 
 }  // namespace durascribe::ports

@@ -171,6 +171,23 @@ TEST_F(HttpTest, TheSameIdempotencyKeyGivesTheFirstAnswerAgain) {
     EXPECT_EQ(ask("POST", path, "Idempotency-Key: " + std::string(256, 'k') + "\r\n").status, 400);
 }
 
+TEST_F(HttpTest, AMediaSaysWhetherItsFileIsThere) {
+    start();
+    const auto media = upload();
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), true);
+    ASSERT_TRUE(blobs_->remove({text(media, "sha256"), 0}).has_value());
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), false);
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").at(0).at("source_available"), false);
+    const Answer source = ask("GET", path + "/source");
+    EXPECT_EQ(source.status, 410);
+    EXPECT_EQ(text(object(source), "code"), "blob_missing");
+    EXPECT_EQ(ask("GET", path + "/transcript.txt").status, 200);
+    upload();
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), true);
+}
+
 TEST_F(HttpTest, ARetryTellsWhatItDoesAgainAndAttemptsAreKept) {
     shut_gate();
     start();
