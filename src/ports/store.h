@@ -473,6 +473,9 @@ class Store {
     virtual Result<std::optional<std::string>> document(const TaskId& task,
                                                         domain::DocumentFormat format) = 0;
     virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
+    // By seq; after 0: from the oldest that is kept. Errors: request "events_pruned" where some
+    // after `seq` are no longer kept: the reader looks at what there is now, and goes on from the
+    // newest.
     virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
     // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
     virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;

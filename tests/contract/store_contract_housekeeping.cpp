@@ -57,6 +57,28 @@ TEST_P(StoreContract, PruneBoundsTheEventsByCount) {
     pruned_ = true;
 }
 
+TEST_P(StoreContract, AReaderOfEventsThatAreGoneIsTold) {
+    for (int i = 0; i < 5; ++i) {
+        submit();
+    }
+    const auto newest = store_->event_range()->second;
+    ASSERT_TRUE(store_->events_after(1, 100).has_value());
+    ASSERT_TRUE(store_->prune({.events_max = 3}, 1'000).has_value());
+    pruned_ = true;
+    const auto oldest = store_->event_range()->first;
+    ASSERT_EQ(oldest, newest - 2);
+    EXPECT_ERROR(store_->events_after(1, 100), ErrorClass::request, "events_pruned");
+    EXPECT_ERROR(store_->events_after(oldest - 2, 100), ErrorClass::request, "events_pruned");
+    EXPECT_EQ(store_->events_after(oldest - 1, 100)->size(), 3U) << "this one has missed nothing";
+    EXPECT_EQ(store_->events_after(0, 100)->size(), 3U) << "and this one has seen nothing yet";
+    EXPECT_TRUE(store_->events_after(newest, 100)->empty());
+
+    ASSERT_TRUE(store_->prune({.events_max = 0}, 1'000).has_value());
+    EXPECT_ERROR(store_->events_after(newest - 1, 100), ErrorClass::request, "events_pruned");
+    EXPECT_TRUE(store_->events_after(newest, 100)->empty());
+    EXPECT_TRUE(store_->events_after(0, 100)->empty());
+}
+
 TEST_P(StoreContract, AClockThatJumpsAheadPrunesNothingByItself) {
     submit_extracted(1);
     run_to_end(1);
