@@ -48,10 +48,12 @@ Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const R
     const std::int64_t limit = services.settings.upload_limit_bytes;
     return make_upload_sink(
         request,
-        [&engine = services.engine, limit](std::int64_t expected) {
-            return engine.begin_upload(expected, limit);
-        },
-        limit);
+        {.begin = [&engine = services.engine,
+                   limit](std::int64_t expected) { return engine.begin_upload(expected, limit); },
+         .check = [&engine = services.engine](
+                      const domain::TaskOptions& options) { return engine.check_options(options); },
+         .defaults = services.settings.task_defaults,
+         .limit_bytes = limit});
 }
 
 Result<Response> list_media(const Services& services, const Request& request) {
@@ -103,9 +105,9 @@ Result<Response> get_media(const Services& services, const Request& request) {
         newest->progress = (*view)->percent;
     }
     json::object body = media_shape(*media, newest, dialect_of(request));
+    body["source_available"] = source_available(services, *media);
     body["media_info"] = media_info_or_null(media->info);
     body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
-    body["source_available"] = source_available(services, *media);
     return json_response(200, body);
 }
 

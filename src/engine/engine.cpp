@@ -121,6 +121,19 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
+    Result<void> check_options(const domain::TaskOptions& options) const {
+        if (options.diarize) {
+            return fail(ErrorClass::input, "no_diarizer",
+                        "diarize is true, and no diarizer is installed here. Leave it out: the "
+                        "transcript comes without the names of speakers.");
+        }
+        if (!settings_.models) {
+            return {};
+        }
+        return domain::check_installed(options.engine, options.model, options.language,
+                                       settings_.models());
+    }
+
     Result<ports::TaskRow> cancel(const TaskId& task) {
         auto outcome = store_.request_cancel(task);
         if (!outcome) {
@@ -133,6 +146,9 @@ class Engine::Impl final : public ports::CommitListener {
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
+        if (auto checked = check_options(options); !checked) {
+            return std::unexpected(checked.error());
+        }
         const TaskId id = new_id<TaskId>();
         auto made = store_.submit_task({.media_id = media,
                                         .id = id,
@@ -224,6 +240,10 @@ class Engine::Impl final : public ports::CommitListener {
     BlobGuard& guard() { return guard_; }
     EventFeed& feed() { return feed_; }
     bool draining() const { return draining_; }
+    Housekeeping housekeeping() {
+        const std::scoped_lock lock(housekeeper_mutex_);
+        return housekeeper_ ? housekeeper_->status() : Housekeeping{};
+    }
 
   private:
     LaneSignal& signal(domain::Lane lane) { return signals_[static_cast<std::size_t>(lane)]; }
@@ -239,10 +259,6 @@ class Engine::Impl final : public ports::CommitListener {
         if (supervisor_) {
             supervisor_->kick();
         }
-    }
-    Housekeeping housekeeping() {
-        const std::scoped_lock lock(housekeeper_mutex_);
-        return housekeeper_ ? housekeeper_->status() : Housekeeping{};
     }
 
     Result<TaskView> view_of(ports::TaskRow row) {
@@ -382,8 +398,13 @@ void Engine::stop(Millis grace) {
 
 Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes,
                                                      std::int64_t limit_bytes) {
-    return engine::begin_upload(impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes,
-                                limit_bytes);
+    return engine::begin_upload(
+        impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes, limit_bytes,
+        [impl = impl_.get()](const auto& options) { return impl->check_options(options); });
+}
+
+Result<void> Engine::check_options(const domain::TaskOptions& options) {
+    return impl_->check_options(options);
 }
 
 Result<ports::Submission> Engine::submit_task(
@@ -420,8 +441,8 @@ std::vector<Engine::SlotStatus> Engine::slots() {
 bool Engine::draining() const {
     return impl_->draining();
 }
-
-}  // namespace durascribe::engine
 Engine::Housekeeping Engine::housekeeping() {
     return impl_->housekeeping();
 }
+
+}  // namespace durascribe::engine

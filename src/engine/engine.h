@@ -93,12 +93,17 @@ class Engine {
     // units back with no attempt spent. Returns when every worker is dead. Idempotent.
     void stop(Millis grace = Millis{0});
 
+    // Whether a task with these options can be done here. The submissions below check it
+    // themselves; ask before a large upload is taken. Errors: input "unknown_engine",
+    // "unknown_model", "unsupported_language" (each names what is installed), "no_diarizer".
+    Result<void> check_options(const domain::TaskOptions& options);
+
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
-    // "body_too_large".
+    // "body_too_large"; of its finish() also those of check_options.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
                                                  std::int64_t limit_bytes);
 
-    // A new task over a media that is there; errors as ports::Store::submit_task.
+    // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
     Result<ports::Submission> submit_task(
         const MediaId& media, const domain::TaskOptions& options, bool force,
         const std::optional<ports::IdempotencyKey>& idempotency = {});
@@ -138,11 +143,6 @@ class Engine {
     std::vector<SlotStatus> slots();
     bool draining() const;
 
-  private:
-    class Impl;
-    std::unique_ptr<Impl> impl_;
-};
-
     // What the last look at files and rows has found (reconcile.h).
     struct Housekeeping {
         std::optional<WallTime> reconciled_at;  // none: not since the start
@@ -150,5 +150,10 @@ class Engine {
         int audio_missing = 0;
     };
     Housekeeping housekeeping();
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace durascribe::engine

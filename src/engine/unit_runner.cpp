@@ -60,7 +60,8 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
             case domain::Step::diarize:
                 break;
         }
-        return fail(ErrorClass::internal, "step_unknown",
+        // Not made by this server (Engine::check_options); no attempt changes it.
+        return fail(ErrorClass::input, "step_unknown",
                     fmt::format("This server cannot do the step {}.", domain::to_string(step)));
     }();
     if (!end) {
@@ -111,7 +112,6 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         }
         result.choice = std::move(*choice);
     }
-    if (!result.chunks.empty()) {
     BlobGuard::Hold hold;
     const auto given_up = [&](const Error& error) {
         hold.release();
@@ -132,6 +132,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         record_when_possible(unit, [&] { return store_.finish_extract(claimed.lease, result); });
     if (!end) {
         return given_up(end.error());
+    if (!result.chunks.empty()) {
     }
     learn(unit, "ffmpeg", "", duration);
     return end;

@@ -10,8 +10,12 @@ namespace {
 class StoredUpload final : public Upload {
   public:
     StoredUpload(ports::Store& store, BlobGuard& guard, std::unique_ptr<ports::PendingBlob> blob,
-                 std::int64_t limit_bytes)
-        : store_(store), guard_(guard), blob_(std::move(blob)), limit_bytes_(limit_bytes) {}
+                 std::int64_t limit_bytes, CheckOptions check)
+        : store_(store),
+          guard_(guard),
+          blob_(std::move(blob)),
+          limit_bytes_(limit_bytes),
+          check_(std::move(check)) {}
 
     Result<void> write(std::span<const std::byte> bytes) override {
         if (limit_bytes_ > 0 &&
@@ -30,6 +34,9 @@ class StoredUpload final : public Upload {
             return fail(ErrorClass::input, "empty_file",
                         fmt::format("{} is empty: there is nothing to transcribe.",
                                     filename.empty() ? "The file" : filename));
+        }
+        if (auto checked = check_(options); !checked) {
+            return std::unexpected(checked.error());
         }
         const auto address = blob_->address();
         if (!address) {
@@ -74,6 +81,7 @@ class StoredUpload final : public Upload {
     BlobGuard& guard_;
     std::unique_ptr<ports::PendingBlob> blob_;
     std::int64_t limit_bytes_;
+    CheckOptions check_;
 };
 
 }  // namespace
@@ -88,7 +96,7 @@ Error body_too_large(std::int64_t limit_bytes) {
 
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes) {
+                                             std::int64_t limit_bytes, CheckOptions check) {
     if (limit_bytes > 0 && expected_bytes > limit_bytes) {
         return std::unexpected(body_too_large(limit_bytes));
     }
@@ -96,7 +104,8 @@ Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobSto
     if (!blob) {
         return std::unexpected(blob.error());
     }
-    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes);
+    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes,
+                                          std::move(check));
 }
 
 }  // namespace durascribe::engine

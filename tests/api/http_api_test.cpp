@@ -1,4 +1,6 @@
 // The endpoints, over real sockets: what they do and what they say.
+#include <atomic>
+
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -169,6 +171,85 @@ TEST_F(HttpTest, TheSameIdempotencyKeyGivesTheFirstAnswerAgain) {
     EXPECT_EQ(task_twice.body, task_once.body);
     EXPECT_EQ(ask("POST", path, "Idempotency-Key: \r\n").status, 400);
     EXPECT_EQ(ask("POST", path, "Idempotency-Key: " + std::string(256, 'k') + "\r\n").status, 400);
+}
+
+TEST_F(HttpTest, WhatIsNotInstalledIsRefusedAtOnceAndNamed) {
+    engine_settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "none", .accuracy = 1, .languages = {"en"}}};
+    };
+    start();
+    const auto media = upload();
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    const auto done = ask_json("GET", "/api/v1/tasks/" + text(media, "task_id"));
+    EXPECT_EQ(done.at("model"), "none") << "chosen by auto";
+    EXPECT_EQ(text(done, "model_reason"), "none is the only model installed for it.");
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    const auto refused = [&](const Answer& answer, const std::string& code,
+                             const std::string& given) {
+        EXPECT_EQ(answer.status, 422) << answer.body;
+        EXPECT_EQ(answer.field("content-type"), "application/problem+json");
+        const auto problem = object(answer);
+        EXPECT_EQ(text(problem, "code"), code);
+        EXPECT_TRUE(text(problem, "detail").contains(given)) << answer.body;
+        if (code != "no_diarizer") {
+            EXPECT_TRUE(text(problem, "detail").contains("scripted none (en)")) << answer.body;
+        }
+    };
+    for (const auto& [option, code, given] :
+         {std::tuple{"engine=kaldi", "unknown_engine", "engine \"kaldi\""},
+          std::tuple{"model=large", "unknown_model", "model \"large\""},
+          std::tuple{"language=de", "unsupported_language", "language \"de\""},
+          std::tuple{"diarize=true", "no_diarizer", "diarize"}}) {
+        SCOPED_TRACE(option);
+        refused(ask("POST", std::string{"/api/v1/media?filename=a.wav&"} + option,
+                    "Content-Type: audio/wav\r\n", "refused bytes"),
+                code, given);
+        const std::string name{option, std::string_view{option}.find('=')};
+        const std::string value{option + name.size() + 1};
+        const std::string part =
+            "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+        const std::string file =
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+            "filename=\"a.wav\"\r\n\r\nrefused bytes\r\n";
+        for (const std::string& form : {part + file, file + part}) {
+            refused(ask("POST", "/api/v1/media",
+                        "Content-Type: multipart/form-data; boundary=B\r\n", form + "--B--\r\n"),
+                    code, given);
+        }
+        for (const std::string verb : {"/run_sync", "/reprocess", "/retranscribe"}) {
+            refused(ask("POST", path + verb + "?" + option), code, given);
+        }
+    }
+    refused(ask("POST", path + "/reprocess", "Content-Type: application/json\r\n",
+                R"({"diarize": true})"),
+            "no_diarizer", "diarize");
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 1U)
+        << "nothing of what was refused is kept";
+    EXPECT_EQ(blobs_->list("", 10)->size(), 1U);
+    EXPECT_EQ(ask("POST", "/api/v1/media?filename=a.wav&language=en-GB&model=none",
+                  "Content-Type: audio/wav\r\n", "taken bytes")
+                  .status,
+              201);
+}
+
+TEST_F(HttpTest, WhatAnUploadLeavesOutIsAsTheSettingsSay) {
+    settings_.task_defaults.language = "de";
+    settings_.task_defaults.model = "none";
+    start();
+    const auto options_of = [&](const Answer& made) {
+        return ask_json("GET", "/api/v1/tasks/" + text(object(made), "task_id"))
+            .at("options")
+            .as_object();
+    };
+    const std::string as_audio = "Content-Type: audio/wav\r\n";
+    const auto plain = options_of(ask("POST", "/api/v1/media?filename=a.wav", as_audio, "one"));
+    EXPECT_EQ(text(plain, "language"), "de");
+    EXPECT_EQ(text(plain, "model"), "none");
+    const auto named =
+        options_of(ask("POST", "/api/v1/media?filename=a.wav&language=en", as_audio, "two"));
+    EXPECT_EQ(text(named, "language"), "en");
+    EXPECT_EQ(text(named, "model"), "none");
 }
 
 TEST_F(HttpTest, AMediaSaysWhetherItsFileIsThere) {

@@ -38,7 +38,8 @@ class Reconcile : public ::testing::Test {
     }
 
     Result<Upload::Submitted> upload(const std::string& text) {
-        auto upload = begin_upload(*store_, *blobs_, *guard_, 0, 0);
+        auto upload = begin_upload(*store_, *blobs_, *guard_, 0, 0,
+                                   [](const auto&) { return Result<void>{}; });
         EXPECT_TRUE(upload.has_value());
         EXPECT_TRUE((*upload)->write(std::as_bytes(std::span(text))).has_value());
         return (*upload)->finish("talk.wav", "", {});
