@@ -307,6 +307,15 @@ class Engine::Impl final : public ports::CommitListener {
         facts.speech_slots = settings_.speech_slots;
         facts.row = std::move(row);
         TaskView view = build_view(std::move(facts));
+        if (view.queue_position) {
+            const auto paused = store_.paused();
+            if (!paused) {
+                return std::unexpected(paused.error());
+            }
+            if (*paused) {
+                view.stage = "Waiting: the queue is paused";
+            }
+        }
         never_back(view);
         return view;
     }

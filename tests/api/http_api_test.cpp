@@ -398,6 +398,13 @@ TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
         const Answer answer = ask("GET", target);
         EXPECT_EQ(answer.status, 400) << target << " " << answer.body;
     }
+    for (const std::string& view : {"/api/v1/tasks/" + text(media, "task_id"),
+                                    "/api/v1/media/" + text(media, "id") + "/status"}) {
+        const auto waiting = ask_json("GET", view);
+        EXPECT_EQ(waiting.at("queue_position"), 1) << view;
+        EXPECT_FALSE(waiting.at("estimated_start_seconds").is_null()) << view;
+        EXPECT_EQ(text(waiting, "stage"), "Waiting: the queue is paused");
+    }
     const Answer wrong = ask("DELETE", "/api/v1/media");
     EXPECT_EQ(wrong.status, 405);
     EXPECT_EQ(wrong.field("allow"), "POST, GET, HEAD, OPTIONS");
