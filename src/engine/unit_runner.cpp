@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -27,6 +28,19 @@ bool pause(const RunningUnit& unit, Millis how_long) {
 Error for_good_where_missing(Error error, std::string_view code, std::string_view message) {
     if (error.code == "blob_missing") {
         return {ErrorClass::input, std::string{code}, std::string{message}, error.message};
+    }
+    return error;
+}
+
+// The task's time was over, and where in the recording this part of it was then.
+Error expired_at(const RunningUnit& unit) {
+    Error error = unit.expired();
+    if (unit.claimed().step == domain::Step::transcribe) {
+        const std::chrono::hh_mm_ss at(std::chrono::floor<std::chrono::seconds>(
+            unit.claimed().span.start + unit.audio_done()));
+        error.message +=
+            fmt::format(" This part was at {}:{:02}:{:02} of the recording.", at.hours().count(),
+                        at.minutes().count(), at.seconds().count());
     }
     return error;
 }
@@ -118,6 +132,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         guard_.collect(std::array{result.pcm});
         return std::unexpected(error);
     };
+    if (!result.chunks.empty()) {
         const auto address = (*pcm)->address();
         if (!address) {
             return std::unexpected(address.error());
@@ -132,7 +147,6 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         record_when_possible(unit, [&] { return store_.finish_extract(claimed.lease, result); });
     if (!end) {
         return given_up(end.error());
-    if (!result.chunks.empty()) {
     }
     learn(unit, "ffmpeg", "", duration);
     return end;
@@ -308,7 +322,7 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
             case StopReason::expired:
                 return store_.fail_unit(
                     lease,
-                    {.error = unit.expired(), .audio_done = unit.audio_done(), .for_good = true},
+                    {.error = expired_at(unit), .audio_done = unit.audio_done(), .for_good = true},
                     settings_.retry, 0);
             case StopReason::none:
                 break;

@@ -445,6 +445,7 @@ TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {
         if (++calls == 1) {
             return transcribe(job);
         }
+        control.on_progress(Millis{5'000});
         if (!gate.pass(control.stop)) {
             return fail(ErrorClass::lost, "stopped", "Stopped.");
         }
@@ -458,8 +459,19 @@ TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {
     EXPECT_EQ(ended.error->cls, ErrorClass::timeout);
     EXPECT_NE(ended.error->message.find("TRANSCRIPTION_TIMEOUT"), std::string::npos)
         << ended.error->message;
+    EXPECT_NE(ended.error->message.find("stopped after 2 s of work"), std::string::npos)
+        << ended.error->message;
+    EXPECT_NE(ended.error->message.find("with 1 of 2 parts transcribed"), std::string::npos);
     EXPECT_EQ(store_->segments(made.task.id)->size(), 1U);
     EXPECT_GE(ended.worked, Millis{1'000});
+    const auto attempts = store_->attempts(made.task.id);
+    const auto stopped = std::ranges::find_if(
+        *attempts, [](const ports::AttemptRow& a) { return a.outcome == "failed"; });
+    ASSERT_NE(stopped, attempts->end());
+    EXPECT_EQ(stopped->audio_done, Millis{5'000});
+    EXPECT_NE(stopped->error->message.find("This part was at 0:00:45 of the recording."),
+              std::string::npos)
+        << stopped->error->message;
 }
 
 TEST_F(EngineTest, AutoChoosesAModelAndSaysWhy) {
@@ -623,8 +635,9 @@ TEST_F(EngineTest, ATaskWhoseDecodedAudioIsGoneFailsAtOnceAndReprocessDecodesAga
     start();
     const auto made = upload();
     std::vector<ports::NamedBlob> named;
-    for (std::int64_t seen = 0; named.size() < 2;) {  // the source and the decoded audio
-        named = *store_->named_blobs("", 10);
+    std::int64_t seen = engine_->feed().newest();
+    for (named = *store_->named_blobs("", 10); named.size() < 2;  // source and decoded audio
+         named = *store_->named_blobs("", 10)) {
         seen = engine_->feed().wait_after(seen, kPatience);
     }
     const auto audio = std::ranges::find(named, false, &ports::NamedBlob::is_source);
