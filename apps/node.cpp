@@ -51,6 +51,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.speech_slots = settings.max_concurrent_transcriptions;
     out.task_timeout = settings.transcription_timeout;
     out.stall_floor = settings.transcription_stall_timeout;
+    out.lease_length = settings.lease;
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
@@ -153,7 +154,11 @@ class WholeNode final : public cli::Node {
 Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
                                              const Program& program) {
     auto clock = std::make_unique<ports::SystemClock>();
-    auto store = store::SqliteStore::open(settings.data_dir, *clock);
+    store::SqliteOptions options;
+    options.longest_wait_after_restart =
+        Millis{static_cast<std::int64_t>(static_cast<double>(settings.retry_backoff_max.count()) *
+                                         (1 + settings.retry_backoff_jitter))};
+    auto store = store::SqliteStore::open(settings.data_dir, *clock, options);
     if (!store) {
         return std::unexpected(store.error());
     }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/time.h"
 #include "durascribe/base/unique_fd.h"
 #include "durascribe/blobs/local/local_blob_store.h"
@@ -40,6 +41,7 @@ Result<void> move_into_place(const fs::path& from, const fs::path& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) {
         return std::unexpected(system_error(errno, fmt::format("write {}", to.string())));
     }
+    DURASCRIBE_FAILPOINT("backup.moved");
     return sync_path(to.parent_path());
 }
 
@@ -108,6 +110,7 @@ Result<Summary> copy_blobs(const fs::path& database, const fs::path& from, const
         if (auto copied = copy_blob(**source, **target, blob); !copied) {
             return std::unexpected(copied.error());
         }
+        DURASCRIBE_FAILPOINT("backup.file_copied");
         ++summary.blobs;
         summary.bytes += blob.size_bytes;
     }
@@ -132,9 +135,11 @@ Result<void> write_manifest(const fs::path& folder, const Summary& summary,
             return std::unexpected(system_error(errno, fmt::format("write {}", file.string())));
         }
     }
+    DURASCRIBE_FAILPOINT("backup.manifest_written");
     if (auto synced = sync_path(file); !synced) {
         return synced;
     }
+    DURASCRIBE_FAILPOINT("backup.manifest_synced");
     return sync_path(folder);
 }
 
@@ -199,6 +204,7 @@ Result<Summary> back_up(const fs::path& data_directory, const fs::path& destinat
         return std::unexpected(
             system_error(failed.value(), fmt::format("make {}", partial.string())));
     }
+    DURASCRIBE_FAILPOINT("backup.folder_made");
     fs::permissions(partial, fs::perms::owner_all, failed);
     auto summary = fill(data_directory, partial);
     if (!summary) {
@@ -248,6 +254,7 @@ Result<Summary> restore(const fs::path& source, const fs::path& data_directory) 
                                 "another copy.",
                                 source.string()));
     }
+    DURASCRIBE_FAILPOINT("restore.files_copied");
     const fs::path partial = data_directory / "restoring.db";
     fs::remove(partial, failed);
     if (auto copied = store::copy_database(source / kDatabase, partial); !copied) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/ids.h"
 #include "durascribe/base/unique_fd.h"
 #include "durascribe/cli/terminal_text.h"
@@ -71,14 +72,70 @@ Result<void> check_writable(const fs::path& directory) {
         std::generic_category().message(errno));
 }
 
-// Removes the temporary file unless it was renamed.
-struct Temporary {
-    fs::path path;
-    ~Temporary() {
-        if (!path.empty()) {
-            ::unlink(path.c_str());
+// A file that is written whole before it gets its name. Until then it has none, so that a process
+// that is killed leaves nothing; only where the file system cannot do that (no O_TMPFILE) it has a
+// hidden one, which is removed unless it was renamed.
+struct Unnamed {
+    fs::path folder;
+    UniqueFd file;
+    fs::path hidden;  // empty: it has no name, or its final one
+
+    explicit Unnamed(fs::path in) : folder(std::move(in)) {
+        file = UniqueFd(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+        if (!file.valid() && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+            hidden = hidden_name();
+            file = UniqueFd(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+            if (!file.valid()) {
+                hidden.clear();
+            }
         }
     }
+    ~Unnamed() {
+        if (!hidden.empty()) {
+            ::unlink(hidden.c_str());
+        }
+    }
+    Unnamed(const Unnamed&) = delete;
+    Unnamed& operator=(const Unnamed&) = delete;
+
+    // Each gives 0, or -1 and errno.
+    int name_new(const fs::path& path) {  // EEXIST where something is there
+        if (hidden.empty()) {
+            const std::string self = fmt::format("/proc/self/fd/{}", file.get());
+            return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+        }
+        // renameat2 refuses in one step what is there; some file systems do not have it, link() is
+        // the older way to the same.
+        if (::renameat2(AT_FDCWD, hidden.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+            hidden.clear();
+            return 0;
+        }
+        return errno == EINVAL || errno == ENOSYS ? ::link(hidden.c_str(), path.c_str()) : -1;
+    }
+    int name_or_replace(const fs::path& path) {
+        if (name_new(path) == 0) {
+            return 0;
+        }
+        if (errno != EEXIST) {
+            return -1;
+        }
+        if (hidden.empty()) {
+            const fs::path name = hidden_name();
+            if (name_new(name) != 0) {
+                return -1;
+            }
+            hidden = name;
+            DURASCRIBE_FAILPOINT("output.named");
+        }
+        if (::rename(hidden.c_str(), path.c_str()) != 0) {
+            return -1;
+        }
+        hidden.clear();
+        return 0;
+    }
+
+  private:
+    fs::path hidden_name() const { return folder / fmt::format(".durascribe-{}", new_uuid()); }
 };
 
 }  // namespace
@@ -136,12 +193,9 @@ Result<std::vector<std::vector<OutputFile>>> plan_outputs(
 Result<void> write_output(const fs::path& path, const std::string& content, bool replace) {
     const std::string doing = fmt::format("write {}", shown(path));
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    Temporary temporary{folder / fmt::format(".durascribe-{}", new_uuid())};
-    const UniqueFd file(
-        ::open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (!file.valid()) {
+    Unnamed output(folder);
+    if (!output.file.valid()) {
         const int problem = errno;
-        temporary.path.clear();
         if (problem == EACCES || problem == EROFS || problem == ENOENT) {
             if (auto writable = check_writable(folder); !writable) {
                 return writable;
@@ -149,34 +203,30 @@ Result<void> write_output(const fs::path& path, const std::string& content, bool
         }
         return std::unexpected(system_error(problem, doing));
     }
+    DURASCRIBE_FAILPOINT("output.begun");
     for (std::size_t done = 0; done < content.size();) {
-        const ssize_t wrote = ::write(file.get(), content.data() + done, content.size() - done);
+        const ssize_t wrote =
+            ::write(output.file.get(), content.data() + done, content.size() - done);
         if (wrote < 0 && errno != EINTR) {
             return std::unexpected(system_error(errno, doing));
         }
         done += wrote > 0 ? static_cast<std::size_t>(wrote) : 0;
     }
-    if (::fsync(file.get()) != 0) {
+    DURASCRIBE_FAILPOINT("output.written");
+    if (::fsync(output.file.get()) != 0) {
         return std::unexpected(system_error(errno, doing));
     }
+    DURASCRIBE_FAILPOINT("output.synced");
     if (replace) {
-        if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
+        if (output.name_or_replace(path) != 0) {
             return std::unexpected(system_error(errno, doing));
         }
-        temporary.path.clear();
+        DURASCRIBE_FAILPOINT("output.replaced");
         return {};
     }
-    // renameat2 refuses in one step what is there; some file systems do not have it, link() is the
-    // older way to the same.
-    if (::renameat2(AT_FDCWD, temporary.path.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) ==
-        0) {
-        temporary.path.clear();
+    if (output.name_new(path) == 0) {
+        DURASCRIBE_FAILPOINT("output.in_place");
         return {};
-    }
-    if (errno == EINVAL || errno == ENOSYS) {
-        if (::link(temporary.path.c_str(), path.c_str()) == 0) {
-            return {};
-        }
     }
     if (errno != EEXIST) {
         return std::unexpected(system_error(errno, doing));

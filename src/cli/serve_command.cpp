@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/cli/commands.h"
 #include "durascribe/cli/server_file.h"
 #include "durascribe/cli/stop_signals.h"
@@ -61,11 +62,13 @@ int serve(const Settings& settings, const Composition& composition) {
     if (!file) {
         return report(file.error());
     }
+    DURASCRIBE_FAILPOINT("serve.ready");
     // Standard output may be closed or full; the server runs all the same.
     std::printf("durascribe is ready on %s\n", url_of(settings.listen_host, *port).c_str());
     (void)std::fflush(stdout);
 
     signals.wait();
+    DURASCRIBE_FAILPOINT("serve.told_to_stop");
     log::info(
         "Stopping: taking nothing new; work in progress has up to {} s, the rest goes on at the "
         "next start.",
@@ -74,6 +77,7 @@ int serve(const Settings& settings, const Composition& composition) {
         const ServerFile gone = std::move(*file);  // new commands open the directory themselves
     }
     (*node)->close(kDrain);
+    DURASCRIBE_FAILPOINT("serve.closed");
     node->reset();
     log::info("Stopped.");
     return kOk;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <boost/json.hpp>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/unique_fd.h"
 
 namespace durascribe::cli {
@@ -31,17 +32,25 @@ Result<ServerFile> ServerFile::write(const std::filesystem::path& data_dir,
     auto temporary = path;
     temporary += ".new";  // one server owns the directory: nobody else writes it
     const UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.valid() ||
-        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const auto refused = [&] {
         return std::unexpected(system_error(errno, fmt::format("write {}", path.string())));
+    };
+    if (!file.valid() ||
+        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        return refused();
     }
+    DURASCRIBE_FAILPOINT("server_file.written");
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+        return refused();
+    }
+    DURASCRIBE_FAILPOINT("server_file.in_place");
     return ServerFile(path);
 }
 
 ServerFile::~ServerFile() {
     if (!path_.empty()) {
         ::unlink(path_.c_str());
+        DURASCRIBE_FAILPOINT("server_file.removed");
     }
 }
 

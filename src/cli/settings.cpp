@@ -163,6 +163,12 @@ constexpr std::array kKeys{
             return assign(s.transcription_stall_timeout,
                           seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
         }},
+    Key{{"lease_seconds", "LEASE_SECONDS", "", "a whole number from 1 to 3600"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<int>(v, 1, 3'600);
+            return assign(s.lease,
+                          seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
+        }},
     Key{{"max_concurrent_transcriptions", "MAX_CONCURRENT_TRANSCRIPTIONS", "",
          "a whole number from 1 to 256"},
         [](Settings& s, std::string_view v) {

@@ -30,6 +30,7 @@ struct Settings {
 
     std::optional<Millis> transcription_timeout;  // none: 1800 s, or four times what is predicted
     Millis transcription_stall_timeout{30'000};
+    Millis lease{30'000};
     int max_concurrent_transcriptions = 2;
     int max_retry_attempts = 3;
     Millis retry_backoff{30'000};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "durascribe/base/error.h"
 
@@ -22,6 +23,7 @@ double seconds_of(Millis t) {
 struct Plan {
     Step step{};
     double per_audio_second = 0;  // transcribe: on all slots together
+    double on_one_slot = 0;       // the same of a unit by itself
     double fixed = 0;
     double prior_weight = 0;
     double share = 0;  // of the whole, the steps' add up to 1
@@ -97,19 +99,31 @@ void share_by_prior(std::vector<Plan>& plans) {
 }
 
 double seconds_left(const Plan& p, double media_seconds, int slots) {
+    if (!p.facts.ended && !p.facts.left.empty()) {
+        std::vector<double> units;
+        units.reserve(p.facts.left.size());
+        for (const Millis audio : p.facts.left) {
+            units.push_back(p.on_one_slot * seconds_of(audio));
+        }
+        return seconds_on_slots(units, slots) + p.fixed * (1 - fraction_of(p.facts));
+    }
     const double left = 1 - (p.facts.ended ? 1 : fraction_of(p.facts));
     const double audio =
         p.facts.audio_total > Millis{0} ? seconds_of(p.facts.audio_total) : media_seconds;
-    double per_second = p.per_audio_second;
-    if (p.step == Step::transcribe && p.facts.units_total > 0) {
-        // The last chunks leave slots idle.
-        const int open = p.facts.units_total - p.facts.units_completed - p.facts.units_failed;
-        per_second *= static_cast<double>(slots) / std::clamp(open, 1, slots);
-    }
-    return left * (per_second * audio + p.fixed);
+    return left * (p.per_audio_second * audio + p.fixed);
 }
 
 }  // namespace
+
+double seconds_on_slots(std::span<const double> unit_seconds, int slots) {
+    std::vector<double> free_at(static_cast<std::size_t>(std::max(slots, 1)), 0.0);
+    for (const double seconds : unit_seconds) {  // a heap whose first is free the soonest
+        std::ranges::pop_heap(free_at, std::greater{});
+        free_at.back() += seconds;
+        std::ranges::push_heap(free_at, std::greater{});
+    }
+    return std::ranges::max(free_at);
+}
 
 StepSpeed prior_speed(Step step) {
     switch (step) {
@@ -143,7 +157,8 @@ StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
 
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
-                              std::span<const StepSpeed> speeds, int speech_slots) {
+                              std::span<const StepSpeed> speeds, int speech_slots,
+                              std::optional<double> worked_seconds) {
     const int slots = std::max(speech_slots, 1);
     std::vector<Plan> plans;
     double seconds_in_all = 0;
@@ -154,6 +169,7 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
         const StepSpeed speed = speed_of(step, speeds);
         p.per_audio_second =
             speed.seconds_per_audio_second / (step == Step::transcribe ? slots : 1);
+        p.on_one_slot = speed.seconds_per_audio_second;
         p.fixed = speed.fixed_seconds;
         p.prior_weight = weight_of(step, options);
         p.facts.step = step;
@@ -181,6 +197,9 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
         eta += seconds_left(p, media_seconds, slots);
         progress.steps.push_back({p.step, 100 * p.share, p.facts.units_total,
                                   p.facts.units_completed, p.facts.units_failed, 100 * fraction});
+    }
+    if (timed && worked_seconds && *worked_seconds > 0) {
+        progress.percent = 100 * *worked_seconds / (*worked_seconds + eta);
     }
     progress.percent = all_ended ? 100 : std::min(progress.percent, 100 * kAlmost);
     if (all_ended) {

@@ -46,6 +46,9 @@ struct StepFacts {
     int units_failed = 0;
     int units_running = 0;
     bool ended = false;
+    // Of transcribe: the audio left in each unit that is not ended, those that run first, then the
+    // others in the order in which they start. Empty: only the sums above are known.
+    std::vector<Millis> left;
 };
 
 struct TaskProgress {
@@ -56,14 +59,19 @@ struct TaskProgress {
     std::optional<double> total_seconds;  // the same, of the whole task from its start
 };
 
-// Weighted by predicted time where the media's duration is known. Before that by the prior weights,
-// with acquire and extract held down to the least that they can weigh for any duration, so that
-// `percent` does not fall when the duration becomes known. Monotonic in every fact: more audio done
-// or a step ended never lowers `percent`. Speeds or slots that change may: the caller keeps the
-// greatest of a run.
+// How long `slots` need for units of these lengths, each taken in turn by the first that is free.
+double seconds_on_slots(std::span<const double> unit_seconds, int slots);
+
+// With `worked_seconds`, the time in which the task was at work so far, `percent` is its share of
+// that and of what is left. Without, it is weighted by predicted time where the media's duration is
+// known. Before that by the prior weights, with acquire and extract held down to the least that
+// they can weigh for any duration, so that `percent` does not fall when the duration becomes known.
+// Monotonic in every fact: more audio done or a step ended never lowers `percent`. Speeds or slots
+// that change may: the caller keeps the greatest of a run.
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
-                              std::span<const StepSpeed> speeds, int speech_slots);
+                              std::span<const StepSpeed> speeds, int speech_slots,
+                              std::optional<double> worked_seconds = std::nullopt);
 
 // A learned speed after one more unit, `samples` having been learned before: an exponentially
 // weighted geometric mean that forgets slowly and is not thrown by a single outlier. The first

@@ -56,9 +56,32 @@ TEST(Progress, TheLastChunkHasOneSlotOnly) {
                 .audio_total = seconds{60},
                 .audio_done = seconds{30},
                 .units_total = 2,
-                .units_completed = 1};
+                .units_completed = 1,
+                .left = {seconds{30}}};
     EXPECT_NEAR(*compute_progress({}, facts, seconds{60}, {}, 2).eta_seconds, 30 * 0.12 + 0.01,
                 1e-9);
+}
+
+TEST(Progress, UnitsGoToTheSlotThatIsFreeFirst) {
+    EXPECT_EQ(seconds_on_slots({}, 2), 0);
+    const std::vector<double> units = {5, 1, 1, 1, 1, 8};
+    EXPECT_EQ(seconds_on_slots(units, 1), 17);
+    EXPECT_EQ(seconds_on_slots(units, 2), 12);  // 5 beside 1+1+1+1+8
+    EXPECT_EQ(seconds_on_slots(units, 6), 8);
+}
+
+TEST(Progress, WithTheTimeWorkedItIsAShareOfTheTime) {
+    auto facts = nothing_done({});
+    facts[0].ended = true;
+    facts[1] = {.step = Step::transcribe,
+                .audio_total = seconds{100},
+                .audio_done = seconds{50},
+                .units_total = 2,
+                .left = {seconds{10}, seconds{40}}};
+    const std::vector<StepSpeed> speeds = {{Step::transcribe, 0.5, 0}};
+    const auto p = compute_progress({}, facts, seconds{100}, speeds, 2, 60.0);
+    EXPECT_NEAR(*p.eta_seconds, 20.01, 1e-9);
+    EXPECT_NEAR(p.percent, 100 * 60 / 80.01, 1e-9);
 }
 
 TEST(Progress, LearnedSpeedsTakeThePlaceOfThePriors) {
@@ -132,8 +155,11 @@ TEST(Progress, MoreDoneNeverShowsLess) {
             *rc::gen::arbitrary<bool>() ? std::optional(Millis{*rc::gen::inRange(0, 4'000'000)})
                                         : std::nullopt;
         auto facts = any_facts(scene.options);
+        const std::optional<double> worked = *rc::gen::arbitrary<bool>()
+                                                 ? std::optional(*rc::gen::inRange(0, 5000) / 10.0)
+                                                 : std::nullopt;
         const auto before =
-            compute_progress(scene.options, facts, duration, scene.speeds, scene.slots);
+            compute_progress(scene.options, facts, duration, scene.speeds, scene.slots, worked);
         auto& f = facts[*rc::gen::inRange<std::size_t>(0, facts.size())];
         switch (*rc::gen::inRange(0, 3)) {
             case 0:
@@ -146,7 +172,7 @@ TEST(Progress, MoreDoneNeverShowsLess) {
                 f.ended = true;
         }
         const auto after =
-            compute_progress(scene.options, facts, duration, scene.speeds, scene.slots);
+            compute_progress(scene.options, facts, duration, scene.speeds, scene.slots, worked);
         RC_ASSERT(after.percent >= before.percent - 1e-9);
         RC_ASSERT((after.percent >= 0 && after.percent <= 100));
         RC_ASSERT(std::abs(weights(after) - 100) < 1e-6);

@@ -65,6 +65,13 @@ RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const Re
     return decision;
 }
 
+std::string_view advice_at_the_end(ErrorClass cls) {
+    return cls == ErrorClass::crash
+               ? " It is not tried again by itself. Retry it; if that fails too, convert the "
+                 "recording anew or choose another model."
+               : "";
+}
+
 Millis backoff(int n, const RetryLimits& limits, double random01) {
     const auto cap = static_cast<double>(std::max(limits.cap, Millis{0}).count());
     const auto base = static_cast<double>(std::max(limits.base, Millis{0}).count());

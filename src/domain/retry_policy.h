@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "durascribe/base/error.h"
 #include "durascribe/base/time.h"
@@ -37,6 +38,9 @@ inline constexpr Millis kLongestRetryAfter{3'600'000};
 // the place of the backoff for class network, up to kLongestRetryAfter.
 RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const RetryLimits& limits,
                            double random01, std::optional<Millis> retry_after = std::nullopt);
+
+// What is added to the words of a failure that is not tried again; empty where they say it already.
+std::string_view advice_at_the_end(ErrorClass cls);
 
 // base · 2^n, at most cap; then ± jitter, so that the longest is cap · (1 + jitter).
 Millis backoff(int n, const RetryLimits& limits, double random01);

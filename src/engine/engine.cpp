@@ -6,11 +6,13 @@
 #include <map>
 #include <mutex>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/slot.h"
+#include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
 #include "durascribe/engine/upload.h"
 #include "durascribe/engine/view_builder.h"
@@ -28,7 +30,8 @@ class Engine::Impl final : public ports::CommitListener {
           clock_(clock),
           settings_(std::move(settings)),
           guard_(store, blobs),
-          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes) {
+          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
+          spare_(workers, admission_) {
         store_.set_listener(this);
     }
 
@@ -39,6 +42,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!recovered) {
             return std::unexpected(recovered.error());
         }
+        DURASCRIBE_FAILPOINT("engine.recovered");
         if (*recovered > 0) {
             log::info("{} units were running when the last server ended: they go on now",
                       *recovered);
@@ -51,6 +55,7 @@ class Engine::Impl final : public ports::CommitListener {
                                   .node = node_,
                                   .pace = pace_,
                                   .admission = admission_,
+                                  .spare = spare_,
                                   .unit_started = [this] { kick_supervisor(); }};
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -69,33 +74,41 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
         housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, clock_, settings_);
+        DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }
 
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
+        DURASCRIBE_FAILPOINT("drain.begun");
         std::unique_ptr<Housekeeper> housekeeper;
         {
             const std::scoped_lock lock(housekeeper_mutex_);
             housekeeper = std::move(housekeeper_);
         }
-        housekeeper.reset();
+        if (housekeeper) {
+            housekeeper->request_stop();
+        }
+        spare_.stop();
         for (const auto& slot : slots_) {
             slot->request_stop();
         }
         if (!running_.wait_until_empty(grace)) {
             running_.stop_all(StopReason::drained);
+            DURASCRIBE_FAILPOINT("drain.units_told");
         }
         for (const auto& slot : slots_) {
             slot->join();
         }
+        DURASCRIBE_FAILPOINT("drain.slots_ended");
         std::unique_ptr<Supervisor> supervisor;
         {
             const std::scoped_lock lock(supervisor_mutex_);
             supervisor = std::move(supervisor_);
         }
-        // Ends outside the lock: it may be in a store call whose commit tells us, and so takes it.
+        // Both end here, after the units have been handed back; the supervisor outside its lock: it
+        // may be in a store call whose commit tells us, and so takes it.
     }
 
     // On the store's thread, after the commit: the one place from which changes are told.
@@ -139,6 +152,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!outcome) {
             return std::unexpected(outcome.error());
         }
+        DURASCRIBE_FAILPOINT("cancel.recorded");
         running_.stop_task(task, StopReason::cancelled);
         return std::move(outcome->task);
     }
@@ -158,6 +172,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (!made) {
             return std::unexpected(made.error());
         }
+        DURASCRIBE_FAILPOINT("new_task.recorded");
         if (made->replaced) {
             running_.stop_task(*made->replaced, StopReason::cancelled);
         }
@@ -169,7 +184,9 @@ class Engine::Impl final : public ports::CommitListener {
         if (!blobs) {
             return std::unexpected(blobs.error());
         }
+        DURASCRIBE_FAILPOINT("delete.recorded");
         guard_.collect(*blobs);
+        DURASCRIBE_FAILPOINT("delete.files_removed");
         return {};
     }
 
@@ -300,11 +317,12 @@ class Engine::Impl final : public ports::CommitListener {
             for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
                 facts.live.push_back({.unit = unit->claimed().lease.unit,
                                       .audio_done = unit->audio_done(),
-                                      .running_for = clock_.mono() - unit->started(),
+                                      .pace = unit->pace(),
                                       .preparing = unit->preparing()});
             }
         }
         facts.speech_slots = settings_.speech_slots;
+        facts.now = clock_.wall();
         facts.row = std::move(row);
         TaskView view = build_view(std::move(facts));
         if (view.queue_position) {
@@ -375,6 +393,7 @@ class Engine::Impl final : public ports::CommitListener {
     RunningUnits running_;
     LanePace pace_;
     MemoryAdmission admission_;
+    SpareWorker spare_;
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};
@@ -427,7 +446,9 @@ Result<ports::TaskRow> Engine::cancel(const TaskId& task) {
 }
 Result<ports::RetryOutcome> Engine::retry(const TaskId& task,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
-    return impl_->store().retry(task, idempotency);
+    auto outcome = impl_->store().retry(task, idempotency);
+    DURASCRIBE_FAILPOINT("retry.recorded");
+    return outcome;
 }
 Result<void> Engine::delete_media(const MediaId& media) {
     return impl_->delete_media(media);

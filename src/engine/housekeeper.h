@@ -16,8 +16,9 @@ class Housekeeper {
     // Returns at once; the references outlive it.
     Housekeeper(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
                 const ports::Clock& clock, const EngineSettings& settings);
-    // Stops and joins; a batch that is under way ends first.
-    ~Housekeeper() = default;
+    // A batch that is under way ends first.
+    void request_stop() { thread_.request_stop(); }
+    ~Housekeeper() = default;  // request_stop(), and joins
 
     Engine::Housekeeping status() const;
 

@@ -58,12 +58,7 @@ class MemoryAdmission {
     std::optional<Ticket> admit() {
         const std::scoped_lock lock(mutex_);
         if (free_bytes_ && !held_.empty()) {
-            // Those that have not grown to their size yet will.
-            std::int64_t promised = 0;
-            for (const std::int64_t resident : held_) {
-                promised += std::max(std::int64_t{0}, need_ - resident);
-            }
-            const std::int64_t left = free_bytes_() - promised;
+            const std::int64_t left = free_bytes_() - promised();
             if (left < need_) {
                 if (!told_) {
                     log::warning(
@@ -82,7 +77,25 @@ class MemoryAdmission {
         return Ticket(*this);
     }
 
+    // For a worker that has nothing to do yet: only where another one would fit beside it.
+    std::optional<Ticket> admit_spare() {
+        const std::scoped_lock lock(mutex_);
+        if (free_bytes_ && free_bytes_() - promised() < 2 * need_) {
+            return std::nullopt;
+        }
+        held_.insert(0);
+        return Ticket(*this);
+    }
+
   private:
+    // What those that live have not taken yet and will. With mutex_ held.
+    std::int64_t promised() const {
+        std::int64_t bytes = 0;
+        for (const std::int64_t resident : held_) {
+            bytes += std::max(std::int64_t{0}, need_ - resident);
+        }
+        return bytes;
+    }
     void leave(std::int64_t resident) {
         const std::scoped_lock lock(mutex_);
         held_.erase(held_.find(resident));

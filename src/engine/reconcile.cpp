@@ -11,15 +11,13 @@ namespace {
 constexpr int kBatch = 500;
 constexpr int kNamedInLog = 20;
 
-Result<void> remove_orphans(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
+// Whether it came to the end.
+Result<bool> remove_orphans(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
                             std::stop_token stop, Reconciled& done) {
-    for (std::string after; !stop.stop_requested();) {
+    for (std::string after;;) {
         const auto stored = blobs.list(after, kBatch);
         if (!stored) {
             return std::unexpected(stored.error());
-        }
-        if (stored->empty()) {
-            return {};
         }
         for (const std::string& sha256 : *stored) {
             const auto referenced = store.blob_referenced(sha256);
@@ -30,9 +28,14 @@ Result<void> remove_orphans(ports::Store& store, ports::BlobStore& blobs, BlobGu
                 done.orphans_removed += guard.collect(std::array{ports::BlobRef{sha256, 0}});
             }
         }
+        if (static_cast<int>(stored->size()) < kBatch) {
+            return true;
+        }
+        if (stop.stop_requested()) {
+            return false;
+        }
         after = stored->back();
     }
-    return {};
 }
 
 void tell_of_missing(ports::Store& store, const ports::NamedBlob& named, const Reconciled& done) {
@@ -62,15 +65,13 @@ Result<bool> is_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuard&
     return *named && !*there;
 }
 
-Result<void> find_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
+// Whether it came to the end.
+Result<bool> find_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
                           std::stop_token stop, Reconciled& done) {
-    for (std::string after; !stop.stop_requested();) {
+    for (std::string after;;) {
         const auto named = store.named_blobs(after, kBatch);
         if (!named) {
             return std::unexpected(named.error());
-        }
-        if (named->empty()) {
-            return {};
         }
         for (const ports::NamedBlob& one : *named) {
             const auto there = blobs.exists(one.blob);
@@ -89,9 +90,14 @@ Result<void> find_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuar
                 tell_of_missing(store, one, done);
             }
         }
+        if (static_cast<int>(named->size()) < kBatch) {
+            return true;
+        }
+        if (stop.stop_requested()) {
+            return false;
+        }
         after = named->back().blob.sha256;
     }
-    return {};
 }
 
 }  // namespace
@@ -104,11 +110,16 @@ Result<Reconciled> reconcile(ports::Store& store, ports::BlobStore& blobs, BlobG
         return std::unexpected(leftovers.error());
     }
     done.leftovers_removed = *leftovers;
-    if (auto removed = remove_orphans(store, blobs, guard, stop, done); !removed) {
+    const auto removed = remove_orphans(store, blobs, guard, stop, done);
+    if (!removed) {
         return std::unexpected(removed.error());
     }
-    if (auto found = find_missing(store, blobs, guard, stop, done); !found) {
-        return std::unexpected(found.error());
+    if (*removed) {
+        const auto found = find_missing(store, blobs, guard, stop, done);
+        if (!found) {
+            return std::unexpected(found.error());
+        }
+        done.complete = *found;
     }
     if (done.leftovers_removed + done.orphans_removed > 0) {
         log::info("{} files that no media names were removed",
@@ -118,7 +129,6 @@ Result<Reconciled> reconcile(ports::Store& store, ports::BlobStore& blobs, BlobG
         log::warning("{} files of media and {} of decoded audio are missing in all",
                      done.sources_missing, done.audio_missing);
     }
-    done.complete = !stop.stop_requested();
     return done;
 }
 

@@ -18,6 +18,8 @@ struct Reconciled {
     bool complete = false;      // false: stopped before its end
 };
 
+// `stop` ends it after a batch: a small store is always held whole.
+//
 // Removes the files that nothing names and finds the rows whose file is gone. Those stay as they
 // are: a restored backup or the same bytes uploaded again mend them, and only a task that needs the
 // file fails. Told in the log, the first of them by name. Errors: the stores'.

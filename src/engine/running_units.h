@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -25,11 +26,40 @@ class RunningUnit {
     MonoTime started() const { return started_; }
 
     Millis audio_done() const { return Millis{audio_done_ms_.load(std::memory_order_relaxed)}; }
-    void set_audio_done(Millis done) {
+    void set_audio_done(Millis done, MonoTime now) {
         audio_done_ms_.store(done.count(), std::memory_order_relaxed);
+        const std::scoped_lock lock(mutex_);
+        last_ = {.time = now - started_, .audio = done};
+        if (!first_) {
+            first_ = last_;
+        }
     }
-    bool preparing() const { return preparing_.load(std::memory_order_relaxed); }
-    void set_preparing(bool now) { preparing_.store(now, std::memory_order_relaxed); }
+    // How long its worker took for how much audio: from its first word to its last, so that neither
+    // what it prepares nor the time since counts; all of it where it has spoken once only.
+    struct Pace {
+        Millis time{0};
+        Millis audio{0};
+    };
+    Pace pace() const {
+        const std::scoped_lock lock(mutex_);
+        if (!first_) {
+            return {};
+        }
+        const Millis prepared{prepared_ms_.load(std::memory_order_relaxed)};
+        return last_.audio > first_->audio
+                   ? Pace{last_.time - first_->time, last_.audio - first_->audio}
+                   : Pace{last_.time - prepared, last_.audio};
+    }
+    // Until its worker is warm.
+    bool preparing() const { return prepared_ms_.load(std::memory_order_relaxed) < 0; }
+    void set_prepared(MonoTime at) {
+        prepared_ms_.store((at - started_).count(), std::memory_order_relaxed);
+    }
+    // For how long its worker has worked on it.
+    Millis worked(MonoTime now) const {
+        const Millis prepared{prepared_ms_.load(std::memory_order_relaxed)};
+        return prepared < Millis{0} ? Millis{0} : now - started_ - prepared;
+    }
 
     // The task's time is over; `error` is what its record says.
     void expire(const Error& error) {
@@ -56,10 +86,12 @@ class RunningUnit {
     const ports::ClaimedUnit claimed_;
     const MonoTime started_;
     std::atomic<std::int64_t> audio_done_ms_{0};
-    std::atomic<bool> preparing_{false};
+    std::atomic<std::int64_t> prepared_ms_{-1};  // after started_; negative: not yet
     std::atomic<StopReason> reason_{StopReason::none};
     mutable std::mutex mutex_;
-    Error expired_;  // guarded by mutex_
+    Error expired_;              // guarded by mutex_
+    std::optional<Pace> first_;  // reports, since it was started; guarded by mutex_
+    Pace last_;                  // guarded by mutex_
     std::stop_source stop_;
 };
 

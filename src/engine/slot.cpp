@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -66,6 +67,7 @@ void Slot::loop(std::stop_token stop) {
             signal_.wait(ticket, stop);
             continue;
         }
+        DURASCRIBE_FAILPOINT("slot.claimed");
         run_one(**claimed, stop);
     }
     worker_.reset();
@@ -87,7 +89,11 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     runner_.run(*unit, worker_.get());
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);
+    DURASCRIBE_FAILPOINT("slot.unit_ended");
     ++units_served_;
+    if (lane_ == domain::Lane::speech && worker_->alive()) {
+        context_.spare.want();
+    }
     retire_worn_worker();
 }
 
@@ -101,6 +107,11 @@ bool Slot::ensure_worker(std::stop_token stop) {
     warm_resident_bytes_ = 0;
     admitted_ = {};
     if (lane_ == domain::Lane::speech) {
+        if (auto warm = context_.spare.take()) {
+            worker_ = std::move(warm->worker);
+            admitted_ = std::move(warm->ticket);
+            return true;
+        }
         auto ticket = context_.admission.admit();
         if (!ticket) {
             pause(stop, kStartAgain);
@@ -117,6 +128,7 @@ bool Slot::ensure_worker(std::stop_token stop) {
         return false;
     }
     worker_ = std::move(*started);
+    DURASCRIBE_FAILPOINT("slot.worker_started");
     return true;
 }
 

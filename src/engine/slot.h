@@ -9,6 +9,7 @@
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/lane_signal.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/unit_runner.h"
 
 namespace durascribe::engine {
@@ -23,6 +24,7 @@ struct SlotContext {
     NodeId node;
     LanePace& pace;
     MemoryAdmission& admission;
+    SpareWorker& spare;
     std::function<void()> unit_started;  // tells the supervisor
 };
 

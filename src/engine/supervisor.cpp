@@ -5,12 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
 namespace {
 
 constexpr Millis kTick{1'000};
+// A look that comes later was held up with the whole machine: nobody worked meanwhile.
+constexpr Millis kLongestTick{5'000};
 
 }  // namespace
 
@@ -50,7 +53,8 @@ void Supervisor::loop(std::stop_token stop) {
             const bool busy = retry_waits || !running_.all().empty() || clock_.mono() < watch_until;
             std::unique_lock lock(mutex_);
             if (busy) {
-                changed_.wait_for(lock, stop, kTick, [&] { return kicked_; });
+                changed_.wait_for(lock, stop, std::min(kTick, settings_.lease_length / 3),
+                                  [&] { return kicked_; });
             } else {
                 changed_.wait(lock, stop, [&] { return kicked_; });
             }
@@ -69,17 +73,15 @@ void Supervisor::loop(std::stop_token stop) {
                 renew_leases();
             }
             if (now - persisted_at >= kTick) {
-                count_work(now - persisted_at);
+                count_work(std::min(now - persisted_at, kLongestTick));
                 persist_progress();
+                DURASCRIBE_FAILPOINT("supervisor.progress_stored");
                 persisted_at = now;
             }
         }
-        // Not while this node's own leases are in danger: their workers are being stopped, and a
-        // rescue before they are dead would let two work on one unit.
-        const bool own_in_danger =
-            !running_.all().empty() && now - renewed_at_ >= settings_.lease_length * 2 / 3;
-        if (!own_in_danger && now - rescued_at >= settings_.lease_length / 3) {
+        if (now - rescued_at >= settings_.lease_length / 3) {
             rescue_expired();
+            DURASCRIBE_FAILPOINT("supervisor.rescued");
             rescued_at = now;
         }
         const auto next = until_next_retry();
@@ -91,10 +93,7 @@ void Supervisor::loop(std::stop_token stop) {
 }
 
 void Supervisor::renew_leases() {
-    std::vector<ports::Lease> leases;
-    for (const RunningUnits::Handle& unit : running_.all()) {
-        leases.push_back(unit->claimed().lease);
-    }
+    const std::vector<ports::Lease> leases = running_leases();
     const MonoTime asked_at = clock_.mono();
     const auto renewed = store_.renew_leases(node_, leases, settings_.lease_length);
     if (!renewed) {
@@ -107,6 +106,7 @@ void Supervisor::renew_leases() {
         }
         return;
     }
+    DURASCRIBE_FAILPOINT("supervisor.leases_renewed");
     renewed_at_ = asked_at;
     for (const ports::RenewedLease& lease : *renewed) {
         const RunningUnits::Handle unit = running_.find(lease.lease);
@@ -121,8 +121,18 @@ void Supervisor::renew_leases() {
     }
 }
 
+std::vector<ports::Lease> Supervisor::running_leases() const {
+    std::vector<ports::Lease> leases;
+    for (const RunningUnits::Handle& unit : running_.all()) {
+        leases.push_back(unit->claimed().lease);
+    }
+    return leases;
+}
+
+// Not those of this node that still run: the machine may have slept just now, or their workers are
+// being stopped, and a rescue before they are dead would let two work on one unit.
 void Supervisor::rescue_expired() {
-    if (const auto rescued = store_.rescue_expired(); !rescued) {
+    if (const auto rescued = store_.rescue_expired(running_leases()); !rescued) {
         log::error("could not look for expired leases: {}", rescued.error().message);
     } else if (*rescued > 0) {
         log::warning("{} units were handed back: their leases had run out", *rescued);
@@ -180,6 +190,7 @@ void Supervisor::expire(const TaskView& view, Millis limit) {
                    expired.error().message);
         return;  // the next look tries again
     }
+    DURASCRIBE_FAILPOINT("supervisor.task_expired");
     for (const RunningUnits::Handle& unit : running_.of_task(task)) {
         if (unit->claimed().step != domain::Step::finalize) {
             unit->expire(error);

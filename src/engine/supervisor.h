@@ -29,6 +29,7 @@ class Supervisor {
     void loop(std::stop_token stop);
     void renew_leases();
     void rescue_expired();
+    std::vector<ports::Lease> running_leases() const;
     // Counts the time in which units of each task ran, and ends the tasks whose time is over.
     void count_work(Millis passed);
     void expire(const TaskView& view, Millis limit);

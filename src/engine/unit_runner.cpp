@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::engine {
@@ -85,11 +86,10 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
 
 Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker& worker) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    unit.set_preparing(true);
     if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_preparing(false);
+    unit.set_prepared(clock_.mono());
     auto source = blobs_.open(claimed.source);
     if (!source) {
         return std::unexpected(for_good_where_missing(
@@ -111,6 +111,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         return std::unexpected(outcome.error());
     }
 
+    DURASCRIBE_FAILPOINT("extract.decoded");
     domain::ChunkLimits limits = settings_.chunks;
     limits.parallel = settings_.speech_slots;
     ports::ExtractResult result{.info = std::move(outcome->info),
@@ -142,23 +143,24 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         if (auto blob = (*pcm)->commit(); !blob) {
             return given_up(blob.error());
         }
+        DURASCRIBE_FAILPOINT("extract.audio_stored");
     }
     auto end =
         record_when_possible(unit, [&] { return store_.finish_extract(claimed.lease, result); });
     if (!end) {
         return given_up(end.error());
     }
+    DURASCRIBE_FAILPOINT("extract.recorded");
     learn(unit, "ffmpeg", "", duration);
     return end;
 }
 
 Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    unit.set_preparing(true);
     if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_preparing(false);
+    unit.set_prepared(clock_.mono());
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
         return std::unexpected(for_good_where_missing(
@@ -177,12 +179,14 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
+    DURASCRIBE_FAILPOINT("chunk.recognised");
     const ports::ChunkResult result{.segments = std::move(outcome->segments),
                                     .engine = std::move(outcome->engine),
                                     .model = std::move(outcome->model)};
     auto end =
         record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
     if (end) {
+        DURASCRIBE_FAILPOINT("chunk.recorded");
         learn(unit, result.engine, result.model, audio);
     }
     return end;
@@ -213,11 +217,14 @@ Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
         result.documents.emplace_back(format, domain::write_document(transcript, format));
     }
     result.segments = std::move(transcript.segments);
+    DURASCRIBE_FAILPOINT("final.written");
     auto end =
         record_when_possible(unit, [&] { return store_.finish_final(claimed.lease, result); });
+    DURASCRIBE_FAILPOINT("final.recorded");
     if (end && end->task_state == domain::TaskState::completed) {
         guard_.collect(
             std::array{claimed.pcm});  // nothing of this task needs the decoded audio again
+        DURASCRIBE_FAILPOINT("final.audio_removed");
     }
     return end;
 }
@@ -226,11 +233,12 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
     const auto times = [&](double factor) {
         return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
     };
-    return {.stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
-            .deadline = settings_.task_timeout.value_or(
-                std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
-            .stop = unit.stop_token(),
-            .on_progress = [&unit](Millis done) { unit.set_audio_done(done); }};
+    return {
+        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
+        .deadline = settings_.task_timeout.value_or(
+            std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
+        .stop = unit.stop_token(),
+        .on_progress = [this, &unit](Millis done) { unit.set_audio_done(done, clock_.mono()); }};
 }
 
 // With "auto" a task gets one of the models installed, and the reason is kept. Where nothing is
@@ -294,10 +302,12 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     if (audio < Millis{1'000}) {
         return;  // the fixed cost would drown the speed
     }
-    const double elapsed = static_cast<double>((clock_.mono() - unit.started()).count());
+    // Without the wait for a worker to become warm, which comes once and not with every unit.
+    const double elapsed = static_cast<double>(unit.worked(clock_.mono()).count());
     const double speed = elapsed / static_cast<double>(audio.count());
     const auto learned =
         store_.learn(unit.claimed().step, engine, model, settings_.node_name, speed);
+    DURASCRIBE_FAILPOINT("speed.recorded");
     if (!learned) {
         log::warning("could not record the speed of {}: {}", domain::to_string(unit.claimed().step),
                      learned.error().message);  // an estimate is worth no failure
@@ -338,7 +348,9 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
         log::info("unit {} lease {}: {} {}: {}", lease.unit.value, lease.number,
                   to_string(error.cls), error.code, error.detail);
     }
+    DURASCRIBE_FAILPOINT("attempt.failed");
     const auto recorded = record_when_possible(unit, record);
+    DURASCRIBE_FAILPOINT("attempt.failure_recorded");
     if (!recorded && !is_stale(recorded.error())) {
         log::error(
             "unit {} lease {}: its end could not be recorded: {}; the lease will run out and it "

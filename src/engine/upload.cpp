@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
+
 namespace durascribe::engine {
 namespace {
 
@@ -49,6 +51,7 @@ class StoredUpload final : public Upload {
             guard_.collect(std::array{*address});
             return std::unexpected(blob.error());
         }
+        DURASCRIBE_FAILPOINT("upload.blob_stored");
         if (idempotency) {
             idempotency->fingerprint += blob->sha256;
         }
@@ -65,6 +68,7 @@ class StoredUpload final : public Upload {
             guard_.collect(std::array{*blob});
             return std::unexpected(made.error());
         }
+        DURASCRIBE_FAILPOINT("upload.recorded");
         if (made->replayed) {
             // What it made may be gone by now, and these bytes with it.
             hold.release();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 namespace durascribe::engine {
 namespace {
@@ -98,20 +100,50 @@ std::vector<domain::StepSpeed> speeds_of_task(const ViewFacts& facts) {
     return speeds;
 }
 
-// The speed of recognition as it is just now, on this file and beside whatever else this machine
-// does: what was learned before, or guessed, gives way to it as it becomes worth something.
-void heed_what_runs(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
-    Millis audio{0};
-    Millis time{0};
+// What chunks of this task have taken lately: those that run, and a few of those that ended.
+struct Pace {
+    double seconds = 0;
+    double audio_seconds = 0;
+};
+
+Pace pace_of(const ViewFacts& facts) {
+    constexpr Millis kWorthSomething{1'000};
+    Pace pace;
+    const auto add = [&](Millis took, Millis audio) {
+        pace.seconds += std::chrono::duration<double>(took).count();
+        pace.audio_seconds += std::chrono::duration<double>(audio).count();
+    };
     for (const LiveUnit& live : facts.live) {
         const auto unit = std::ranges::find(facts.units, live.unit, &ports::UnitRow::id);
         if (unit != facts.units.end() && unit->step == domain::Step::transcribe &&
-            live.audio_done > Millis{0}) {
-            audio += live.audio_done;
-            time += live.running_for;
+            live.pace.audio >= kWorthSomething) {
+            add(std::max(live.pace.time, Millis{1}), live.pace.audio);
         }
     }
-    if (audio <= Millis{0} || time <= Millis{0}) {
+    std::vector<const ports::UnitRow*> ended;
+    for (const ports::UnitRow& unit : facts.units) {
+        // Of more attempts the rows don't say how long the last one took.
+        if (unit.step == domain::Step::transcribe && unit.state == domain::UnitState::completed &&
+            unit.attempts == 1 && unit.started_at && unit.completed_at > unit.started_at) {
+            ended.push_back(&unit);
+        }
+    }
+    const auto lately =
+        std::min(ended.size(), std::size_t{2} * static_cast<std::size_t>(facts.speech_slots));
+    std::ranges::partial_sort(ended, ended.begin() + static_cast<std::ptrdiff_t>(lately),
+                              std::greater{},
+                              [](const ports::UnitRow* unit) { return *unit->completed_at; });
+    for (std::size_t i = 0; i < lately; ++i) {
+        add(*ended[i]->completed_at - *ended[i]->started_at, ended[i]->span.length());
+    }
+    return pace;
+}
+
+// The speed of recognition as it is just now, on this file and beside whatever else this machine
+// does: what was learned before, or guessed, gives way to it as it becomes worth something.
+void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
+    const Pace pace = pace_of(facts);
+    if (pace.audio_seconds <= 0 || pace.seconds <= 0) {
         return;
     }
     auto speed = std::ranges::find(speeds, domain::Step::transcribe, &domain::StepSpeed::step);
@@ -121,10 +153,59 @@ void heed_what_runs(std::vector<domain::StepSpeed>& speeds, const ViewFacts& fac
     if (speed->seconds_per_audio_second <= 0) {
         return;
     }
-    constexpr Millis kTrusted{10'000};
-    const double trust = std::min(1.0, std::chrono::duration<double>(time) / kTrusted);
-    const double now = static_cast<double>(time.count()) / static_cast<double>(audio.count());
+    // Recordings differ by more than their first seconds do from the rest: half a second is enough
+    // to be believed as much as all that came before, half of the audio to be believed alone.
+    constexpr double kOwnSeconds = 0.25;
+    double audio_seconds = 0;
+    for (const ports::UnitRow& unit : facts.units) {
+        if (unit.step == domain::Step::transcribe) {
+            audio_seconds += std::chrono::duration<double>(unit.span.length()).count();
+        }
+    }
+    const double trust = std::clamp(2 * pace.audio_seconds / audio_seconds,
+                                    pace.seconds / (pace.seconds + kOwnSeconds), 1.0);
+    const double now = pace.seconds / pace.audio_seconds;
     speed->seconds_per_audio_second *= std::pow(now / speed->seconds_per_audio_second, trust);
+}
+
+// The time in which units of the task ran in this run, by the units' times. Their clock may have
+// been set: it is not believed for less than the supervisor counted, nor for more than a pause of
+// the store may have kept from it. None after a retry, of which only a part is to be done.
+std::optional<double> worked_seconds(const ViewFacts& facts) {
+    constexpr Millis kNotCounted{30'000};
+    if (facts.row.run_number != 1) {
+        return std::nullopt;
+    }
+    std::vector<std::pair<WallTime, WallTime>> at_work;
+    for (const ports::UnitRow& unit : facts.units) {
+        if (unit.started_at) {
+            at_work.emplace_back(*unit.started_at, unit.completed_at.value_or(facts.now));
+        }
+    }
+    std::ranges::sort(at_work);
+    Millis sum{0};
+    WallTime until{};
+    for (const auto& [from, to] : at_work) {
+        sum += std::max(Millis{0}, to - std::max(from, until));
+        until = std::max(until, to);
+    }
+    return std::chrono::duration<double>(
+               std::clamp(sum, facts.row.worked, facts.row.worked + kNotCounted))
+        .count();
+}
+
+// Those that run first, and then the others in their order.
+std::vector<Millis> audio_left(const ViewFacts& facts) {
+    std::vector<Millis> left;
+    for (const bool running : {true, false}) {
+        for (const ports::UnitRow& unit : facts.units) {
+            const auto state = running ? domain::UnitState::processing : domain::UnitState::pending;
+            if (unit.step == domain::Step::transcribe && unit.state == state) {
+                left.push_back(unit.span.length() - done_of(unit, facts.live));
+            }
+        }
+    }
+    return left;
 }
 
 std::string status_of(const StepUnits& s) {
@@ -210,11 +291,15 @@ TaskView build_view(ViewFacts facts) {
         if (step.facts.units_total == 0 && !step.facts.ended) {
             step_facts.back().audio_total = facts.media_duration.value_or(Millis{0});
         }
+        if (step.facts.step == domain::Step::transcribe) {
+            step_facts.back().left = audio_left(facts);
+        }
     }
     facts.speeds = speeds_of_task(facts);
-    heed_what_runs(facts.speeds, facts);
-    domain::TaskProgress progress = domain::compute_progress(
-        facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots);
+    heed_pace(facts.speeds, facts);
+    domain::TaskProgress progress =
+        domain::compute_progress(facts.row.options, step_facts, facts.media_duration, facts.speeds,
+                                 facts.speech_slots, worked_seconds(facts));
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
     for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "durascribe/engine/running_units.h"
 #include "durascribe/engine/task_view.h"
 
 namespace durascribe::engine {
@@ -12,7 +13,7 @@ namespace durascribe::engine {
 struct LiveUnit {
     UnitId unit;
     Millis audio_done{0};
-    Millis running_for{0};
+    RunningUnit::Pace pace;
     bool preparing = false;
 };
 
@@ -23,6 +24,7 @@ struct ViewFacts {
     std::vector<LiveUnit> live;
     std::vector<domain::StepSpeed> speeds;
     int speech_slots = 1;
+    WallTime now{};
     std::optional<int> queue_position;
     // Of other tasks: units before this one's next, and before its last that may be claimed now.
     int units_before_next = 0;

@@ -8,35 +8,50 @@ namespace {
 using domain::Step;
 using domain::UnitState;
 
+constexpr WallTime kStart{Millis{1'800'000'000'000}};
+
+ports::UnitRow chunk(int ordinal, Millis start, Millis end) {
+    ports::UnitRow unit;
+    unit.id = UnitId{2 + ordinal};
+    unit.step = Step::transcribe;
+    unit.ordinal = ordinal;
+    unit.span = {start, end};
+    return unit;
+}
+
+void run(ports::UnitRow& unit, Millis from, std::optional<Millis> to = std::nullopt) {
+    unit.attempts = 1;
+    unit.state = to ? UnitState::completed : UnitState::processing;
+    unit.started_at = kStart + from;
+    if (to) {
+        unit.completed_at = kStart + *to;
+    }
+}
+
 // 200 s of audio in two chunks, extracted; the first chunk at work on one slot.
-ViewFacts at_work(Millis done, Millis running_for) {
+ViewFacts at_work(Millis done, Millis worked) {
     ViewFacts facts;
     facts.row.state = domain::TaskState::processing;
+    facts.row.worked = worked;
+    facts.now = kStart + worked;
     facts.media_duration = Millis{200'000};
-    facts.speeds = {{Step::transcribe, 0.1, 0.0}};
+    facts.speeds = {{Step::transcribe, 0.1, 0.0, "", "", 20}};
     ports::UnitRow extract;
     extract.id = UnitId{1};
     extract.step = Step::extract;
     extract.state = UnitState::completed;
-    ports::UnitRow chunk;
-    chunk.id = UnitId{2};
-    chunk.step = Step::transcribe;
-    chunk.state = UnitState::processing;
-    chunk.span = {Millis{0}, Millis{100'000}};
-    ports::UnitRow next = chunk;
-    next.id = UnitId{3};
-    next.state = UnitState::pending;
-    next.span = {Millis{100'000}, Millis{200'000}};
-    facts.units = {extract, chunk, next};
-    facts.live = {{.unit = chunk.id, .audio_done = done, .running_for = running_for}};
+    facts.units = {extract, chunk(0, Millis{0}, Millis{100'000}),
+                   chunk(1, Millis{100'000}, Millis{200'000})};
+    run(facts.units[1], Millis{0});
+    facts.live = {{.unit = facts.units[1].id, .audio_done = done, .pace = {worked, done}}};
     return facts;
 }
 
 TEST(BuildView, TheTimeLeftFollowsThePaceOfNow) {
     // Five times slower than was learned, for long enough to be believed.
-    const TaskView slow = build_view(at_work(Millis{40'000}, Millis{20'000}));
+    const TaskView slow = build_view(at_work(Millis{80'000}, Millis{40'000}));
     ASSERT_TRUE(slow.eta_seconds);
-    EXPECT_NEAR(*slow.eta_seconds, 80, 2);
+    EXPECT_NEAR(*slow.eta_seconds, 60, 3);
     // As learned.
     const TaskView usual = build_view(at_work(Millis{40'000}, Millis{4'000}));
     ASSERT_TRUE(usual.eta_seconds);
@@ -47,6 +62,56 @@ TEST(BuildView, AFirstMomentDoesNotUpsetTheTimeLeft) {
     const TaskView view = build_view(at_work(Millis{100}, Millis{200}));
     ASSERT_TRUE(view.eta_seconds);
     EXPECT_NEAR(*view.eta_seconds, 20, 3);
+}
+
+TEST(BuildView, ThePaceOfChunksThatEndedIsHeeded) {
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    run(facts.units[1], Millis{0}, Millis{50'000});
+    run(facts.units[2], Millis{50'000});
+    facts.live = {{.unit = facts.units[2].id, .audio_done = Millis{0}, .pace = {}}};
+    facts.now = kStart + Millis{50'000};
+    facts.row.worked = Millis{50'000};
+    const TaskView view = build_view(facts);
+    ASSERT_TRUE(view.eta_seconds);
+    EXPECT_NEAR(*view.eta_seconds, 50, 10);  // 10 by the speed learned
+    EXPECT_NEAR(view.percent, 50, 5);
+}
+
+TEST(BuildView, TheLastLongChunkHoldsTheEndAlone) {
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.speech_slots = 2;
+    facts.units[1].span = {Millis{0}, Millis{20'000}};
+    facts.units[2].span = {Millis{20'000}, Millis{200'000}};
+    // Two slots, and one of them has 180 s of audio to itself.
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 18, 0.5);
+}
+
+TEST(BuildView, TheBarIsTheShareOfTheTimeAndNotOfTheAudio) {
+    // A quarter of the audio done, at a pace that will not last: ten of thirty seconds.
+    ViewFacts facts = at_work(Millis{50'000}, Millis{10'000});
+    facts.speeds[0].seconds_per_audio_second = 0.2;
+    const TaskView view = build_view(facts);
+    EXPECT_NEAR(view.percent, 100 * 10 / (10 + *view.eta_seconds), 1);
+}
+
+TEST(BuildView, AClockThatJumpedDoesNotMoveTheBarFar) {
+    ViewFacts facts = at_work(Millis{100'000}, Millis{500'000});
+    facts.units[2].span.end = Millis{1'100'000};
+    const double before = build_view(facts).percent;
+    EXPECT_NEAR(before, 9, 1);
+    facts.now = facts.now + std::chrono::years{10};
+    const double after = build_view(facts).percent;
+    EXPECT_LT(after, before + 1);  // as if half a minute had passed
+    facts.now = kStart - std::chrono::years{10};
+    EXPECT_NEAR(build_view(facts).percent, before, 1);
+}
+
+TEST(BuildView, ARetryShowsWhatWasKept) {
+    ViewFacts facts = at_work(Millis{0}, Millis{1'000});
+    run(facts.units[1], Millis{0}, Millis{10'000});
+    run(facts.units[2], Millis{3'600'000});
+    facts.row.run_number = 2;
+    EXPECT_NEAR(build_view(facts).percent, 50, 5);
 }
 
 TEST(BuildView, FinalizingIsNotSaidToWait) {

@@ -431,8 +431,9 @@ class Store {
     // cancelled. Returns how many units.
     virtual Result<int> recover(const NodeId& self) = 0;
     // Units whose lease has run out, judged by the clock the store was given: back to pending, and
-    // counted as lost. The condition is repeated in the write.
-    virtual Result<int> rescue_expired() = 0;
+    // counted as lost. The condition is repeated in the write. `running` are those that the caller
+    // works on right now: the caller knows better than their leases, which ran out while it slept.
+    virtual Result<int> rescue_expired(std::span<const Lease> running = {}) = 0;
     // When the next pending unit of any lane becomes claimable; nullopt: none waits for a time.
     virtual Result<std::optional<WallTime>> next_wake_up() = 0;
 
@@ -448,10 +449,9 @@ class Store {
 
     // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
     // transaction, so that no other verb waits long. A media goes with its tasks, and with an event
-    // "media.deleted"; one with an active task stays. Events and attempts go without an event. Ages
-    // are counted back from the newest event, not from now: a wall clock that has jumped ahead
-    // deletes nothing before something has happened at the new time, and then one batch_rows of
-    // media at most in a call.
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event. To
+    // be called daily, and at start: an age is counted in the days on which it was called, so that
+    // neither a wall clock that jumps nor a machine that was off for months deletes anything.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --

@@ -54,8 +54,8 @@ struct RunControl {
     std::function<void(Millis audio_done)> on_progress;
 };
 
-// One worker. One thread at a time, the one that started it (the kernel's parent-death signal is
-// bound to that thread).
+// One worker, used by one thread at a time. It dies with the thread that started it (the kernel's
+// parent-death signal is bound to that thread), which must outlive it.
 //
 // extract and transcribe return when the unit ended or the worker is dead: after any error but
 // those that the worker itself reported (see alive()), its process has been killed and reaped, so

@@ -45,8 +45,8 @@ struct ExitStatus {
     bool operator==(const ExitStatus&) const = default;
 };
 
-// Owned by one thread: the one that starts it. The kernel kills the child when that *thread* ends
-// (PR_SET_PDEATHSIG), so it must live as long as the child.
+// Used by one thread at a time. The kernel kills the child when the *thread* that started it ends
+// (PR_SET_PDEATHSIG), so that one must live as long as the child.
 class ChildProcess {
   public:
     // Returns when the program has been executed. Standard input and output are /dev/null, standard

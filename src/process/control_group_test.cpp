@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -143,6 +144,38 @@ TEST(Limits, TheTextTellsWhatIsInForce) {
     limits = {{}, true, true, true};
     EXPECT_EQ(limits.text(),
               "memory: RLIMIT_DATA + watchdog; CPU: number of threads; media worker: Landlock");
+}
+
+// With the kernel's own groups: a group's weight is its own, whatever its processes' niceness is.
+TEST(WorkerGroups, MakeWayForTheServer) {
+    const GroupPlaces places = find_group_places();
+    if (!places.cpu) {
+        GTEST_SKIP() << "no CPU group can be made here";
+    }
+    const auto groups = [&] {
+        std::set<fs::path> all;
+        for (const auto& entry : fs::directory_iterator(places.cpu->directory)) {
+            all.insert(entry.path());
+        }
+        return all;
+    };
+    const std::set<fs::path> before = groups();
+    const auto made = WorkerGroup::make(places, {.cores = 1});
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    const std::string mine = fmt::format("-{}-", ::getpid());
+    int found = 0;
+    for (const fs::path& group : groups()) {
+        if (before.contains(group) || group.filename().string().find(mine) == std::string::npos) {
+            continue;
+        }
+        const bool v2 = places.cpu->version == 2;
+        int weight = 0;
+        std::ifstream(group / (v2 ? "cpu.weight" : "cpu.shares")) >> weight;
+        EXPECT_GT(weight, 0);
+        EXPECT_LT(weight, v2 ? 50 : 512) << "less than half of the server's";
+        ++found;
+    }
+    EXPECT_EQ(found, 1);
 }
 
 }  // namespace

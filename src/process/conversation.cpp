@@ -25,6 +25,8 @@ constexpr std::size_t kDrainMax = 64U << 10;
 constexpr Millis kLookAgain{1'000};
 // How often the memory of a worker with a limit is judged.
 constexpr Millis kMemoryLook{200};
+// A look that comes later than this was held up with the whole process.
+constexpr Millis kHeldUp{500};
 // How long a worker that closed its socket has to show what it died of.
 constexpr Millis kLastMoment{500};
 
@@ -75,6 +77,7 @@ struct Conversation::Course {
     const Watch& watch;
     MonoTime started = now();
     MonoTime grown = started;  // when audio_done last did
+    MonoTime due = started;    // the next look
     Millis audio_done{0};
     // A higher number when the worker is dead says that memory had run out meanwhile.
     std::optional<std::int64_t> oom_kills_before = out_of_memory_kills();
@@ -90,6 +93,16 @@ struct Conversation::Course {
     // "after 41 s, at 0:12:34 of the recording, while decoding"
     std::string time_and_place() const {
         return fmt::format("after {}, {}", in_seconds(now() - started), place());
+    }
+    // What a look is late by moves the limits on.
+    void look() {
+        const MonoTime t = now();
+        const Millis late = t - due;
+        if (late > kHeldUp) {
+            started = started + late;
+            grown = grown + late;
+        }
+        due = t;
     }
     Millis until_limit() const {
         const MonoTime t = now();
@@ -130,19 +143,27 @@ Result<std::string> Conversation::await(FrameType awaited, const Watch& watch) {
     }
     const StopSignal stop_signal(stop_event->get(), watch.stop);
     Course course{watch};
+    auto outcome = await(awaited, course, stop_event->get());
+    time_taken_ = now() - course.started;
+    return outcome;
+}
+
+Result<std::string> Conversation::await(FrameType awaited, Course& course, int stop_event) {
     bool ended = false;
     while (true) {
-        if (auto error = limit_reached(course)) {
-            return kill_for(std::move(*error));
+        course.look();
+        if (course.watch.stop.stop_requested()) {
+            return kill_for(*limit_reached(course));
         }
         auto received = channel_.try_receive();
         if (!received) {
             if (received.error().code == "worker_gone") {
-                return explain_end(received.error(), course, stop_event->get());
+                return explain_end(received.error(), course, stop_event);
             }
             return kill_for(std::move(received.error()));
         }
-        if (*received) {
+        const bool spoke = received->has_value();
+        if (spoke) {
             auto payload = take(std::move(**received), awaited, course);
             if (!payload) {
                 return std::unexpected(std::move(payload.error()));
@@ -150,12 +171,18 @@ Result<std::string> Conversation::await(FrameType awaited, const Watch& watch) {
             if (*payload) {
                 return std::move(**payload);
             }
+        }
+        course.look();  // it may have been stopped just now
+        if (auto error = limit_reached(course)) {
+            return kill_for(std::move(*error));
+        }
+        if (spoke) {
             continue;
         }
         if (ended) {  // and all that it said has been read
-            return explain_end(Error{}, course, stop_event->get());
+            return explain_end(Error{}, course, stop_event);
         }
-        if (auto waited = wait_for_something(course, stop_event->get(), ended); !waited) {
+        if (auto waited = wait_for_something(course, stop_event, ended); !waited) {
             return kill_for(std::move(waited.error()));
         }
     }
@@ -216,11 +243,11 @@ bool Conversation::memory_exceeded() {
 
 std::optional<Error> Conversation::limit_reached(const Course& course) {
     const Watch& watch = course.watch;
+    const MonoTime t = now();
     if (watch.stop.stop_requested()) {
         return Error{
             ErrorClass::lost, "stopped", fmt::format("Stopped on request {}.", course.place()), {}};
     }
-    const MonoTime t = now();
     if (t - course.started >= watch.deadline) {
         return Error{ErrorClass::timeout,
                      "deadline",
@@ -245,13 +272,15 @@ std::optional<Error> Conversation::limit_reached(const Course& course) {
     return std::nullopt;
 }
 
-Result<void> Conversation::wait_for_something(const Course& course, int stop_event, bool& ended) {
+Result<void> Conversation::wait_for_something(Course& course, int stop_event, bool& ended) {
     std::array<pollfd, 4> waits{pollfd{channel_.fd(), POLLIN, 0}, pollfd{child_.pidfd(), POLLIN, 0},
                                 pollfd{stop_event, POLLIN, 0},
                                 pollfd{errors_open_ ? child_.errors() : -1, POLLIN, 0}};
-    const auto patience = static_cast<int>(
-        std::min(course.until_limit(), memory_limit_bytes_ > 0 ? kMemoryLook : kLookAgain).count());
-    if (::poll(waits.data(), waits.size(), patience) < 0 && errno != EINTR) {
+    const Millis patience =
+        std::min(course.until_limit(), memory_limit_bytes_ > 0 ? kMemoryLook : kLookAgain);
+    course.due = now() + patience;
+    if (::poll(waits.data(), waits.size(), static_cast<int>(patience.count())) < 0 &&
+        errno != EINTR) {
         return std::unexpected(system_error(errno, "wait for a worker process"));
     }
     ended = waits[1].revents != 0;

@@ -29,8 +29,9 @@ class LastWords {
     std::string tail_;
 };
 
-// What bounds one wait. The clock is CLOCK_BOOTTIME: sleep of the machine counts, a changed wall
-// clock doesn't.
+// What bounds one wait. Time in which this process could not look (the machine slept, the process
+// was stopped) is not counted: the worker had none of it either, or has used it and its answer
+// waits.
 struct Watch {
     std::string_view activity;  // "decoding": for messages
     Millis stall_window{0};     // since the audio done last grew; other frames do not count
@@ -52,8 +53,11 @@ class Conversation {
     // Sends a frame and waits for the worker to take it.
     Result<void> send(protocol::FrameType type, std::string_view payload,
                       std::span<const int> descriptors, const Watch& watch);
-    // Waits for the frame `awaited` and returns its payload. On the way it takes progress.
+    // Waits for the frame `awaited` and returns its payload. On the way it takes progress. An
+    // answer that is there is taken, even if a limit has been passed meanwhile.
     Result<std::string> await(protocol::FrameType awaited, const Watch& watch);
+    // How long the last await() took, as its limits count it.
+    Millis time_taken() const { return time_taken_; }
 
     // Kills and reaps, and returns the error: for answers that turn out to be wrong.
     std::unexpected<Error> kill_for(Error error);
@@ -65,11 +69,12 @@ class Conversation {
 
   private:
     struct Course;  // of one wait
+    Result<std::string> await(protocol::FrameType awaited, Course& course, int stop_event);
     Result<std::optional<std::string>> take(protocol::Channel::Received received,
                                             protocol::FrameType awaited, Course& course);
     std::optional<Error> limit_reached(const Course& course);
     bool memory_exceeded();
-    Result<void> wait_for_something(const Course& course, int stop_event, bool& ended);
+    Result<void> wait_for_something(Course& course, int stop_event, bool& ended);
     std::unexpected<Error> explain_end(const Error& gone, const Course& course, int stop_event);
     void drain_errors();
 
@@ -79,6 +84,7 @@ class Conversation {
     bool errors_open_ = true;
     const std::int64_t memory_limit_bytes_;
     MonoTime memory_judged_{};
+    Millis time_taken_{0};
 };
 
 }  // namespace durascribe::process

@@ -115,11 +115,13 @@ Result<std::string> ProcessWorker::run(FrameType request, std::string_view paylo
         return fail(ErrorClass::internal, "worker_ended",
                     "A worker was given work after its end. Please report this.");
     }
-    const MonoTime started = ports::SystemClock().mono();
-    if (auto ready = wait_ready(std::min(watch.stall_window, watch.deadline), watch.stop); !ready) {
-        return std::unexpected(std::move(ready.error()));
+    if (!ready_) {
+        if (auto ready = wait_ready(std::min(watch.stall_window, watch.deadline), watch.stop);
+            !ready) {
+            return std::unexpected(std::move(ready.error()));
+        }
+        watch.deadline -= conversation_.time_taken();
     }
-    watch.deadline -= ports::SystemClock().mono() - started;
     if (auto sent = conversation_.send(request, payload, descriptors, watch); !sent) {
         return std::unexpected(std::move(sent.error()));
     }

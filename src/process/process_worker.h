@@ -39,10 +39,9 @@ struct ProcessWorkerSettings {
     std::vector<std::string> environment;
 };
 
-// Starts workers; each belongs to the thread that started it, which must outlive it (see
-// ports/worker.h). A media worker serves one job and is dead when extract() returns, so that
-// nothing can write to pcm_fd any more; a speech worker serves many, and stays alive after an error
-// that it reported itself.
+// Starts workers; the thread that started one must outlive it (see ports/worker.h). A media worker
+// serves one job and is dead when extract() returns, so that nothing can write to pcm_fd any more;
+// a speech worker serves many, and stays alive after an error that it reported itself.
 //
 // Error codes besides those that the worker reports: worker_start_failed (internal), worker_died,
 // worker_killed, worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory),

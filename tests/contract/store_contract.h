@@ -71,6 +71,8 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     // From there to its end, with the chunk `failing` failed for good (-1: none).
     void run_to_end(int chunks, int failing = -1);
 
+    void let_days_pass(int days);
+
     ports::FakeClock clock_;
     NodeId node_ = new_id<NodeId>();
     std::unique_ptr<StorePlace> place_;

@@ -11,11 +11,20 @@ namespace {
 constexpr Millis kDay{24LL * 3600 * 1000};
 }
 
+// The server runs, and nothing is kept for long enough to go meanwhile.
+void StoreContract::let_days_pass(int days) {
+    for (int day = 0; day < days; ++day) {
+        clock_.advance(kDay);
+        const auto pruned = store_->prune({}, 1'000);
+        ASSERT_TRUE(pruned.has_value()) << pruned.error().message;
+    }
+}
+
 TEST_P(StoreContract, PruneTakesWhatIsOldAndLeavesTheRest) {
     const auto old_one = submit_extracted(1);
     run_to_end(1);
     const auto waiting = submit();
-    clock_.advance(kDay * 40);
+    let_days_pass(40);
     const auto young = submit();
     fail_for_good(claim(Lane::media).lease);  // of the one that waited: it is as old, and ended now
     const auto before = *store_->event_range();
@@ -79,13 +88,41 @@ TEST_P(StoreContract, AReaderOfEventsThatAreGoneIsTold) {
     EXPECT_TRUE(store_->events_after(0, 100)->empty());
 }
 
-TEST_P(StoreContract, AClockThatJumpsAheadPrunesNothingByItself) {
-    submit_extracted(1);
+TEST_P(StoreContract, AClockThatJumpsPrunesNothing) {
+    const auto kept = submit_extracted(1);
     run_to_end(1);
-    clock_.set_wall(clock_.wall() + kDay * 3650);
-    const auto pruned = store_->prune({.media = kDay, .events = kDay, .attempts = kDay}, 1'000);
+    const ports::Retention two_days{
+        .media = kDay * 2, .events = kDay * 2, .attempts = kDay * 2, .idempotency_keys = kDay * 2};
+    for (const int years : {10, 0, -10, 0, 10, 10, 0}) {
+        clock_.set_wall(WallTime{Millis{1'800'000'000'000}} + kDay * 365 * years);
+        submit_extracted(1);  // so that something has happened then
+        run_to_end(1);
+        const auto pruned = store_->prune(two_days, 1'000);
+        ASSERT_TRUE(pruned.has_value()) << pruned.error().message;
+        EXPECT_EQ(pruned->media + pruned->events + pruned->attempts + pruned->idempotency_keys, 0)
+            << "in " << years << " years";
+    }
+    EXPECT_TRUE(store_->media(kept.media_id).has_value());
+
+    // The clock is right again, and time passes: what is old goes.
+    let_days_pass(3);
+    const auto pruned = store_->prune(two_days, 1'000);
     ASSERT_TRUE(pruned.has_value());
-    EXPECT_EQ(pruned->media + pruned->events + pruned->attempts, 0);
+    EXPECT_GT(pruned->media, 0);
+    EXPECT_FALSE(store_->media(kept.media_id).has_value());
+    pruned_ = true;
+}
+
+TEST_P(StoreContract, TimeInWhichNoServerRanMakesNothingOld) {
+    const auto kept = submit_extracted(1);
+    run_to_end(1);
+    ASSERT_TRUE(store_->prune({}, 1'000).has_value());
+    clock_.advance(kDay * 100);
+    submit();
+    const auto pruned = store_->prune({.media = kDay, .events = kDay}, 1'000);
+    ASSERT_TRUE(pruned.has_value());
+    EXPECT_EQ(pruned->media + pruned->events, 0);
+    EXPECT_TRUE(store_->media(kept.media_id).has_value());
 }
 
 TEST_P(StoreContract, NamedBlobsComeByAddressPageByPage) {

@@ -117,6 +117,20 @@ TEST_P(StoreContract, FromFinalizeTakesOverTheChunks) {
     EXPECT_EQ(gap.pcm.sha256, std::string(64, 'b'));
 }
 
+TEST_P(StoreContract, FromFinalizeOverSilenceIsOneUnit) {
+    const auto row = submit();
+    extract(claim(Lane::media).lease, 0);
+    finalize(claim(Lane::local).lease);
+    ASSERT_EQ(task(row.id).state, TaskState::completed);
+    const auto made = store_->submit_task(again(row, Step::finalize));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(made->task.options.from_step, Step::finalize);
+    expect_nothing_to_claim(Lane::media);
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(made->task.id).state, TaskState::completed);
+    EXPECT_EQ(store_->units(made->task.id)->size(), 1U);
+}
+
 TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {
     const auto row = submit_extracted(2);
     ASSERT_TRUE(store_->request_cancel(row.id).has_value());
@@ -166,6 +180,19 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverWithNothingFinishedFails) {
                     .has_value());
     EXPECT_EQ(task(row.id).state, TaskState::failed);
     EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), {}), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, ATaskWhoseTimeIsOverTellsOfEachPartThatItGivesUp) {
+    const auto row = submit_extracted(3);
+    claim(Lane::speech);
+    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+                    .has_value());
+    EXPECT_EQ(task(row.id).state, TaskState::processing);
+    int told = 0;
+    for (const auto& e : recorder_.events()) {
+        told += e.type == "unit.failed" && e.task_id == row.id ? 1 : 0;
+    }
+    EXPECT_EQ(told, 2);
 }
 
 TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {

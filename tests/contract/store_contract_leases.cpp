@@ -141,6 +141,21 @@ TEST_P(StoreContract, AnExpiredLeaseIsRescuedAndARenewedOneIsNot) {
     EXPECT_THAT(outcomes, ::testing::UnorderedElementsAre("lost", "running"));
 }
 
+TEST_P(StoreContract, WhatTheCallerStillWorksOnIsNotRescued) {
+    submit_extracted(2);
+    const auto silent = claim(Lane::speech);
+    const auto running = claim(Lane::speech);
+    clock_.advance(kLease * 2);
+    EXPECT_EQ(store_->rescue_expired({&running.lease, 1}), 1);
+    EXPECT_ERROR(store_->finish_chunk(silent.lease, {}), ErrorClass::lost, "stale_lease");
+    transcribe(running.lease);
+    // An older lease of a unit protects nothing.
+    const auto again = claim(Lane::speech);
+    ASSERT_EQ(again.lease.unit, silent.lease.unit);
+    clock_.advance(kLease * 2);
+    EXPECT_EQ(store_->rescue_expired({&silent.lease, 1}), 1);
+}
+
 TEST_P(StoreContract, AnotherNodeCannotRenew) {
     submit();
     const auto unit = claim(Lane::media);

@@ -9,6 +9,8 @@
 #include <functional>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/engine/upload.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
@@ -175,12 +177,25 @@ TEST_F(Reconcile, RowsWhoseFileIsGoneAreFoundUntilItIsBack) {
 }
 
 TEST_F(Reconcile, AStopEndsItEarlyAndItSaysSo) {
-    orphan("nobody's");
     std::stop_source stopped;
     stopped.request_stop();
-    const auto done = reconcile(*store_, *blobs_, *guard_, stopped.get_token());
-    ASSERT_TRUE(done.has_value());
-    EXPECT_FALSE(done->complete);
+    orphan("nobody's");
+    const auto small = reconcile(*store_, *blobs_, *guard_, stopped.get_token());
+    ASSERT_TRUE(small.has_value());
+    EXPECT_TRUE(small->complete) << "but for a small store";
+    EXPECT_EQ(files(), 0);
+    const fs::path folder = directory_.path() / "blobs" / "aa";
+    fs::create_directory(folder);
+    for (int i = 0; i < 1'500; ++i) {
+        std::ofstream(folder / fmt::format("{:062x}", i)) << "x";
+    }
+    const auto large = reconcile(*store_, *blobs_, *guard_, stopped.get_token());
+    ASSERT_TRUE(large.has_value());
+    EXPECT_FALSE(large->complete);
+    EXPECT_EQ(files(), 1'500 - large->orphans_removed);
+    EXPECT_GT(files(), 0);
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(files(), 0);
 }
 
 }  // namespace

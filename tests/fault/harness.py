@@ -47,33 +47,32 @@ class Server:
         self.process, self.port, self.starts, self.slowest_ready = None, 0, 0, 0.0
 
     def start(self, patience=30):
+        demand(self.try_to_start(patience), "the server did not start again")
+
+    def try_to_start(self, patience=30, more_environment=None):
+        """Whether it came to be ready; if not, it has ended."""
         begin = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([str(self.binary), "serve", "--listen", "127.0.0.1:0", "--data",
                                              str(self.data)], stdout=subprocess.PIPE, stderr=log,
-                                            env=self.environment)
+                                            env={**self.environment, **(more_environment or {})})
         for line in self.process.stdout:
             if b"is ready on" in line:
                 self.port = int(line.rsplit(b":", 1)[1].strip(b"/ \n"))
                 break
-        demand(self.port and self.process.poll() is None, "the server did not start again")
+        else:
+            self.process.wait()
+            self.process.stdout.close()
+            return False
         ready = time.monotonic() - begin
         demand(ready < patience, f"the server needed {ready:.1f} s to start")
         self.starts += 1
         self.slowest_ready = max(self.slowest_ready, ready)
+        return True
 
     def workers(self):
         """Its children that run durascribe-worker."""
-        found = []
-        try:
-            children = Path(f"/proc/{self.process.pid}/task").iterdir()
-            for task in children:
-                for child in (task / "children").read_text().split():
-                    if "durascribe-wor" in Path(f"/proc/{child}/comm").read_text():
-                        found.append(int(child))
-        except OSError:
-            pass  # it has just ended
-        return found
+        return workers_of(self.process.pid)
 
     def kill(self):
         self.process.kill()
@@ -105,13 +104,27 @@ class Server:
             connection.request(method, target, body, headers or {})
             answer = connection.getresponse()
             data = answer.read()
-            if answer.getheader("Content-Type", "").startswith("application/json"):
+            if answer.getheader("Content-Type", "").startswith(("application/json", "application/problem+json")):
                 data = json.loads(data)
             return answer.status, data
         except (OSError, http.client.HTTPException, ValueError):
             return 0, None
         finally:
             connection.close()
+
+
+def workers_of(pid, role=None):
+    """The children of a process that run durascribe-worker (in that role: media or speech)."""
+    found = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"durascribe-worker") and role in (None, words[1].decode()):
+                    found.append(int(child))
+    except OSError:
+        pass  # it has just ended
+    return found
 
 
 class Job:
@@ -122,8 +135,9 @@ class Job:
 
 
 class Oracle:
-    def __init__(self, clips, transcripts):
-        self.clips, self.transcripts = clips, transcripts
+    def __init__(self, clips, transcripts, forgiven=("crash", "memory")):
+        """`forgiven`: the classes with which what the campaign does may end a task; it is retried."""
+        self.clips, self.transcripts, self.forgiven = clips, transcripts, forgiven
         self.jobs, self.acknowledged, self.quarantined, self.ended = {}, 0, 0, {}
 
     def uploaded(self, answer, clip):
@@ -153,7 +167,7 @@ class Oracle:
                 if task["status"] not in TERMINAL:
                     still.append(job)
                 elif task["status"] in ("failed", "partial_failure"):
-                    demand(task["error"]["class"] in ("crash", "memory"),
+                    demand(task["error"]["class"] in self.forgiven,
                            f"task {job.task} is {task['status']}: {task['error']}")
                     self.quarantined += 1
                     status, answer = server.ask("POST", f"/api/v1/tasks/{job.task}/retry")

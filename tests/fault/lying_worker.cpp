@@ -66,6 +66,7 @@ struct Liar {
         const domain::Word word{{at + Millis{100}, at + Millis{400}}, "hello", 0.5};
         return {{{{at + Millis{100}, at + Millis{900}}, "hello", 0.5, {word}, {}}}, "lying", "one"};
     }
+    void say_progress() { send(FrameType::progress, R"({"audio_done_ms":1})"); }
     void finish(const protocol::Transcribed& m) {
         send(FrameType::transcribed, protocol::encode(m));
     }
@@ -179,6 +180,24 @@ const std::map<std::string_view, Lie>& lies() {
     static const std::map<std::string_view, Lie> all = {
         {"good", [](Liar& l) { l.finish(l.answer()); }},
         {"hang", [](Liar&) { hang(); }},
+        {"answers_when_told",  // by SIGUSR1
+         [](Liar& l) {
+             sigset_t told;
+             sigemptyset(&told);
+             sigaddset(&told, SIGUSR1);
+             ::sigprocmask(SIG_BLOCK, &told, nullptr);
+             l.say_progress();
+             int signal = 0;
+             ::sigwait(&told, &signal);
+             l.finish(l.answer());
+         }},
+        {"stopped_before_its_answer",
+         [](Liar& l) {
+             auto late = l.answer();
+             late.segments[0].text = "late";
+             ::raise(SIGSTOP);
+             l.finish(late);
+         }},
         {"no_growth", [](Liar& l) { l.keep_saying(Millis{0}); }},
         {"growth", [](Liar& l) { l.keep_saying(Millis{1}); }},
         {"flood_frames",

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/ids.h"
 #include "durascribe/blobs/local/sha256.h"
 
@@ -121,6 +122,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             size_ += n;
         }
+        DURASCRIBE_FAILPOINT("blob.written");
         return {};
     }
 
@@ -147,6 +149,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
         if (auto done = step("sync_file", [&] { return fsync(fd_.get()); }); !done) {
             return std::unexpected(with_free_space(done.error(), root_));
         }
+        DURASCRIBE_FAILPOINT("blob.file_synced");
         auto blob = address();
         if (!blob) {
             return blob;
@@ -201,10 +204,12 @@ class LocalPendingBlob final : public ports::PendingBlob {
             !made) {
             return made;
         }
+        DURASCRIBE_FAILPOINT("blob.folder_made");
         // Also where it was there: who made it may not have come to this line.
         if (auto synced = sync(root_, "sync_root"); !synced) {
             return synced;
         }
+        DURASCRIBE_FAILPOINT("blob.root_synced");
         // link() and not rename(): the same bytes stored before stay the ones that others may have
         // open.
         if (auto linked = step("link",
@@ -217,14 +222,17 @@ class LocalPendingBlob final : public ports::PendingBlob {
             !linked) {
             return linked;
         }
+        DURASCRIBE_FAILPOINT("blob.linked");
         if (auto synced = sync(folder, "sync_folder"); !synced) {
             return synced;
         }
+        DURASCRIBE_FAILPOINT("blob.folder_synced");
         if (auto dropped = step("drop_temporary", [&] { return unlink(temporary_.c_str()); });
             !dropped) {
             return dropped;
         }
         temporary_.clear();
+        DURASCRIBE_FAILPOINT("blob.temporary_dropped");
         return {};
     }
 
@@ -256,11 +264,13 @@ Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& dat
             return std::unexpected(made.error());
         }
     }
+    DURASCRIBE_FAILPOINT("blob.store_made");
     for (const fs::path& folder : {data_directory, root}) {
         if (auto synced = sync_folder(folder); !synced) {
             return std::unexpected(synced.error());
         }
     }
+    DURASCRIBE_FAILPOINT("blob.store_synced");
     return std::unique_ptr<LocalBlobStore>(new LocalBlobStore(root, std::move(options)));
 }
 
@@ -287,6 +297,7 @@ Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t 
     if (!fd.valid()) {
         return std::unexpected(with_free_space(system_error(errno, "make a file"), root_));
     }
+    DURASCRIBE_FAILPOINT("blob.temporary_made");
     return std::make_unique<LocalPendingBlob>(root_, options_, std::move(temporary), std::move(fd));
 }
 
@@ -323,6 +334,7 @@ Result<void> LocalBlobStore::remove(const ports::BlobRef& blob) {
         errno != ENOENT) {
         return failed(fmt::format("remove the stored file {}", blob.sha256));
     }
+    DURASCRIBE_FAILPOINT("blob.removed");
     return {};
 }
 
@@ -340,6 +352,7 @@ Result<int> LocalBlobStore::remove_leftovers() {
         if (unlink(file.c_str()) != 0) {
             return failed(fmt::format("remove {}", file.string()));
         }
+        DURASCRIBE_FAILPOINT("blob.leftover_swept");
         ++removed;
     }
     return removed;

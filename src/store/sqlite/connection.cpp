@@ -121,7 +121,20 @@ void Connection::Finalizer::operator()(sqlite3_stmt* s) const {
     sqlite3_finalize(s);
 }
 
+namespace {
+
+// Once in a process, before the first connection: SQLite would otherwise take a mutex of the whole
+// process with each allocation, to count it. Refused where SQLite is in use already; it only costs
+// time then.
+void count_no_memory() {
+    static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    static_cast<void>(once);
+}
+
+}  // namespace
+
 Connection::Connection(const std::filesystem::path& file, Mode mode) {
+    count_no_memory();
     const int flags =
         (mode == Mode::writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -133,6 +146,9 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
         throw error;
     }
     sqlite3_busy_timeout(db_, 5'000);
+    if (mode == Mode::writer) {
+        sqlite3_db_config(db_, SQLITE_DBCONFIG_LOOKASIDE, nullptr, 1'200, 500);
+    }
     sqlite3_wal_autocheckpoint(db_, 0);
     if (mode == Mode::reader) {
         sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -204,6 +220,9 @@ int Connection::changes() const {
 }
 std::int64_t Connection::last_insert_rowid() const {
     return sqlite3_last_insert_rowid(db_);
+}
+std::int64_t Connection::total_changes() const {
+    return sqlite3_total_changes64(db_);
 }
 bool Connection::in_transaction() const {
     return sqlite3_get_autocommit(db_) == 0;

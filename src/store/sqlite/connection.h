@@ -110,6 +110,7 @@ class Connection {
     void run_script(std::string_view sql, const std::function<void()>& after_each = {});
 
     std::int64_t last_insert_rowid() const;
+    std::int64_t total_changes() const;  // rows changed since the connection was opened
     bool in_transaction() const;
     sqlite3* handle() const { return db_; }
 

@@ -15,6 +15,8 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -70,6 +72,7 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
         (errno != EEXIST || !std::filesystem::is_directory(path, failed))) {
         return std::unexpected(not_writable(path, errno));
     }
+    DURASCRIBE_FAILPOINT("directory.made");
     UniqueFd lock(::open((path / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!lock.valid()) {
         return std::unexpected(not_writable(path, errno));
@@ -87,11 +90,13 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
                 "with --data.",
                 path.string(), holder > 0 ? fmt::format("process {}", holder) : "another process"));
     }
+    DURASCRIBE_FAILPOINT("directory.locked");
     const std::string pid = fmt::format("{}\n", getpid());
     if (ftruncate(lock.get(), 0) != 0 || pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
         return std::unexpected(
             system_error(errno, fmt::format("write the lock in {}", path.string())));
     }
+    DURASCRIBE_FAILPOINT("directory.holder_named");
     return DataDirectory(path, std::move(lock));
 }
 
@@ -100,6 +105,7 @@ Result<void> DataDirectory::make_database_file() const {
     if (!fd.valid()) {
         return std::unexpected(not_writable(path_, errno));
     }
+    DURASCRIBE_FAILPOINT("directory.database_file_made");
     return {};
 }
 

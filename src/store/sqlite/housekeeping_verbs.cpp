@@ -6,12 +6,29 @@
 namespace durascribe::store {
 namespace {
 
-// The time of the last thing that happened; nothing ages while nothing happens. A deletion is none:
-// the clock may have jumped when pruning itself deleted something.
-std::optional<WallTime> newest_time(Connection& db) {
-    Rows rows =
-        db.query("SELECT at FROM events WHERE type <> 'media.deleted' ORDER BY seq DESC LIMIT 1");
-    return rows.step() ? std::optional{rows.wall()} : std::nullopt;
+constexpr Millis kDay{24LL * 3600 * 1000};
+// Marks are set by a look that comes once a day and may come a little early.
+constexpr Millis kBetweenMarks = kDay * 5 / 6;
+// Between marks further apart no server ran, or the clock has jumped.
+constexpr Millis kLongestDay = kDay * 2;
+
+void mark_day(WriteTx& tx) {
+    tx.db.execute(
+        "INSERT INTO days_of_work SELECT ?1 WHERE NOT EXISTS"
+        " (SELECT 1 FROM days_of_work WHERE at > ?2 AND at < ?3)",
+        tx.now, tx.now - kBetweenMarks, tx.now + kBetweenMarks);
+}
+
+// What was there before this time is older than `age`, in time that passed while a server ran;
+// nullopt: nothing is. The difference to now would not do: the clock may have jumped by years.
+std::optional<WallTime> time_before(Connection& db, Millis age) {
+    Rows rows = db.query(
+        "SELECT max(at) FROM (SELECT at, sum(CASE WHEN later - at <= ?1 THEN later - at ELSE 0 END)"
+        " OVER (ORDER BY at DESC) AS age FROM"
+        "  (SELECT at, lag(at) OVER (ORDER BY at DESC) AS later FROM days_of_work))"
+        " WHERE age >= ?2",
+        kLongestDay, age);
+    return rows.step() ? rows.maybe_wall() : std::nullopt;
 }
 
 std::vector<MediaId> media_ended_before(WriteTx& tx, WallTime time, int limit) {
@@ -27,7 +44,7 @@ std::vector<MediaId> media_ended_before(WriteTx& tx, WallTime time, int limit) {
     return ids;
 }
 
-int prune_events(WriteTx& tx, const ports::Retention& retention, WallTime newest, int limit) {
+int prune_events(WriteTx& tx, const ports::Retention& retention, int limit) {
     Rows rows = tx.db.query("SELECT coalesce(max(seq), 0) FROM events");
     DURASCRIBE_ASSERT(rows.step());
     const std::int64_t last = rows.integer();
@@ -35,10 +52,11 @@ int prune_events(WriteTx& tx, const ports::Retention& retention, WallTime newest
         "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq"
         " LIMIT ?)",
         last - std::max<std::int64_t>(retention.events_max, 0), limit);
-    if (retention.events && gone < limit) {
+    const auto before = retention.events ? time_before(tx.db, *retention.events) : std::nullopt;
+    if (before && gone < limit) {
         gone += tx.db.execute(
             "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? LIMIT ?)",
-            newest - *retention.events, limit - gone);
+            *before, limit - gone);
     }
     return gone;
 }
@@ -47,13 +65,10 @@ int prune_events(WriteTx& tx, const ports::Retention& retention, WallTime newest
 
 Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int batch_rows) {
     ports::Pruned pruned;
-    const auto newest = newest_time(tx.db);
-    if (!newest) {
-        return pruned;
-    }
+    mark_day(tx);
     int left = std::max(1, batch_rows);
-    if (retention.media) {
-        for (const MediaId& id : media_ended_before(tx, *newest - *retention.media, left)) {
+    if (const auto before = retention.media ? time_before(tx.db, *retention.media) : std::nullopt) {
+        for (const MediaId& id : media_ended_before(tx, *before, left)) {
             auto blobs = delete_media(tx, id);
             if (!blobs) {
                 return std::unexpected(blobs.error());
@@ -63,23 +78,25 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
         }
         left -= pruned.media;
     }
-    if (retention.attempts && left > 0) {
+    if (const auto before =
+            retention.attempts ? time_before(tx.db, *retention.attempts) : std::nullopt;
+        before && left > 0) {
         pruned.attempts = tx.db.execute(
             "DELETE FROM attempts WHERE (unit_id, lease) IN (SELECT a.unit_id, a.lease FROM "
             "attempts a JOIN tasks t ON t.id = a.task_id WHERE a.ended_at < ?1 AND t.completed_at "
             "< ?1 LIMIT ?2)",
-            *newest - *retention.attempts, left);
+            *before, left);
         left -= pruned.attempts;
     }
-    if (left > 0) {
+    if (const auto before = time_before(tx.db, retention.idempotency_keys); before && left > 0) {
         pruned.idempotency_keys = tx.db.execute(
             "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE "
             "created_at < ? LIMIT ?)",
-            *newest - retention.idempotency_keys, left);
+            *before, left);
         left -= pruned.idempotency_keys;
     }
     if (left > 0) {
-        pruned.events = prune_events(tx, retention, *newest, left);
+        pruned.events = prune_events(tx, retention, left);
         left -= pruned.events;
     }
     pruned.more = left <= 0;

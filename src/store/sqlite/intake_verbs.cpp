@@ -58,9 +58,12 @@ Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions
         return i;
     }
     if (*asked.from_step > Step::transcribe) {
+        // A silent media has no chunks, and its empty transcript is as good as any.
         i.from = newest_with(tx, media,
-                             "completed_at IS NOT NULL AND EXISTS (SELECT 1 FROM units WHERE "
-                             "task_id = t.id AND step = 2 AND state = 'completed')");
+                             "completed_at IS NOT NULL AND (EXISTS (SELECT 1 FROM units WHERE "
+                             "task_id = t.id AND step = 2 AND state = 'completed')"
+                             " OR (state = 'completed' AND NOT EXISTS (SELECT 1 FROM units WHERE "
+                             "task_id = t.id AND step = 2)))");
         i.options.from_step = asked.diarize ? *asked.from_step : Step::finalize;
     }
     if (!i.from && *asked.from_step >= Step::transcribe) {
@@ -152,7 +155,7 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
         t.row.engine, t.row.model, t.row.model_reason, t.pcm.sha256, t.pcm.size_bytes, t.audio,
         static_cast<int>(t.lane), units, units, units, t.completed, t.failed, t.fair_tag,
         t.waiting_since);
-    if (with_chunks) {
+    if (with_chunks && t.completed + t.failed > 0) {
         copy_chunks(tx, *i.from, id);
     }
     open_step(tx, t, first, i.spans);
@@ -171,11 +174,19 @@ Error id_conflict(std::string_view what, std::string_view id) {
 }  // namespace
 
 std::optional<TaskId> active_task(Connection& db, const MediaId& media) {
-    Rows rows = db.query(
-        "SELECT id FROM tasks WHERE media_id = ? AND state IN ('pending', 'processing', "
-        "'retrying') ORDER BY cancel_requested_at IS NOT NULL LIMIT 1",
+    // One that goes on before one that is being stopped; an index each.
+    Rows going = db.query(
+        "SELECT id FROM tasks WHERE media_id = ? AND completed_at IS NULL"
+        " AND cancel_requested_at IS NULL",
         media);
-    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+    if (going.step()) {
+        return TaskId{going.text()};
+    }
+    Rows stopping = db.query(
+        "SELECT id FROM tasks WHERE media_id = ? AND completed_at IS NULL"
+        " AND cancel_requested_at IS NOT NULL LIMIT 1",
+        media);
+    return stopping.step() ? std::optional{TaskId{stopping.text()}} : std::nullopt;
 }
 
 Error task_running(const TaskId& running) {

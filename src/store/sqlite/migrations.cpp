@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "durascribe/base/failpoint.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -35,6 +37,7 @@ std::map<int, std::string> applied(Connection& db) {
 void apply(Connection& db, const Migration& migration,
            const std::function<void()>& after_each_statement) {
     db.execute("BEGIN IMMEDIATE");
+    DURASCRIBE_FAILPOINT("migration.begun");
     try {
         db.run_script(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
@@ -44,7 +47,9 @@ void apply(Connection& db, const Migration& migration,
         db.run_script(migration.sql, after_each_statement);
         db.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)",
                    migration.version, migration.name, sha256_hex(migration.sql));
+        DURASCRIBE_FAILPOINT("migration.run");
         db.execute("COMMIT");
+        DURASCRIBE_FAILPOINT("migration.committed");
     } catch (const SqliteError&) {
         if (db.in_transaction()) {
             db.execute("ROLLBACK");

@@ -17,7 +17,7 @@ bool is_paused(WriteTx& tx) {
 std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
     Rows rows = tx.db.query(
         "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0 AND waiting_since <= ?"
-        " ORDER BY waiting_since, created_at, id LIMIT 1",
+        " ORDER BY waiting_since, rowid LIMIT 1",
         static_cast<int>(lane), tx.queue.now(tx.mono) - ports::kAgingAfter);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }

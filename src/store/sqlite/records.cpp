@@ -103,6 +103,15 @@ domain::UnitCounts TaskRecord::counts() const {
             .cancel_requested = row.cancel_requested_at.has_value()};
 }
 
+TaskRecord::Ending TaskRecord::ending() const {
+    return {.run_number = row.run_number,
+            .retry_count = row.retry_count,
+            .completed_at = row.completed_at,
+            .cancel_requested_at = row.cancel_requested_at,
+            .next_attempt_at = row.next_attempt_at,
+            .failed = row.error.has_value()};
+}
+
 std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
     Rows rows = db.query(
         "SELECT " DURASCRIBE_TASK_COLUMNS
@@ -132,6 +141,7 @@ std::optional<TaskRecord> load_task(Connection& db, const TaskId& id) {
     t.waiting_since = rows.millis();
     t.claimable_before = t.claimable;
     t.lane_before = t.lane;
+    t.ending_before = t.ending();
     return t;
 }
 

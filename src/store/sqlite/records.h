@@ -51,11 +51,25 @@ struct TaskRecord {
     // Its place in the queue (queue_verbs.cpp).
     std::int64_t fair_tag = 0;
     Millis waiting_since{0};
+    // Whoever changes its engine, model, model_reason, pcm or audio sets this: they are long, and
+    // written only then.
+    bool details_changed = false;
     // As it was read, to tell what became claimable.
     int claimable_before = 0;
     domain::Lane lane_before = domain::Lane::media;
+    // As it was read, to tell what is to be written.
+    struct Ending {
+        int run_number = 1;
+        int retry_count = 0;
+        std::optional<WallTime> completed_at;
+        std::optional<WallTime> cancel_requested_at;
+        std::optional<WallTime> next_attempt_at;
+        bool failed = false;  // it had an error
+        bool operator==(const Ending&) const = default;
+    } ending_before;
 
     domain::UnitCounts counts() const;
+    Ending ending() const;
 };
 
 struct UnitRecord {

@@ -68,10 +68,21 @@ Result<int> recover(WriteTx& tx, const NodeId& self) {
         std::nullopt);
 }
 
-Result<int> rescue_expired(WriteTx& tx) {
-    const auto ids = ids_of(tx.db.query(
-        "SELECT id FROM units WHERE state = 'processing' AND lease_expires_mono <= ? ORDER BY id",
-        tx.mono));
+Result<int> rescue_expired(WriteTx& tx, std::span<const ports::Lease> running) {
+    std::vector<UnitId> ids;
+    {
+        Rows rows = tx.db.query(
+            "SELECT id, lease FROM units WHERE state = 'processing' AND lease_expires_mono <= ?"
+            " ORDER BY id",
+            tx.mono);
+        while (rows.step()) {
+            const UnitId id{rows.integer()};
+            if (const ports::Lease lease{id, rows.integer()};
+                std::ranges::find(running, lease) == running.end()) {
+                ids.push_back(id);
+            }
+        }
+    }
     return hand_back_all(
         tx, ids,
         {.outcome = "lost",

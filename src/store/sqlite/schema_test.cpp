@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "durascribe/domain/states.h"
@@ -110,6 +111,32 @@ std::set<std::pair<State, State>> legal_edges(int states, int events, auto trans
         }
     }
     return edges;
+}
+
+// `IN (…)` of more than two values makes SQLite build a table for each row that is written.
+TEST_F(Schema, NoRuleNeedsATemporaryTable) {
+    const std::map<std::string, std::string> one_row{{"tasks", "rowid = 1"},
+                                                     {"units", "rowid = 1"},
+                                                     {"documents", "rowid = 1"},
+                                                     {"attempts", "unit_id = 1 AND lease = 1"}};
+    for (const auto& [table, row] : one_row) {
+        std::string sets;
+        {
+            Rows columns = db_->query(
+                "SELECT name FROM pragma_table_info(?) WHERE pk = 0 AND name <> 'task_id'"
+                " AND name <> 'media_id' AND name <> 'step' AND name <> 'ordinal'",
+                table);
+            while (columns.step()) {
+                const std::string name = columns.text();
+                sets.append(sets.empty() ? "" : ", ").append(name + " = " + name);
+            }
+        }
+        Rows plan = db_->query("EXPLAIN UPDATE " + table + " SET " + sets + " WHERE " + row);
+        while (plan.step()) {
+            plan.skip();
+            EXPECT_NE(plan.text(), "OpenEphemeral") << table;
+        }
+    }
 }
 
 TEST_F(Schema, EveryPairOfTaskStatesAsTheDomainSays) {

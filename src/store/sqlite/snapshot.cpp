@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/unique_fd.h"
 #include "durascribe/store/sqlite/connection.h"
 
@@ -45,6 +46,7 @@ Result<void> copy_database(const std::filesystem::path& database,
         return std::unexpected(
             to_error(e, fmt::format("copy {} to {}", database.string(), copy.string())));
     }
+    DURASCRIBE_FAILPOINT("snapshot.copied");
     if (auto synced = sync(copy); !synced) {
         return synced;
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/store/sqlite/data_directory.h"
 #include "durascribe/store/sqlite/migrations.h"
@@ -24,8 +25,10 @@ struct SqliteStore::Parts {
     ~Parts() {
         writer.reset();
         readers.reset();
+        DURASCRIBE_FAILPOINT("store.writer_ended");
         try {
             connection.checkpoint(true);
+            DURASCRIBE_FAILPOINT("store.log_emptied");
         } catch (const SqliteError& e) {
             // Nothing is lost: the next start reads the log.
             log::warning("{}", to_error(e, "move the log into the database file").message);
@@ -49,9 +52,11 @@ struct SqliteStore::Parts {
             return known;
         }
         connection.execute("PRAGMA journal_mode = WAL");
+        DURASCRIBE_FAILPOINT("store.log_begun");
         connection.execute("PRAGMA synchronous = FULL");
         connection.execute("PRAGMA foreign_keys = ON");
         connection.execute("PRAGMA temp_store = MEMORY");
+        connection.execute(fmt::format("PRAGMA cache_size = -{}", options_.cache_kib));
         return migrate(connection, embedded_migrations());
     }
 
@@ -185,8 +190,8 @@ Result<int> SqliteStore::recover(const NodeId& self) {
     return parts_->writer->run([&](WriteTx& tx) { return store::recover(tx, self); });
 }
 
-Result<int> SqliteStore::rescue_expired() {
-    return parts_->writer->run([](WriteTx& tx) { return store::rescue_expired(tx); });
+Result<int> SqliteStore::rescue_expired(std::span<const ports::Lease> running) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::rescue_expired(tx, running); });
 }
 
 // The node is not told apart: one database, one machine.

@@ -20,6 +20,7 @@ struct SqliteOptions {
     std::size_t batch_limit = 256;    // verbs that share one commit
     std::size_t readers = 4;
     int checkpoint_pages = 4'000;  // of WAL, before it is moved into the database file
+    int cache_kib = 32'768;        // of pages, at most, that the writing connection keeps
     // The longest that a unit may wait for its next attempt after a restart, whatever the wall
     // clock says: it may have jumped, and the monotonic one started anew.
     Millis longest_wait_after_restart{300'000};
@@ -71,7 +72,7 @@ class SqliteStore final : public ports::Store {
     Result<bool> paused() override;
 
     Result<int> recover(const NodeId& self) override;
-    Result<int> rescue_expired() override;
+    Result<int> rescue_expired(std::span<const ports::Lease> running = {}) override;
     Result<std::optional<WallTime>> next_wake_up() override;
 
     Result<void> learn(domain::Step step, const std::string& engine, const std::string& model,

@@ -204,6 +204,7 @@ Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& e
                 !changed) {
                 return std::unexpected(changed.error());
             }
+            emit_unit(tx, "unit.failed", *t, u, error);
         }
     }
     if (expired) {

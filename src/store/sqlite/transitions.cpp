@@ -29,30 +29,57 @@ std::optional<std::string_view> message_of(const std::optional<ports::StoredErro
     return e ? std::optional<std::string_view>{e->message} : std::nullopt;
 }
 
-// Writes everything about a task that can change.
+// What changes with each unit. Its own statement, because SQLite touches every index of which a
+// column is named, changed or not.
+int write_task_motion(WriteTx& tx, const TaskRecord& t, TaskState from) {
+    const ports::TaskRow& r = t.row;
+    return tx.db.execute(
+        "UPDATE tasks SET state = ?, current_step = ?, progress = ?, updated_at = ?, started_at = "
+        "?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, u_waiting = ?, u_claimable = "
+        "?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?, fair_tag = ?, "
+        "waiting_since = ? WHERE id = ? AND state = ?",
+        to_string(r.state), r.current_step, r.progress, r.updated_at, r.started_at, t.delivered,
+        static_cast<int>(t.lane), t.step_units, t.pending, t.waiting, t.claimable, t.running,
+        t.completed, t.failed, t.cancelled, t.fair_tag, t.waiting_since, r.id, to_string(from));
+}
+
+// What changes when it ends, or is to go on.
+int write_task_ending(WriteTx& tx, const TaskRecord& t, TaskState from) {
+    const ports::TaskRow& r = t.row;
+    return tx.db.execute(
+        "UPDATE tasks SET state = ?, current_step = ?, progress = ?, updated_at = ?, started_at = "
+        "?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, u_waiting = ?, u_claimable = "
+        "?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?, fair_tag = ?, "
+        "waiting_since = ?, run_number = ?, retry_count = ?, completed_at = ?, cancel_requested_at "
+        "= ?, next_attempt_at = ?, error_class = ?, error_code = ?, error_message = ?, worked_ms = "
+        "? WHERE id = ? AND state = ?",
+        to_string(r.state), r.current_step, r.progress, r.updated_at, r.started_at, t.delivered,
+        static_cast<int>(t.lane), t.step_units, t.pending, t.waiting, t.claimable, t.running,
+        t.completed, t.failed, t.cancelled, t.fair_tag, t.waiting_since, r.run_number,
+        r.retry_count, r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error),
+        code_of(r.error), message_of(r.error), r.worked, r.id, to_string(from));
+}
+
+void write_task_details(WriteTx& tx, const TaskRecord& t) {
+    tx.db.execute(
+        "UPDATE tasks SET engine = ?, model = ?, model_reason = ?, pcm_sha256 = ?, pcm_size = ?, "
+        "audio_ms = ? WHERE id = ?",
+        t.row.engine, t.row.model, t.row.model_reason, t.pcm.sha256, t.pcm.size_bytes, t.audio,
+        t.row.id);
+}
+
+// Writes everything about a task that has changed.
 Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
     t.row.updated_at = tx.now;
     if (t.claimable > 0 && (t.claimable_before == 0 || t.lane != t.lane_before)) {
         join_queue(tx, t);
     }
     const ports::TaskRow& r = t.row;
-    const int rows = tx.db.execute(
-        "UPDATE tasks SET run_number = ?, state = ?, current_step = ?, progress = ?, retry_count = "
-        "?,"
-        " updated_at = ?, started_at = ?, completed_at = ?, cancel_requested_at = ?, "
-        "next_attempt_at = ?,"
-        " error_class = ?, error_code = ?, error_message = ?, engine = ?, model = ?,"
-        " model_reason = ?, worked_ms = ?, pcm_sha256 = ?,"
-        " pcm_size = ?, audio_ms = ?, delivered = ?, lane = ?, step_units = ?, u_pending = ?, "
-        "u_waiting = ?,"
-        " u_claimable = ?, u_running = ?, u_completed = ?, u_failed = ?, u_cancelled = ?,"
-        " fair_tag = ?, waiting_since = ? WHERE id = ? AND state = ?",
-        r.run_number, to_string(r.state), r.current_step, r.progress, r.retry_count, r.updated_at,
-        r.started_at, r.completed_at, r.cancel_requested_at, r.next_attempt_at, class_of(r.error),
-        code_of(r.error), message_of(r.error), r.engine, r.model, r.model_reason, r.worked,
-        t.pcm.sha256, t.pcm.size_bytes, t.audio, t.delivered, static_cast<int>(t.lane),
-        t.step_units, t.pending, t.waiting, t.claimable, t.running, t.completed, t.failed,
-        t.cancelled, t.fair_tag, t.waiting_since, r.id, to_string(from));
+    const bool ends = r.error || t.ending() != t.ending_before;
+    const int rows = ends ? write_task_ending(tx, t, from) : write_task_motion(tx, t, from);
+    if (t.details_changed) {
+        write_task_details(tx, t);
+    }
     if (rows != 1) {
         return fail(ErrorClass::internal, "task_changed",
                     "The task changed under its own transaction. Please report this.", r.id.value);

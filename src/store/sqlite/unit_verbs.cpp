@@ -92,30 +92,6 @@ void end_attempt(WriteTx& tx, const UnitRecord& u, const AttemptEnd& end) {
         u.row.lease);
 }
 
-void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
-               const std::optional<Error>& error = std::nullopt) {
-    json::object o{{"task_id", t.row.id.value},
-                   {"media_id", t.row.media_id.value},
-                   {"run_number", t.row.run_number},
-                   {"unit_id", u.row.id.value},
-                   {"step", view(to_string(u.row.step))},
-                   {"ordinal", u.row.ordinal},
-                   {"state", view(to_string(u.row.state))},
-                   {"attempts", u.row.attempts},
-                   {"step_units", t.step_units},
-                   {"step_ended", t.step_units - t.pending - t.running},
-                   {"progress", t.row.progress}};
-    if (u.row.not_before) {
-        o["not_before"] = to_rfc3339(*u.row.not_before);
-    }
-    if (error) {
-        o["error"] = json::object{{"class", view(to_string(error->cls))},
-                                  {"code", error->code},
-                                  {"message", error->message}};
-    }
-    emit(tx, type, t.row.media_id, t.row.id, json::serialize(o));
-}
-
 ports::UnitEnd outcome(const TaskRecord& t, const UnitRecord& u, bool quarantined = false) {
     return {.unit_state = u.row.state,
             .task_state = t.row.state,
@@ -167,6 +143,30 @@ domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitReco
 }
 
 }  // namespace
+
+void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
+               const std::optional<Error>& error) {
+    json::object o{{"task_id", t.row.id.value},
+                   {"media_id", t.row.media_id.value},
+                   {"run_number", t.row.run_number},
+                   {"unit_id", u.row.id.value},
+                   {"step", view(to_string(u.row.step))},
+                   {"ordinal", u.row.ordinal},
+                   {"state", view(to_string(u.row.state))},
+                   {"attempts", u.row.attempts},
+                   {"step_units", t.step_units},
+                   {"step_ended", t.step_units - t.pending - t.running},
+                   {"progress", t.row.progress}};
+    if (u.row.not_before) {
+        o["not_before"] = to_rfc3339(*u.row.not_before);
+    }
+    if (error) {
+        o["error"] = json::object{{"class", view(to_string(error->cls))},
+                                  {"code", error->code},
+                                  {"message", error->message}};
+    }
+    emit(tx, type, t.row.media_id, t.row.id, json::serialize(o));
+}
 
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request) {
     promote_due(tx);
@@ -275,6 +275,7 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     t.row.engine = result.choice.engine;
     t.row.model = result.choice.model;
     t.row.model_reason = result.choice.reason;
+    t.details_changed = true;
     tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info),
                   tx.now, t.row.media_id);
     tx.db.execute(
@@ -305,8 +306,11 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
         return std::unexpected(held.error());
     }
     TaskRecord& t = held->task;
-    t.row.engine = result.engine;
-    t.row.model = result.model;
+    if (t.row.engine != result.engine || t.row.model != result.model) {
+        t.row.engine = result.engine;
+        t.row.model = result.model;
+        t.details_changed = true;
+    }
     write_segments(tx, t.row.id, lease.unit, result.segments);
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
@@ -332,8 +336,9 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
             t.row.id, to_string(format), content);
     }
     t.delivered = true;
-    if (t.failed == 0) {
+    if (t.failed == 0 && !t.pcm.empty()) {
         t.pcm = {};  // nothing of this task needs the decoded audio again
+        t.details_changed = true;
     }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
@@ -352,7 +357,7 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
         return std::unexpected(held.error());
     }
     auto& [t, u] = *held;
-    const Error& error = failed.error;
+    Error error = failed.error;
     u.row.audio_done = std::max(u.row.audio_done, failed.audio_done);
     domain::RetryDecision decision = domain::decide_retry(
         error.cls, history_of(tx, t, u, error.cls), limits, random01, failed.retry_after);
@@ -373,6 +378,9 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     }
     if (decision.smaller_model && !failed.smaller_model.empty()) {
         u.row.model = failed.smaller_model;
+    }
+    if (!decision.retry) {
+        error.message += domain::advice_at_the_end(error.cls);
     }
     const UnitEvent event = decision.retry ? UnitEvent::attempt_failed : UnitEvent::failed_for_good;
     if (auto changed = change_unit(tx, t, u, event, {.error = error, .delay = decision.delay});

@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "durascribe/store/sqlite/transitions.h"
@@ -43,6 +44,10 @@ Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
                                    const std::string& reason);
 Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease);
 
+// "unit.completed", "unit.failed" and "unit.retry"; `error`: of the attempt that ended.
+void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
+               const std::optional<Error>& error = std::nullopt);
+
 // How an attempt ended; `counted`: whether it was spent.
 struct AttemptEnd {
     std::string_view outcome;
@@ -75,7 +80,7 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
 
 // recovery_verbs.cpp
 Result<int> recover(WriteTx& tx, const NodeId& self);
-Result<int> rescue_expired(WriteTx& tx);
+Result<int> rescue_expired(WriteTx& tx, std::span<const ports::Lease> running);
 Result<void> learn(WriteTx& tx, domain::Step step, const std::string& engine,
                    const std::string& model, double seconds_per_audio_second);
 std::vector<domain::StepSpeed> speeds(Connection& db);

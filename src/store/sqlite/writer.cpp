@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include <pthread.h>
 #include <sqlite3.h>
 
+#include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::store {
@@ -59,6 +61,7 @@ void Writer::submit_and_wait(Job& job) {
 }
 
 void Writer::loop() {
+    pthread_setname_np(pthread_self(), "store writer");
     std::vector<Job*> batch;
     for (;;) {
         batch.clear();
@@ -77,6 +80,7 @@ void Writer::loop() {
         room_.notify_all();
         run_batch(batch);
         answer(batch);
+        DURASCRIBE_FAILPOINT("store.answered");
         checkpoint_if_due();
     }
 }
@@ -98,6 +102,7 @@ void Writer::run_batch(std::vector<Job*>& batch) {
     const bool any_lane = std::ranges::any_of(lanes_, [](bool lane) { return lane; });
     if (listener != nullptr && (any_lane || !events_.empty())) {
         listener->on_commit(events_, lanes_);
+        DURASCRIBE_FAILPOINT("store.listener_told");
     }
 }
 
@@ -105,12 +110,22 @@ void Writer::run_batch(std::vector<Job*>& batch) {
 std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
     bool committing = false;
     try {
+        const QueueClock queue_before = queue_clock_;
         db_.execute("BEGIN IMMEDIATE");
-        for (Job* job : batch) {
-            run_in_savepoint(*job);
+        DURASCRIBE_FAILPOINT("store.begun");
+        if (!run_plainly(batch)) {
+            db_.execute("ROLLBACK");
+            events_.clear();
+            lanes_.fill(false);
+            queue_clock_ = queue_before;
+            db_.execute("BEGIN IMMEDIATE");
+            for (Job* job : batch) {
+                run_in_savepoint(*job);
+            }
         }
         committing = true;
         db_.execute("COMMIT");
+        DURASCRIBE_FAILPOINT("store.committed");
         return std::nullopt;
     } catch (const SqliteError& e) {
         roll_back(db_);
@@ -124,12 +139,39 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
     }
 }
 
+// Nearly every verb that fails does so before its first write, so that there is nothing to undo.
+// False: one failed after it, and the batch is to be run anew with a savepoint each.
+bool Writer::run_plainly(std::vector<Job*>& batch) {
+    for (Job* job : batch) {
+        const std::int64_t changes_before = db_.total_changes();
+        const std::size_t events_before = events_.size();
+        run_job(*job);
+        if (!job->succeeded) {
+            if (db_.total_changes() != changes_before) {
+                return false;
+            }
+            events_.resize(events_before);
+        }
+    }
+    return true;
+}
+
 void Writer::run_in_savepoint(Job& job) {
     const std::size_t events_before = events_.size();
     db_.execute("SAVEPOINT verb");
+    run_job(job);
+    if (!job.succeeded) {
+        db_.execute("ROLLBACK TO verb");
+        events_.resize(events_before);
+    }
+    db_.execute("RELEASE verb");
+}
+
+void Writer::run_job(Job& job) {
     try {
         WriteTx tx{db_, options_, clock_.wall(), clock_.mono(), events_, lanes_, queue_clock_};
         job.succeeded = job.run(tx);
+        DURASCRIBE_FAILPOINT("store.verb_run");
     } catch (const SqliteError& e) {
         if (!db_.in_transaction()) {
             throw;  // a full disk and the like: SQLite undid the transaction, and so the whole
@@ -141,11 +183,6 @@ void Writer::run_in_savepoint(Job& job) {
         job.succeeded = false;
         job.set_error(unexpected_exception(e));
     }
-    if (!job.succeeded) {
-        db_.execute("ROLLBACK TO verb");
-        events_.resize(events_before);
-    }
-    db_.execute("RELEASE verb");
 }
 
 void Writer::answer(std::vector<Job*>& batch) {
@@ -164,6 +201,7 @@ void Writer::checkpoint_if_due() {
     }
     try {
         db_.checkpoint(false);
+        DURASCRIBE_FAILPOINT("store.checkpointed");
     } catch (const SqliteError& e) {
         log::warning("{}", to_error(e, "move the log into the database file").message);
     }

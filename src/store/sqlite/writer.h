@@ -1,9 +1,11 @@
 // The one thread that writes: group commit. Private to store/sqlite.
 //
-// Callers queue a verb each and wait. The thread takes what is queued, up to a bound, runs each
-// verb in a savepoint of one transaction, commits once, tells the listener, then answers all
-// callers.
-//  * A verb that fails undoes its own savepoint; the others are not touched.
+// Callers queue a verb each and wait. The thread takes what is queued, up to a bound, runs it in
+// one transaction, commits once, tells the listener, then answers all callers.
+//  * A verb that fails changes nothing, and does not touch the others: where it had written
+//    already, the transaction is rolled back and the batch runs once more, each verb in a savepoint
+//    (which costs a copy of every page that it changes). So a verb may run twice; it must not
+//    change its arguments.
 //  * A transaction or commit that fails gives every caller of the batch class storage (or in_doubt)
 //    and changes nothing; the next batch tries anew, so that the store goes on when there is room.
 #pragma once
@@ -68,7 +70,9 @@ class Writer {
     void loop();
     void run_batch(std::vector<Job*>& batch);
     std::optional<Error> commit(std::vector<Job*>& batch);
+    bool run_plainly(std::vector<Job*>& batch);
     void run_in_savepoint(Job& job);
+    void run_job(Job& job);
     void checkpoint_if_due();
     static void answer(std::vector<Job*>& batch);
 

@@ -1,0 +1,91 @@
+#include "durascribe/engine/spare_worker.h"
+
+#include <utility>
+
+#include "durascribe/base/log.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr Millis kWarmUpDeadline{60'000};
+// Without memory for it, or after it failed: it is a convenience, and worth no hurry.
+constexpr Millis kAgain{30'000};
+
+}  // namespace
+
+SpareWorker::SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admission)
+    : workers_(workers), admission_(admission) {
+    thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
+}
+
+SpareWorker::~SpareWorker() = default;
+
+void SpareWorker::want() {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (wanted_) {
+            return;
+        }
+        wanted_ = true;
+    }
+    changed_.notify_all();
+}
+
+std::optional<SpareWorker::Warm> SpareWorker::take() {
+    std::optional<Warm> taken;
+    {
+        const std::scoped_lock lock(mutex_);
+        taken = std::exchange(warm_, std::nullopt);
+    }
+    changed_.notify_all();
+    if (taken && !taken->worker->alive()) {
+        return std::nullopt;  // it died while it waited
+    }
+    return taken;
+}
+
+void SpareWorker::stop() {
+    thread_.request_stop();
+    const std::scoped_lock lock(mutex_);
+    warm_.reset();
+}
+
+void SpareWorker::loop(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, stop, [&] { return wanted_ && !warm_; });
+        if (stop.stop_requested()) {
+            return;
+        }
+        lock.unlock();
+        auto made = make(stop);
+        lock.lock();
+        if (made && !stop.stop_requested()) {
+            warm_ = std::move(made);
+        } else {
+            changed_.wait_for(lock, stop, kAgain, [] { return false; });
+        }
+    }
+}
+
+std::optional<SpareWorker::Warm> SpareWorker::make(std::stop_token stop) {
+    auto ticket = admission_.admit_spare();
+    if (!ticket) {
+        return std::nullopt;
+    }
+    auto worker = workers_.start(ports::WorkerRole::speech);
+    if (!worker) {
+        log::warning("could not start a spare speech worker: {}", worker.error().message);
+        return std::nullopt;
+    }
+    if (const auto ready = (*worker)->wait_ready(kWarmUpDeadline, stop); !ready) {
+        if (!stop.stop_requested()) {
+            log::warning("a spare speech worker did not become ready: {}", ready.error().message);
+        }
+        return std::nullopt;
+    }
+    ticket->note_resident((*worker)->resident_bytes());
+    return Warm{std::move(*worker), std::move(*ticket)};
+}
+
+}  // namespace durascribe::engine

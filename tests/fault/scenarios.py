@@ -1,0 +1,251 @@
+"""What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
+with every check; each of its steps allows for the one death that the stage may have in it."""
+import json, signal, subprocess
+from harness import TERMINAL, demand, workers_of
+from stage import ServedStage, Stage, check_directory, rows, send, until
+
+
+class Kept(ServedStage):
+    """A server from nothing: an upload under a key, asked for twice; one more, deleted when it is done."""
+
+    def play(self):
+        self.start()
+        first = self.upload(0, key="the first")
+        self.until_ended(first)
+        self.oracle.jobs.pop(first.task)
+        again = self.upload(0, key="the first")
+        demand(again.media == first.media, "one key has made two media")
+        self.upload(1)
+        deleted = self.upload(2)
+        self.until_ended(deleted)
+        self.delete(deleted)
+        self.stop()
+        self.check()
+
+
+class Cancelled(ServedStage):
+    """A cancel while the recogniser is at work, and a retry."""
+
+    def play(self):
+        self.start()
+        self.hold_speech_worker()
+        cancelled = self.upload(0)
+        self.until_recognising(cancelled)
+        self.cancel(cancelled)
+        self.until_ended(cancelled)
+        self.retry(cancelled)
+        self.until_ended(cancelled)
+        self.stop()
+        self.check()
+
+
+class Crashed(ServedStage):
+    """A worker that is killed at work: its chunk is done again."""
+
+    def play(self):
+        self.start()
+        worker = self.hold_speech_worker()
+        crashed = self.upload(0)
+        self.until_recognising(crashed)
+        send(worker, signal.SIGKILL)
+        self.until_ended(crashed)
+        self.stop()
+        self.check()
+
+
+class Restarted(ServedStage):
+    """A server that is killed with work and half an upload in progress; the next goes on by itself."""
+
+    def play(self):
+        self.start()
+        self.hold_speech_worker()
+        interrupted = self.upload(0)
+        self.until_recognising(interrupted)
+        half = self.half_an_upload(1)
+        self.kill()
+        half.close()
+        self.start()
+        self.until_ended(interrupted)
+        self.stop()
+        self.check()
+
+
+class Anew(ServedStage):
+    """A new task over a finished media, and with force another in place of that while it runs."""
+
+    def play(self):
+        self.start()
+        finished = self.upload(0)
+        self.until_ended(finished)
+        self.hold_speech_worker()
+        replaced = self.reprocess(finished, force=False)
+        self.until_recognising(replaced)
+        newest = self.reprocess(replaced, force=True)
+        self.until_ended(newest)
+        self.stop()
+        self.check()
+
+
+class Renamed(ServedStage):
+    """A media that is renamed until the log of the database is so long that it is moved into it."""
+
+    def play(self):
+        self.start()
+        job = self.upload(0)
+        self.until_ended(job)
+        database = self.folder / "data/durascribe.db"
+        untouched, names = database.stat().st_mtime_ns, 0
+        while database.stat().st_mtime_ns == untouched and not self.died:
+            names += 1
+            demand(names <= 5000, "the log of the database only grows")
+            self.rename(job, f"name {names}")
+        status, media = self.ask("GET", f"/api/v1/media/{job.media}")
+        demand(status == 200 and media["title"] == f"name {names}", f"the last name is lost: {status} {media}")
+        self.stop()
+        self.check()
+
+    def rename(self, job, title):
+        status = 0
+        while status == 0:
+            status, answer = self.ask("PATCH", f"/api/v1/media/{job.media}", json.dumps({"title": title}),
+                                      {"Content-Type": "application/json"})
+        demand(status == 200 and answer["title"] == title, f"a new name is answered {status} {answer}")
+
+
+class Patient(ServedStage):
+    """A worker that stands still while its lease is renewed, until the time of its task is over."""
+
+    def __init__(self, *arguments, **more):
+        # Above a third of a lease, which is when it is renewed.
+        super().__init__(*arguments, environment={"TRANSCRIPTION_TIMEOUT": "12"}, **more)
+
+    def play(self):
+        self.start()
+        worker = self.hold_speech_worker()
+        late = self.upload(0)
+        self.until_recognising(late)
+        # A first worker that uses up some of the task's time, so that the limit of the task and not
+        # that of the second attempt is met first.
+        until(lambda: self.ended_or_worked(late, 1500), "some time of work is on record")
+        send(worker, signal.SIGKILL)
+        self.hold_speech_worker(other_than=worker)
+        self.until_ended(late)
+        task = self.task(late)
+        demand((task["status"] == "failed" and task["error"]["code"] == "task_timeout") or
+               (self.died and task["status"] == "completed"), f"a task without an end became {task}")
+        if task["status"] == "failed":
+            self.retry(late)
+        self.stop()
+        self.check()
+
+    def ended_or_worked(self, job, milliseconds):
+        if self.task(job)["status"] in TERMINAL:
+            return True
+        worked = rows(self.folder / "data", "SELECT max(worked_ms) FROM tasks")[0][0]
+        return worked is not None and worked >= milliseconds
+
+
+class Commands(Stage):
+    """The command line without a server: transcribe, interrupted and again; backup and restore."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
+        self.data, self.out = self.folder / "data", self.folder / "out"
+        self.files = []
+        for clip in (0, 1):
+            self.files.append(self.folder / f"clip{clip}.wav")
+            self.files[clip].write_bytes(self.clips[clip])
+        self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "MAX_CONCURRENT_TRANSCRIPTIONS": "1"}
+        self.process = None
+
+    def begin(self, *arguments, life=True):
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**self.environment, **(self.environment_of_next_life() if life else {})})
+
+    def finish(self, *expected):
+        """Its exit code; None: it died where it was to die."""
+        code = self.process.wait(timeout=60)
+        if code < 0:
+            self.note_death(code)
+            return None
+        demand(code in expected, f"exit code {code} instead of {expected}: {self.process.args}")
+        return code
+
+    def run(self, *arguments):
+        """Until it has done its work; whether it had to be run twice."""
+        self.begin(*arguments)
+        if self.finish(0) is not None:
+            return False
+        self.begin(*arguments, life=False)
+        self.finish(0)
+        return True
+
+    def end(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def interrupt_while_it_works(self, *arguments):
+        self.begin(*arguments)
+        found = []
+
+        def there():
+            found[:] = workers_of(self.process.pid, "speech")
+            return found or self.process.poll() is not None
+        until(there, "a speech worker")
+        for worker in found:
+            send(worker, signal.SIGSTOP)
+        recognising = "SELECT 1 FROM units WHERE step = 2 AND state = 'processing'"
+        until(lambda: self.process.poll() is not None or rows(self.data, recognising), "the recogniser is at work")
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.finish(130)
+
+    def transcribe(self, *more, clips=(0, 1), data=None):
+        return ("transcribe", "--data", data or self.data, "--format", "txt,srt", "--output", self.out, *more,
+                *(self.files[clip] for clip in clips))
+
+    def play(self):
+        self.run(*self.transcribe(clips=[0]))
+        self.interrupt_while_it_works(*self.transcribe())
+        self.run(*self.transcribe())
+        self.check_outputs()
+        self.run(*self.transcribe("--overwrite"))
+        self.check_outputs()
+
+        copy, elsewhere = self.folder / "copy", self.folder / "elsewhere"
+        self.begin("backup", copy, "--data", self.data)
+        if self.finish(0) is None and not copy.exists():
+            self.begin("backup", copy, "--data", self.data, life=False)
+            self.finish(0)
+        self.begin("restore", copy, "--data", elsewhere)
+        if self.finish(0) is None and not (elsewhere / "durascribe.db").exists():
+            self.begin("restore", copy, "--data", elsewhere, life=False)
+            self.finish(0)
+        demand(not list(self.folder.glob("*.partial")), "a part of a backup was left")
+        # Nothing is recognised again there: all of it came with the restore.
+        before = rows(self.data, "SELECT count(*) FROM attempts", at_rest=True)
+        self.run(*self.transcribe(data=elsewhere))
+        self.check_outputs()
+        demand(rows(elsewhere, "SELECT count(*) FROM attempts", at_rest=True) == before, "restored work was done again")
+        for data in (self.data, elsewhere):
+            check_directory(self.oracle, data)
+
+    def check_outputs(self):
+        names = {path.name for path in self.out.iterdir()}
+        if self.died and self.visit.name == "output.named":
+            # Between two system calls a file that is to replace another has a name of its own.
+            names = {name for name in names if not name.startswith(".durascribe-")}
+        demand(names == {"clip0.srt", "clip0.txt", "clip1.srt", "clip1.txt"}, f"the output is {sorted(names)}")
+        for clip in (0, 1):
+            words = (self.out / f"clip{clip}.txt").read_bytes()
+            demand(words == self.oracle.transcripts[clip][0], f"the text of clip{clip} is {words!r}")
+
+
+# The first that reaches a name is the one in which ./test visits it.
+SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "anew": Anew,
+             "commands": Commands, "renamed": Renamed, "patient": Patient}
+# These take long: of them, only what no other reaches is visited.
+LONG = ("renamed", "patient")
