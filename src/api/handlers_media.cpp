@@ -6,6 +6,7 @@
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
+#include "durascribe/base/log.h"
 
 namespace durascribe::api {
 namespace {
@@ -24,6 +25,15 @@ Result<Id> id_of(const Request& request, std::string_view what) {
     return Id{std::move(text)};
 }
 
+// Whether the uploaded file is still there; null where that can't be told now.
+json::value source_available(const Services& services, const ports::MediaRow& media) {
+    const auto there = services.blobs.exists(media.source);
+    if (!there) {
+        log::warning("media {}: {}", media.id.value, there.error().message);
+    }
+    return there ? json::value(*there) : json::value(nullptr);
+}
+
 }  // namespace
 
 Result<MediaId> media_id_of(const Request& request) {
@@ -38,10 +48,12 @@ Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const R
     const std::int64_t limit = services.settings.upload_limit_bytes;
     return make_upload_sink(
         request,
-        [&engine = services.engine, limit](std::int64_t expected) {
-            return engine.begin_upload(expected, limit);
-        },
-        limit);
+        {.begin = [&engine = services.engine,
+                   limit](std::int64_t expected) { return engine.begin_upload(expected, limit); },
+         .check = [&engine = services.engine](
+                      const domain::TaskOptions& options) { return engine.check_options(options); },
+         .defaults = services.settings.task_defaults,
+         .limit_bytes = limit});
 }
 
 Result<Response> list_media(const Services& services, const Request& request) {
@@ -67,7 +79,9 @@ Result<Response> list_media(const Services& services, const Request& request) {
         if (!newest) {
             return std::unexpected(newest.error());
         }
-        items.push_back(media_shape(media, *newest, dialect_of(request)));
+        json::object item = media_shape(media, *newest, dialect_of(request));
+        item["source_available"] = source_available(services, media);
+        items.push_back(std::move(item));
     }
     return json_response(200, page_shape(std::move(items), found->next_cursor));
 }
@@ -91,6 +105,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
         newest->progress = (*view)->percent;
     }
     json::object body = media_shape(*media, newest, dialect_of(request));
+    body["source_available"] = source_available(services, *media);
     body["media_info"] = media_info_or_null(media->info);
     body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
     return json_response(200, body);

@@ -40,6 +40,12 @@ json::object workers_shape(const std::vector<engine::Engine::SlotStatus>& slots)
     return out;
 }
 
+json::object housekeeping_shape(const engine::Engine::Housekeeping& found) {
+    return {{"reconciled_at", time_or_null(found.reconciled_at)},
+            {"sources_missing", found.sources_missing},
+            {"audio_missing", found.audio_missing}};
+}
+
 }  // namespace
 
 Result<Response> get_live(const Services&, const Request&) {
@@ -67,6 +73,7 @@ Result<Response> get_ready(const Services& services, const Request&) {
     body["sandbox"] = services.facts.sandbox_level;
     body["engine"] = services.facts.engine;
     body["model"] = services.facts.model;
+    body["housekeeping"] = housekeeping_shape(services.engine.housekeeping());
     body["workers"] = workers_shape(services.engine.slots());
     body["tasks"] = counts ? json::value(counts_shape(*counts)) : json::value(nullptr);
     return json_response(ready ? 200 : 503, body);

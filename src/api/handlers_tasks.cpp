@@ -53,14 +53,15 @@ Result<StartRequest> parse_start(const Request& request) {
         if (name == "title" || !TaskFields::knows(name)) {
             return fail(ErrorClass::request, "bad_value",
                         fmt::format("\"{}\" is not an option. There are: language, engine, model, "
-                                    "audio_track, priority, from_step and force.",
+                                    "audio_track, diarize, priority, from_step and force.",
                                     name));
         }
-        if (!value.is_string() && !value.is_int64()) {
-            return std::unexpected(bad_value(name, "text or a whole number"));
+        if (!value.is_string() && !value.is_int64() && !value.is_bool()) {
+            return std::unexpected(bad_value(name, "text, a whole number, true or false"));
         }
         const std::string text =
             value.is_string() ? std::string{value.get_string().data(), value.get_string().size()}
+            : value.is_bool() ? (value.get_bool() ? "true" : "false")
                               : std::to_string(value.get_int64());
         if (auto set = start.fields.set(name, text); !set) {
             return std::unexpected(set.error());
@@ -85,7 +86,8 @@ Result<Response> start_task(const Services& services, const Request& request) {
         return std::unexpected(before.error());
     }
     // What was chosen last time holds until something else is chosen.
-    const auto options = start->fields.over(*before ? (*before)->options : domain::TaskOptions{});
+    const auto options =
+        start->fields.over(*before ? (*before)->options : services.settings.task_defaults);
     const auto key = idempotency_key_of(request);
     if (!key) {
         return std::unexpected(key.error());

@@ -34,10 +34,10 @@ std::span<const std::byte> as_bytes(std::string_view text) {
 }
 
 Result<Response> submit(engine::Upload& upload, const std::string& filename,
-                        const TaskFields& fields, std::optional<ports::IdempotencyKey> key,
-                        Dialect dialect) {
+                        const TaskFields& fields, const domain::TaskOptions& defaults,
+                        std::optional<ports::IdempotencyKey> key, Dialect dialect) {
     const std::string title = fields.title().value_or(title_from_filename(filename));
-    const domain::TaskOptions options = fields.over({});
+    const domain::TaskOptions options = fields.over(defaults);
     if (key) {
         key->fingerprint +=
             fmt::format("{}\n{}\n{}\n", filename, title, json_text(options_shape(options)));
@@ -58,42 +58,44 @@ Result<Response> submit(engine::Upload& upload, const std::string& filename,
 class RawUpload final : public BodySink {
   public:
     RawUpload(std::unique_ptr<engine::Upload> upload, std::string filename, TaskFields fields,
-              std::optional<ports::IdempotencyKey> key, Dialect dialect)
+              const domain::TaskOptions& defaults, std::optional<ports::IdempotencyKey> key,
+              Dialect dialect)
         : upload_(std::move(upload)),
           filename_(std::move(filename)),
           fields_(std::move(fields)),
+          defaults_(defaults),
           key_(std::move(key)),
           dialect_(dialect) {}
 
     Result<void> write(std::string_view bytes) override { return upload_->write(as_bytes(bytes)); }
     Result<Response> finish() override {
-        return submit(*upload_, filename_, fields_, key_, dialect_);
+        return submit(*upload_, filename_, fields_, defaults_, key_, dialect_);
     }
 
   private:
     std::unique_ptr<engine::Upload> upload_;
     std::string filename_;
     TaskFields fields_;
+    domain::TaskOptions defaults_;
     std::optional<ports::IdempotencyKey> key_;
     Dialect dialect_;
 };
 
 class FormUpload final : public BodySink, private PartReceiver {
   public:
-    FormUpload(const std::string& boundary, BeginUpload begin, TaskFields fields,
-               std::optional<ports::IdempotencyKey> key, std::int64_t limit_bytes, Dialect dialect)
+    FormUpload(const std::string& boundary, UploadRules rules, TaskFields fields,
+               std::optional<ports::IdempotencyKey> key, Dialect dialect)
         : parser_(boundary, *this),
-          begin_(std::move(begin)),
+          rules_(std::move(rules)),
           fields_(std::move(fields)),
           key_(std::move(key)),
-          limit_bytes_(limit_bytes),
           dialect_(dialect) {}
 
     Result<void> write(std::string_view bytes) override {
         received_bytes_ += static_cast<std::int64_t>(bytes.size());
         // The engine limits the file itself; this bounds what a form may carry beside it.
-        if (limit_bytes_ > 0 && received_bytes_ > limit_bytes_ + kFormOverheadMax) {
-            return std::unexpected(too_large(limit_bytes_));
+        if (rules_.limit_bytes > 0 && received_bytes_ > rules_.limit_bytes + kFormOverheadMax) {
+            return std::unexpected(too_large(rules_.limit_bytes));
         }
         return parser_.feed(bytes);
     }
@@ -107,7 +109,7 @@ class FormUpload final : public BodySink, private PartReceiver {
                         "The form has no part named \"file\". Send the media in it: curl -F "
                         "file=@talk.mp4 …");
         }
-        return submit(*upload_, filename_, fields_, key_, dialect_);
+        return submit(*upload_, filename_, fields_, rules_.defaults, key_, dialect_);
     }
 
   private:
@@ -131,7 +133,10 @@ class FormUpload final : public BodySink, private PartReceiver {
                         "The form has more than one \"file\". Send one upload for each.");
         }
         filename_ = clean_filename(head.filename.value_or(""));
-        auto upload = begin_(0);
+        if (auto checked = rules_.check(fields_.over(rules_.defaults)); !checked) {
+            return std::unexpected(checked.error());
+        }
+        auto upload = rules_.begin(0);
         if (!upload) {
             return std::unexpected(upload.error());
         }
@@ -156,10 +161,9 @@ class FormUpload final : public BodySink, private PartReceiver {
     }
 
     MultipartParser parser_;
-    BeginUpload begin_;
+    UploadRules rules_;
     TaskFields fields_;
     std::optional<ports::IdempotencyKey> key_;
-    std::int64_t limit_bytes_;
     Dialect dialect_;
     std::int64_t received_bytes_ = 0;
     bool in_file_ = false;
@@ -185,8 +189,7 @@ Result<std::string> raw_filename(const Request& request) {
 
 }  // namespace
 
-Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, BeginUpload begin,
-                                                   std::int64_t limit_bytes) {
+Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, UploadRules rules) {
     const std::string* type_field = request.header("content-type");
     const auto type = type_field != nullptr ? parse_parameterized(*type_field) : std::nullopt;
     const std::string kind = type ? type->value : "application/octet-stream";
@@ -202,8 +205,8 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
                     "body itself with ?filename=.");
     }
     const std::int64_t announced = request.content_length.value_or(0);
-    if (limit_bytes > 0 && announced > limit_bytes + (form ? kFormOverheadMax : 0)) {
-        return std::unexpected(too_large(limit_bytes));
+    if (rules.limit_bytes > 0 && announced > rules.limit_bytes + (form ? kFormOverheadMax : 0)) {
+        return std::unexpected(too_large(rules.limit_bytes));
     }
     auto key = idempotency_key_of(request);
     if (!key) {
@@ -218,8 +221,8 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
         if (!boundary) {
             return std::unexpected(boundary.error());
         }
-        return std::make_unique<FormUpload>(*boundary, std::move(begin), std::move(fields),
-                                            std::move(*key), limit_bytes, dialect_of(request));
+        return std::make_unique<FormUpload>(*boundary, std::move(rules), std::move(fields),
+                                            std::move(*key), dialect_of(request));
     }
     auto filename = raw_filename(request);
     if (!filename) {
@@ -229,12 +232,15 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Begin
         return fail(ErrorClass::input, "empty_file",
                     "The upload is empty. Send the bytes of an audio or video file.");
     }
-    auto upload = begin(announced);
+    if (auto checked = rules.check(fields.over(rules.defaults)); !checked) {
+        return std::unexpected(checked.error());
+    }
+    auto upload = rules.begin(announced);
     if (!upload) {
         return std::unexpected(upload.error());
     }
     return std::make_unique<RawUpload>(std::move(*upload), std::move(*filename), std::move(fields),
-                                       std::move(*key), dialect_of(request));
+                                       rules.defaults, std::move(*key), dialect_of(request));
 }
 
 }  // namespace durascribe::api

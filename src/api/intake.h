@@ -13,10 +13,17 @@ namespace durascribe::api {
 using BeginUpload =
     std::function<Result<std::unique_ptr<engine::Upload>>(std::int64_t expected_bytes)>;
 
-// Chooses by Content-Type. What it checks before the first byte: the content type, the options of
-// the query, a Content-Length over the limit. Errors: request "unsupported_content_type",
-// "bad_multipart", "bad_value", "body_too_large"; those of `begin`.
-Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, BeginUpload begin,
-                                                   std::int64_t limit_bytes);
+struct UploadRules {
+    BeginUpload begin;
+    std::function<Result<void>(const domain::TaskOptions&)> check;  // engine::Engine::check_options
+    domain::TaskOptions defaults;                                   // of what a request leaves out
+    std::int64_t limit_bytes = 0;
+};
+
+// Chooses by Content-Type. What it checks before the first byte of the file: the content type, the
+// options that came before it, a Content-Length over the limit. Errors: request
+// "unsupported_content_type", "bad_multipart", "bad_value", "body_too_large"; those of `begin` and
+// `check`.
+Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, UploadRules rules);
 
 }  // namespace durascribe::api

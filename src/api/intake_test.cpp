@@ -69,7 +69,16 @@ Request post(Fields headers, Fields query = {}, std::int64_t length = 100) {
 // The status code, or 0 and the error's code in `error`.
 int send(Record& record, const Request& request, std::string_view body, std::string& error,
          std::int64_t limit = 1 << 20) {
-    auto sink = make_upload_sink(request, recorder(record), limit);
+    auto sink = make_upload_sink(request, {.begin = recorder(record),
+                                           .check = [](const auto& options) -> Result<void> {
+                                               if (options.engine == "unknown") {
+                                                   return fail(ErrorClass::input, "unknown_engine",
+                                                               "Not here.");
+                                               }
+                                               return {};
+                                           },
+                                           .defaults = {.language = "pl"},
+                                           .limit_bytes = limit});
     if (!sink) {
         error = sink.error().code;
         return 0;
@@ -116,6 +125,7 @@ TEST(Intake, ARawBodyWithItsNameInTheQueryOrTheHeader) {
     EXPECT_EQ(record.filename, "會.wav");
     EXPECT_EQ(record.title, "會");
     EXPECT_EQ(record.options.model, "m");
+    EXPECT_EQ(record.options.language, "pl") << "the default";
     EXPECT_EQ(record.expected, 100);
     Record second;
     EXPECT_EQ(
@@ -140,6 +150,15 @@ TEST(Intake, RefusesBeforeAnyByteIsTaken) {
     EXPECT_EQ(refused(post({{"content-encoding", "gzip"}})), "unsupported_content_type");
     EXPECT_EQ(refused(post({{"content-type", "multipart/form-data"}})), "bad_multipart");
     EXPECT_EQ(refused(post({}, {{"priority", "x"}})), "bad_value");
+    EXPECT_EQ(refused(post({}, {{"engine", "unknown"}})), "unknown_engine");
+    Record record;
+    std::string error;
+    EXPECT_EQ(
+        send(record, post(kForm),
+             form_part("name=\"engine\"", "unknown") + form_part("name=\"file\"", "bytes"), error),
+        0);
+    EXPECT_EQ(error, "unknown_engine");
+    EXPECT_EQ(record.begun, 0) << "its file comes after the option";
 }
 
 TEST(Intake, AFormThatIsNotWholeIsDropped) {

@@ -152,6 +152,7 @@ std::string_view reason_phrase(int status) {
         std::pair{404, std::string_view{"Not Found"}},
         std::pair{405, std::string_view{"Method Not Allowed"}},
         std::pair{409, std::string_view{"Conflict"}},
+        std::pair{410, std::string_view{"Gone"}},
         std::pair{413, std::string_view{"Content Too Large"}},
         std::pair{414, std::string_view{"URI Too Long"}},
         std::pair{415, std::string_view{"Unsupported Media Type"}},

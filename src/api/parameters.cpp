@@ -16,8 +16,8 @@ constexpr std::size_t kIdempotencyKeyMax = 255;
 
 constexpr std::size_t kTitleBytesMax = 500;
 constexpr int kPageMax = 200;
-constexpr std::array<std::string_view, 7> kFields{"title",       "language", "engine",   "model",
-                                                  "audio_track", "priority", "from_step"};
+constexpr std::array<std::string_view, 8> kFields{
+    "title", "language", "engine", "model", "audio_track", "diarize", "priority", "from_step"};
 
 bool is_alphanumeric(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -43,6 +43,16 @@ Result<std::string> word(std::string_view field, std::string_view text, std::str
         return std::unexpected(bad_value(field, expected));
     }
     return std::string{text};
+}
+
+Result<bool> truth(std::string_view field, std::string_view text) {
+    if (text == "true" || text == "1") {
+        return true;
+    }
+    if (text == "false" || text == "0") {
+        return false;
+    }
+    return std::unexpected(bad_value(field, "true or false"));
 }
 
 template <typename T>
@@ -78,13 +88,8 @@ Result<std::optional<bool>> flag_parameter(const Request& request, std::string_v
     if (!*text) {
         return std::nullopt;
     }
-    if (**text == "true" || **text == "1") {
-        return true;
-    }
-    if (**text == "false" || **text == "0") {
-        return false;
-    }
-    return std::unexpected(bad_value(name, "true or false"));
+    const auto value = truth(name, **text);
+    return value ? Result<std::optional<bool>>{*value} : std::unexpected(value.error());
 }
 
 Result<ports::Page> page_of(const Request& request) {
@@ -159,7 +164,7 @@ bool TaskFields::knows(std::string_view name) {
 }
 
 std::string_view TaskFields::names() {
-    return "title, language, engine, model, audio_track, priority and from_step";
+    return "title, language, engine, model, audio_track, diarize, priority and from_step";
 }
 
 Result<void> TaskFields::set(std::string_view name, std::string_view value) {
@@ -181,6 +186,9 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
     }
     if (name == "audio_track") {
         return store_in(audio_track_, whole_number(name, value, 0, 255));
+    }
+    if (name == "diarize") {
+        return store_in(diarize_, truth(name, value));
     }
     if (name == "from_step") {
         const auto step = domain::step_from(value);
@@ -210,6 +218,7 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     options.language = language_.value_or(options.language);
     options.engine = engine_.value_or(options.engine);
     options.model = model_.value_or(options.model);
+    options.diarize = diarize_.value_or(options.diarize);
     options.priority = priority_.value_or(options.priority);
     if (audio_track_) {
         options.audio_track = audio_track_;

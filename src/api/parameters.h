@@ -31,7 +31,8 @@ Result<std::string> checked_title(std::string_view text);
 // What may be chosen for a task; what was not given stays as it is.
 class TaskFields {
   public:
-    // Whether the name is one of: title, language, engine, model, audio_track, priority, from_step.
+    // Whether the name is one of: title, language, engine, model, audio_track, diarize,
+    // priority, from_step.
     static bool knows(std::string_view name);
     static std::string_view names();  // for people
 
@@ -49,6 +50,7 @@ class TaskFields {
     std::optional<std::string> engine_;
     std::optional<std::string> model_;
     std::optional<int> audio_track_;
+    std::optional<bool> diarize_;
     std::optional<int> priority_;
     std::optional<domain::Step> from_step_;
 };

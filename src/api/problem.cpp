@@ -36,7 +36,8 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"empty_file", 400},
     std::pair<std::string_view, int>{"busy", 503},
     std::pair<std::string_view, int>{"in_doubt", 503},
-    std::pair<std::string_view, int>{"blob_missing", 500},
+    std::pair<std::string_view, int>{"blob_missing", 410},
+    std::pair<std::string_view, int>{"events_pruned", 410},
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ struct ServerSettings {
     std::uint16_t port = 8000;  // 0: chosen by the system
     std::int64_t upload_limit_bytes = 10LL << 30;
     std::int64_t json_limit_bytes = 1 << 20;
-    Millis idle_timeout{75'000};  // between requests
+    Millis idle_timeout{75'000};        // between requests
+    domain::TaskOptions task_defaults;  // of what an upload leaves out
     Millis header_timeout{15'000};
     Millis body_timeout{60'000};  // without a byte
     int connections_max = 12'000;

@@ -221,6 +221,7 @@ TEST(Parameters, TaskFieldsAreChecked) {
     EXPECT_TRUE(fields.set("language", "pt-BR"));
     EXPECT_TRUE(fields.set("audio_track", "2"));
     EXPECT_TRUE(fields.set("priority", "-5"));
+    EXPECT_TRUE(fields.set("diarize", "true"));
     EXPECT_TRUE(fields.set("model", ""));
     EXPECT_TRUE(fields.set("title", "  Äh  "));
     EXPECT_EQ(fields.title(), "Äh");
@@ -230,6 +231,7 @@ TEST(Parameters, TaskFieldsAreChecked) {
     EXPECT_EQ(options.language, "pt-BR");
     EXPECT_EQ(options.audio_track, 2);
     EXPECT_EQ(options.priority, -5);
+    EXPECT_TRUE(options.diarize);
     EXPECT_EQ(options.model, "auto");
     EXPECT_EQ(options.engine, "kept");
     for (const auto& [name, bad] : Fields{{"language", "e n"},
@@ -237,6 +239,7 @@ TEST(Parameters, TaskFieldsAreChecked) {
                                           {"model", "a/b"},
                                           {"audio_track", "-1"},
                                           {"priority", "high"},
+                                          {"diarize", "maybe"},
                                           {"title", "a\nb"},
                                           {"title", std::string(501, 'a')},
                                           {"title", "\xff"},

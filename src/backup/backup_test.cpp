@@ -1,10 +1,19 @@
 #include "durascribe/backup/backup.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
+#include <functional>
 #include <thread>
+
+extern "C" {  // missing in the header of glibc 2.36
+#include <sys/pidfd.h>
+}
 
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
@@ -112,6 +121,61 @@ TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
     EXPECT_FALSE(fs::exists(back_ / "durascribe.db"));
     fs::remove_all(copy_ / "blobs");
     EXPECT_EQ(code(restore(copy_, back_)), "backup_damaged");
+}
+
+// Runs `work` in a process that is killed after this time, or ends before.
+void killed_after(Millis time, const std::function<void()>& work) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        work();
+        _exit(0);
+    }
+    const UniqueFd process(pidfd_open(child, 0));
+    ASSERT_TRUE(process.valid());
+    pollfd ended{process.get(), POLLIN, 0};
+    ASSERT_GE(poll(&ended, 1, static_cast<int>(time.count())), 0);
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+}
+
+TEST_F(BackupTest, AKillInTheMiddleLeavesNothingThatLooksWhole) {
+    open();
+    for (int i = 0; i < 8; ++i) {
+        submit(std::string(200'000, static_cast<char>('a' + i % 26)) + std::to_string(i));
+    }
+    store_.reset();  // its thread would not be there in a child
+    int cut_short = 0;
+    // Longer each time, so that every part of it is met, until one ends by itself.
+    for (Millis time{1}; !fs::exists(copy_); time = time * 3 + Millis{1}) {
+        killed_after(time, [&] { static_cast<void>(back_up(data_, copy_, "1.2.3")); });
+        if (fs::exists(copy_)) {
+            break;
+        }
+        ++cut_short;
+        const fs::path partial = copy_.string() + ".partial";
+        if (!fs::exists(partial / "manifest.json")) {
+            EXPECT_EQ(code(restore(partial, back_)), "not_a_backup");
+            EXPECT_FALSE(fs::exists(back_ / "durascribe.db"));
+        }
+    }
+    EXPECT_GT(cut_short, 1);
+
+    // And the way back: a restore that was killed is done again.
+    cut_short = 0;
+    for (Millis time{1}; !fs::exists(back_ / "durascribe.db"); time = time * 3 + Millis{1}) {
+        killed_after(time, [&] { static_cast<void>(restore(copy_, back_)); });
+        cut_short += fs::exists(back_ / "durascribe.db") ? 0 : 1;
+    }
+    EXPECT_GT(cut_short, 1);
+    auto store = store::SqliteStore::open(back_, clock_, {});
+    ASSERT_TRUE(store) << store.error().message;
+    auto blobs = blobs::LocalBlobStore::open(back_);
+    const auto all = (*store)->list_media({}, {.limit = 200, .cursor = ""});
+    ASSERT_EQ(all->rows.size(), 8U);
+    for (const ports::MediaRow& media : all->rows) {
+        EXPECT_EQ((*blobs)->exists(media.source), true);
+    }
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ int transcribe(const Settings& settings, const Composition& composition, Transcr
 int list_tasks(const Settings& settings, const Composition& composition, bool json);
 int cancel_task(const Settings& settings, const Composition& composition, const std::string& id);
 int retry_task(const Settings& settings, const Composition& composition, const std::string& id);
+int set_paused(const Settings& settings, const Composition& composition, bool paused);
 int list_models(const Composition& composition);
 int back_up(const Settings& settings, const Composition& composition,
             const std::filesystem::path& destination);

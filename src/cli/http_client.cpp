@@ -336,6 +336,12 @@ Result<TaskStatus> HttpClient::retry(const std::string& task_id) {
     return status(task_id);
 }
 
+Result<void> HttpClient::set_paused(bool paused) {
+    const auto done =
+        object_of(server_.post(paused ? "/api/v1/queue/pause" : "/api/v1/queue/resume"));
+    return done ? Result<void>{} : std::unexpected(done.error());
+}
+
 void HttpClient::wait_for_change(Millis patience, std::stop_token stop) {
     std::mutex mutex;
     std::condition_variable_any never;

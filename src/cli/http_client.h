@@ -25,6 +25,7 @@ class HttpClient final : public TaskClient {
     Result<std::vector<TaskStatus>> list() override;
     Result<TaskStatus> cancel(const std::string& task_id) override;
     Result<TaskStatus> retry(const std::string& task_id) override;
+    Result<void> set_paused(bool paused) override;
     void wait_for_change(Millis patience, std::stop_token stop) override;
     void leave() override {}
     bool goes_on_without_us() const override { return true; }

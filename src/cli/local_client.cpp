@@ -203,6 +203,10 @@ Result<TaskStatus> LocalClient::retry(const std::string& task_id) {
     return status_of(outcome->task);
 }
 
+Result<void> LocalClient::set_paused(bool paused) {
+    return node_->store().set_paused(paused);
+}
+
 void LocalClient::wait_for_change(Millis patience, std::stop_token stop) {
     seen_ = node_->engine().feed().wait_after(seen_, patience, stop);
 }

@@ -236,6 +236,16 @@ class Program {
         arguments_.add_common(*retry);
         on(retry, log::Level::error,
            [this](const Settings& settings) { return retry_task(settings, composition_, id_); });
+
+        CLI::App* pause = app_.add_subcommand(
+            "pause", "Start nothing new until resume; what runs goes on, also after a restart");
+        CLI::App* resume = app_.add_subcommand("resume", "Start waiting tasks again");
+        for (CLI::App* command : {pause, resume}) {
+            arguments_.add_common(*command);
+            on(command, log::Level::error, [this, paused = command == pause](const Settings& s) {
+                return set_paused(s, composition_, paused);
+            });
+        }
     }
 
     void add_machine_commands() {

@@ -75,6 +75,9 @@ class TaskClient {
     virtual Result<TaskStatus> cancel(const std::string& task_id) = 0;
     virtual Result<TaskStatus> retry(const std::string& task_id) = 0;
 
+    // While paused nothing new is started, and what runs goes on; kept over a restart.
+    virtual Result<void> set_paused(bool paused) = 0;
+
     // Returns when something may have changed, after `patience`, or when asked to stop.
     virtual void wait_for_change(Millis patience, std::stop_token stop) = 0;
 

@@ -1,4 +1,4 @@
-// durascribe tasks, cancel, retry.
+// durascribe tasks, cancel, retry, pause, resume.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -132,6 +132,21 @@ int retry_task(const Settings& settings, const Composition& composition, const s
                                                : " No server runs on this data directory: it goes "
                                                  "on with the next `durascribe serve` or "
                                                  "`durascribe transcribe`.");
+    return kOk;
+}
+
+int set_paused(const Settings& settings, const Composition& composition, bool paused) {
+    auto client = connect(settings, composition, false);
+    if (!client) {
+        return report(client.error());
+    }
+    if (auto set = (*client)->set_paused(paused); !set) {
+        return report(set.error());
+    }
+    fmt::print("{}\n", paused
+                           ? "Paused: nothing new is started, and what runs goes on. Go on with: "
+                             "durascribe resume"
+                           : "Waiting tasks are started again.");
     return kOk;
 }
 

@@ -1,9 +1,12 @@
 #include "durascribe/domain/model_choice.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <iterator>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace durascribe::domain {
 namespace {
@@ -19,9 +22,29 @@ bool speaks(const ModelCandidate& c, const std::string& language) {
     if (language.empty() || language == "auto" || c.languages.empty()) {
         return true;
     }
-    const auto primary = [](std::string_view tag) { return tag.substr(0, tag.find('-')); };
-    return std::ranges::any_of(
-        c.languages, [&](const std::string& known) { return primary(known) == primary(language); });
+    // As BCP 47 compares tags: without regard to case. Some write en_US.
+    const auto primary = [](std::string_view tag) {
+        return tag.substr(0, tag.find_first_of("-_"));
+    };
+    const auto same_letter = [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) ==
+               std::tolower(static_cast<unsigned char>(b));
+    };
+    return std::ranges::any_of(c.languages, [&](const std::string& known) {
+        return std::ranges::equal(primary(known), primary(language), same_letter);
+    });
+}
+
+// "pocketsphinx en-us (en), whisper base (any language)"
+std::string listed(std::span<const ModelCandidate* const> candidates) {
+    std::string text;
+    for (const ModelCandidate* c : candidates) {
+        text +=
+            fmt::format("{}{} {} ({})", text.empty() ? "" : ", ", c->engine, c->model,
+                        c->languages.empty() ? "any language"
+                                             : fmt::format("{}", fmt::join(c->languages, ", ")));
+    }
+    return text;
 }
 
 bool asked_for(const ModelCandidate& c, const ModelQuestion& q) {
@@ -93,6 +116,48 @@ std::optional<ModelChoice> choose_model(const ModelQuestion& question,
     return ModelChoice{fastest->engine, fastest->model,
                        fmt::format("{} is the fastest; every other would take more than {:.0f} s.",
                                    fastest->model, limit)};
+}
+
+Result<void> check_installed(const std::string& engine, const std::string& model,
+                             const std::string& language,
+                             std::span<const ModelCandidate> candidates) {
+    std::vector<const ModelCandidate*> left;
+    for (const ModelCandidate& c : candidates) {
+        left.push_back(&c);
+    }
+    if (left.empty()) {
+        return {};
+    }
+    // What is still possible after each answer; where that is nothing, that answer is the wrong
+    // one.
+    const auto keep = [&](std::string_view code, std::string_view field, const std::string& given,
+                          const auto& fits) -> Result<void> {
+        std::vector<const ModelCandidate*> fitting;
+        std::ranges::copy_if(left, std::back_inserter(fitting), fits);
+        if (fitting.empty()) {
+            return fail(
+                ErrorClass::input, std::string{code},
+                fmt::format("There is no {} \"{}\" here. Installed: {}. Choose one of these, "
+                            "or auto.",
+                            field, given, listed(left)));
+        }
+        left = std::move(fitting);
+        return {};
+    };
+    if (auto kept =
+            keep("unknown_engine", "engine", engine,
+                 [&](const ModelCandidate* c) { return engine == "auto" || c->engine == engine; });
+        !kept) {
+        return kept;
+    }
+    if (auto kept =
+            keep("unknown_model", "model", model,
+                 [&](const ModelCandidate* c) { return model == "auto" || c->model == model; });
+        !kept) {
+        return kept;
+    }
+    return keep("unsupported_language", "language", language,
+                [&](const ModelCandidate* c) { return speaks(*c, language); });
 }
 
 std::optional<std::string> next_smaller_model(const std::string& engine, const std::string& model,

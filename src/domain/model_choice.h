@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "durascribe/base/error.h"
 #include "durascribe/domain/media_info.h"
 
 namespace durascribe::domain {
@@ -41,6 +42,14 @@ struct ModelChoice {
 // nullopt: no candidate fits (the question's engine, model or language is not there).
 std::optional<ModelChoice> choose_model(const ModelQuestion& question,
                                         std::span<const ModelCandidate> candidates);
+
+// Whether any candidate is what a task asks for, before the task is made. Errors: input
+// "unknown_engine", "unknown_model", "unsupported_language", each naming what was given and what is
+// installed. Without any candidate nothing is refused: the recogniser's own error says how to get
+// one.
+Result<void> check_installed(const std::string& engine, const std::string& model,
+                             const std::string& language,
+                             std::span<const ModelCandidate> candidates);
 
 // How far speech stands above the noise, from the peaks of a recording: the louder tenth against
 // the quieter tenth of its buckets. 0 dB: nothing stands out; at most 42 dB, what 8 bits can tell.

@@ -82,6 +82,36 @@ TEST(ModelChoice, WhatIsAskedForIsTaken) {
     EXPECT_FALSE(choose_model(q, kInstalled)) << "it speaks English only";
 }
 
+// The error's code, a colon, its message; "" where nothing is refused.
+std::string refusal(const std::string& engine, const std::string& model,
+                    const std::string& language = "en") {
+    const auto checked = check_installed(engine, model, language, kInstalled);
+    return checked ? "" : checked.error().code + ": " + checked.error().message;
+}
+
+TEST(CheckInstalled, WhatIsThereMayBeAskedFor) {
+    EXPECT_EQ(refusal("auto", "auto"), "");
+    EXPECT_EQ(refusal("whisper", "auto", "de"), "");
+    EXPECT_EQ(refusal("auto", "base"), "");
+    for (const char* english : {"en", "EN", "en-GB", "en_US", "auto", ""}) {
+        EXPECT_EQ(refusal("pocketsphinx", "en-us", english), "") << english;
+    }
+    EXPECT_TRUE(check_installed("any", "any", "xx", {}).has_value())
+        << "the recogniser says how to get a first model";
+}
+
+TEST(CheckInstalled, WhatIsNotThereIsNamedBesideWhatIs) {
+    EXPECT_EQ(refusal("kaldi", "auto"),
+              "unknown_engine: There is no engine \"kaldi\" here. Installed: whisper tiny (any "
+              "language), whisper base (any language), whisper large (any language), pocketsphinx "
+              "en-us (en-US). Choose one of these, or auto.");
+    EXPECT_EQ(refusal("pocketsphinx", "base"),
+              "unknown_model: There is no model \"base\" here. Installed: pocketsphinx en-us "
+              "(en-US). Choose one of these, or auto.");
+    EXPECT_EQ(refusal("pocketsphinx", "auto", "de").substr(0, 21), "unsupported_language:");
+    EXPECT_EQ(refusal("auto", "en-us", "de").substr(0, 21), "unsupported_language:");
+}
+
 TEST(ModelChoice, EveryChoiceSaysWhy) {
     const auto choice = choose_model(question(std::chrono::hours{10}), kInstalled);
     ASSERT_TRUE(choice);

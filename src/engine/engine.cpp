@@ -47,17 +47,6 @@ class Engine::Impl final : public ports::CommitListener {
             log::info("{} units were running when the last server ended: they go on now",
                       *recovered);
         }
-        const auto swept = blobs_.sweep([&](const std::string& sha256) {
-            const auto referenced = store_.blob_referenced(sha256);
-            return !referenced || *referenced;  // when in doubt, keep
-        });
-        if (!swept) {
-            return std::unexpected(swept.error());
-        }
-        DURASCRIBE_FAILPOINT("engine.swept");
-        if (*swept > 0) {
-            log::info("{} files that no media names were removed", *swept);
-        }
         const SlotContext context{.store = store_,
                                   .workers = workers_,
                                   .clock = clock_,
@@ -83,8 +72,8 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::speech, settings_.speech_slots);
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
-        housekeeper_ = std::make_unique<Housekeeper>(store_, guard_, settings_.retention,
-                                                     settings_.housekeeping_interval);
+        const std::scoped_lock lock(housekeeper_mutex_);
+        housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, clock_, settings_);
         DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }
@@ -93,7 +82,14 @@ class Engine::Impl final : public ports::CommitListener {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
         DURASCRIBE_FAILPOINT("drain.begun");
-        housekeeper_.reset();
+        std::unique_ptr<Housekeeper> housekeeper;
+        {
+            const std::scoped_lock lock(housekeeper_mutex_);
+            housekeeper = std::move(housekeeper_);
+        }
+        if (housekeeper) {
+            housekeeper->request_stop();
+        }
         spare_.stop();
         for (const auto& slot : slots_) {
             slot->request_stop();
@@ -111,7 +107,8 @@ class Engine::Impl final : public ports::CommitListener {
             const std::scoped_lock lock(supervisor_mutex_);
             supervisor = std::move(supervisor_);
         }
-        // Ends outside the lock: it may be in a store call whose commit tells us, and so takes it.
+        // Both end here, after the units have been handed back; the supervisor outside its lock: it
+        // may be in a store call whose commit tells us, and so takes it.
     }
 
     // On the store's thread, after the commit: the one place from which changes are told.
@@ -137,6 +134,19 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
+    Result<void> check_options(const domain::TaskOptions& options) const {
+        if (options.diarize) {
+            return fail(ErrorClass::input, "no_diarizer",
+                        "diarize is true, and no diarizer is installed here. Leave it out: the "
+                        "transcript comes without the names of speakers.");
+        }
+        if (!settings_.models) {
+            return {};
+        }
+        return domain::check_installed(options.engine, options.model, options.language,
+                                       settings_.models());
+    }
+
     Result<ports::TaskRow> cancel(const TaskId& task) {
         auto outcome = store_.request_cancel(task);
         if (!outcome) {
@@ -150,6 +160,9 @@ class Engine::Impl final : public ports::CommitListener {
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
+        if (auto checked = check_options(options); !checked) {
+            return std::unexpected(checked.error());
+        }
         const TaskId id = new_id<TaskId>();
         auto made = store_.submit_task({.media_id = media,
                                         .id = id,
@@ -244,6 +257,10 @@ class Engine::Impl final : public ports::CommitListener {
     BlobGuard& guard() { return guard_; }
     EventFeed& feed() { return feed_; }
     bool draining() const { return draining_; }
+    Housekeeping housekeeping() {
+        const std::scoped_lock lock(housekeeper_mutex_);
+        return housekeeper_ ? housekeeper_->status() : Housekeeping{};
+    }
 
   private:
     LaneSignal& signal(domain::Lane lane) { return signals_[static_cast<std::size_t>(lane)]; }
@@ -308,6 +325,15 @@ class Engine::Impl final : public ports::CommitListener {
         facts.now = clock_.wall();
         facts.row = std::move(row);
         TaskView view = build_view(std::move(facts));
+        if (view.queue_position) {
+            const auto paused = store_.paused();
+            if (!paused) {
+                return std::unexpected(paused.error());
+            }
+            if (*paused) {
+                view.stage = "Waiting: the queue is paused";
+            }
+        }
         never_back(view);
         return view;
     }
@@ -379,7 +405,8 @@ class Engine::Impl final : public ports::CommitListener {
     std::unique_ptr<Supervisor> supervisor_;
     std::mutex stop_mutex_;
     std::vector<std::unique_ptr<Slot>> slots_;
-    std::unique_ptr<Housekeeper> housekeeper_;  // guarded by stop_mutex_ once started
+    std::mutex housekeeper_mutex_;
+    std::unique_ptr<Housekeeper> housekeeper_;
 };
 
 Engine::Engine(ports::Store& store, ports::BlobStore& blobs, ports::WorkerFactory& workers,
@@ -399,8 +426,13 @@ void Engine::stop(Millis grace) {
 
 Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes,
                                                      std::int64_t limit_bytes) {
-    return engine::begin_upload(impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes,
-                                limit_bytes);
+    return engine::begin_upload(
+        impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes, limit_bytes,
+        [impl = impl_.get()](const auto& options) { return impl->check_options(options); });
+}
+
+Result<void> Engine::check_options(const domain::TaskOptions& options) {
+    return impl_->check_options(options);
 }
 
 Result<ports::Submission> Engine::submit_task(
@@ -438,6 +470,9 @@ std::vector<Engine::SlotStatus> Engine::slots() {
 }
 bool Engine::draining() const {
     return impl_->draining();
+}
+Engine::Housekeeping Engine::housekeeping() {
+    return impl_->housekeeping();
 }
 
 }  // namespace durascribe::engine

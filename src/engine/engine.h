@@ -74,8 +74,8 @@ class Upload {
                                      std::optional<ports::IdempotencyKey> idempotency = {}) = 0;
 };
 
-// Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, and the
-// supervisor (leases, persisted progress, retry times); all end in stop().
+// Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
+// supervisor (leases, persisted progress, retry times) and the housekeeper; all end in stop().
 class Engine {
   public:
     // The references must outlive the engine; it becomes the store's listener.
@@ -85,20 +85,25 @@ class Engine {
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    // Recovers what an earlier run left, sweeps files that no row names, then starts the slots.
-    // Returns before the workers are warm. Errors: the store's and the blob store's.
+    // Recovers what an earlier run left, then starts the slots and, beside them, the housekeeper.
+    // Returns before the workers are warm. Errors: the store's.
     Result<void> start();
 
     // Takes nothing new, gives running units `grace` to end, then kills their workers and hands the
     // units back with no attempt spent. Returns when every worker is dead. Idempotent.
     void stop(Millis grace = Millis{0});
 
+    // Whether a task with these options can be done here. The submissions below check it
+    // themselves; ask before a large upload is taken. Errors: input "unknown_engine",
+    // "unknown_model", "unsupported_language" (each names what is installed), "no_diarizer".
+    Result<void> check_options(const domain::TaskOptions& options);
+
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
-    // "body_too_large".
+    // "body_too_large"; of its finish() also those of check_options.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
                                                  std::int64_t limit_bytes);
 
-    // A new task over a media that is there; errors as ports::Store::submit_task.
+    // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
     Result<ports::Submission> submit_task(
         const MediaId& media, const domain::TaskOptions& options, bool force,
         const std::optional<ports::IdempotencyKey>& idempotency = {});
@@ -137,6 +142,14 @@ class Engine {
     };
     std::vector<SlotStatus> slots();
     bool draining() const;
+
+    // What the last look at files and rows has found (reconcile.h).
+    struct Housekeeping {
+        std::optional<WallTime> reconciled_at;  // none: not since the start
+        int sources_missing = 0;
+        int audio_missing = 0;
+    };
+    Housekeeping housekeeping();
 
   private:
     class Impl;

@@ -31,7 +31,8 @@ class Mailbox {
 
     struct Mail {
         std::vector<ports::Event> events;  // by seq
-        // Read the outbox (events_after) from this seq to its end, then call seen_up_to().
+        // Read the outbox (events_after) from this seq to its end, then call seen_up_to(). Where it
+        // says "events_pruned": look at what there is now, and call it with the newest event.
         std::optional<std::int64_t> resync_after;
     };
     // Empty when `patience` is over or `stop` was asked for.

@@ -191,10 +191,12 @@ void Supervisor::expire(const TaskView& view, Millis limit) {
         ErrorClass::timeout,
         "task_timeout",
         fmt::format(
-            "The task was stopped after {:.0f} s of work, its limit{}, at {:.0f} %. What was "
-            "finished is kept: retry it, with a larger TRANSCRIPTION_TIMEOUT if it needs more.",
+            "The task was stopped after {:.0f} s of work, its limit{}, at {:.0f} %, with {} of {} "
+            "parts transcribed. What was finished is kept: retry it, with a larger "
+            "TRANSCRIPTION_TIMEOUT if it needs more.",
             std::chrono::duration<double>(limit).count(),
-            settings_.task_timeout ? " (TRANSCRIPTION_TIMEOUT)" : "", view.percent),
+            settings_.task_timeout ? " (TRANSCRIPTION_TIMEOUT)" : "", view.percent,
+            view.chunks_completed, view.chunks_total),
         {}};
     if (const auto expired = store_.expire_task(task, error); !expired) {
         log::error("task {}: its time is over and that could not be recorded: {}", task.value,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -21,6 +22,28 @@ bool pause(std::stop_token stop, Millis how_long) {
     std::unique_lock lock(mutex);
     never.wait_for(lock, stop, how_long, [] { return false; });
     return !stop.stop_requested();
+}
+
+// A file that is gone comes back by no waiting: the unit fails at once, and its error says what
+// brings it back.
+Error for_good_where_missing(Error error, std::string_view code, std::string_view message) {
+    if (error.code == "blob_missing") {
+        return {ErrorClass::input, std::string{code}, std::string{message}, error.message};
+    }
+    return error;
+}
+
+// The task's time was over, and where in the recording this part of it was then.
+Error expired_at(const RunningUnit& unit) {
+    Error error = unit.expired();
+    if (unit.claimed().step == domain::Step::transcribe) {
+        const std::chrono::hh_mm_ss at(std::chrono::floor<std::chrono::seconds>(
+            unit.claimed().span.start + unit.audio_done()));
+        error.message +=
+            fmt::format(" This part was at {}:{:02}:{:02} of the recording.", at.hours().count(),
+                        at.minutes().count(), at.seconds().count());
+    }
+    return error;
 }
 
 bool is_stale(const Error& error) {
@@ -52,7 +75,8 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
             case domain::Step::diarize:
                 break;
         }
-        return fail(ErrorClass::internal, "step_unknown",
+        // Not made by this server (Engine::check_options); no attempt changes it.
+        return fail(ErrorClass::input, "step_unknown",
                     fmt::format("This server cannot do the step {}.", domain::to_string(step)));
     }();
     if (!end) {
@@ -68,7 +92,10 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     unit.set_prepared(clock_.mono());
     auto source = blobs_.open(claimed.source);
     if (!source) {
-        return std::unexpected(source.error());
+        return std::unexpected(for_good_where_missing(
+            source.error(), "source_missing",
+            "The uploaded file is no longer in the store. Upload it again, or restore a backup and "
+            "retry."));
     }
     auto pcm = create_when_possible(unit);
     if (!pcm) {
@@ -100,33 +127,31 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         }
         result.choice = std::move(*choice);
     }
+    BlobGuard::Hold hold;
+    const auto given_up = [&](const Error& error) {
+        hold.release();
+        guard_.collect(std::array{result.pcm});
+        return std::unexpected(error);
+    };
     if (!result.chunks.empty()) {
-        auto blob = (*pcm)->commit();
-        if (!blob) {
-            return std::unexpected(blob.error());
+        const auto address = (*pcm)->address();
+        if (!address) {
+            return std::unexpected(address.error());
         }
-        result.pcm = *blob;
+        result.pcm = *address;
+        hold = guard_.hold(*address);
+        if (auto blob = (*pcm)->commit(); !blob) {
+            return given_up(blob.error());
+        }
         DURASCRIBE_FAILPOINT("extract.audio_stored");
     }
-    auto end = record_when_possible(unit, [&]() -> Result<ports::UnitEnd> {
-        const auto recording = guard_.recording();
-        if (!result.pcm.empty()) {
-            const auto there = blobs_.exists(result.pcm);
-            if (!there) {
-                return std::unexpected(there.error());
-            }
-            if (!*there) {  // a removal of the same bytes came between; once more, then
-                return fail(ErrorClass::internal, "blob_missing",
-                            "The decoded audio was removed too early.");
-            }
-        }
-        return store_.finish_extract(claimed.lease, result);
-    });
+    auto end =
+        record_when_possible(unit, [&] { return store_.finish_extract(claimed.lease, result); });
     if (!end) {
-        if (end.error().code != "in_doubt") {  // the next start may find the row that names it
-            guard_.collect(std::array{result.pcm});
+        if (end.error().code == "in_doubt") {  // the next start may find the row that names it
+            return end;
         }
-        return end;
+        return given_up(end.error());
     }
     DURASCRIBE_FAILPOINT("extract.recorded");
     learn(unit, "ffmpeg", "", duration);
@@ -141,7 +166,10 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
     unit.set_prepared(clock_.mono());
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
-        return std::unexpected(pcm.error());
+        return std::unexpected(for_good_where_missing(
+            pcm.error(), "audio_missing",
+            "The decoded audio of this task is no longer in the store. Reprocess the media: it is "
+            "decoded again."));
     }
     const ports::TranscribeJob job{
         .pcm_fd = pcm->get(),
@@ -322,7 +350,7 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
             case StopReason::expired:
                 return store_.fail_unit(
                     lease,
-                    {.error = unit.expired(), .audio_done = unit.audio_done(), .for_good = true},
+                    {.error = expired_at(unit), .audio_done = unit.audio_done(), .for_good = true},
                     settings_.retry, 0);
             case StopReason::none:
                 break;

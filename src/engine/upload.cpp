@@ -12,8 +12,12 @@ namespace {
 class StoredUpload final : public Upload {
   public:
     StoredUpload(ports::Store& store, BlobGuard& guard, std::unique_ptr<ports::PendingBlob> blob,
-                 std::int64_t limit_bytes)
-        : store_(store), guard_(guard), blob_(std::move(blob)), limit_bytes_(limit_bytes) {}
+                 std::int64_t limit_bytes, CheckOptions check)
+        : store_(store),
+          guard_(guard),
+          blob_(std::move(blob)),
+          limit_bytes_(limit_bytes),
+          check_(std::move(check)) {}
 
     Result<void> write(std::span<const std::byte> bytes) override {
         if (limit_bytes_ > 0 &&
@@ -33,9 +37,18 @@ class StoredUpload final : public Upload {
                         fmt::format("{} is empty: there is nothing to transcribe.",
                                     filename.empty() ? "The file" : filename));
         }
-        auto recording = guard_.recording();
+        if (auto checked = check_(options); !checked) {
+            return std::unexpected(checked.error());
+        }
+        const auto address = blob_->address();
+        if (!address) {
+            return std::unexpected(address.error());
+        }
+        auto hold = guard_.hold(*address);
         auto blob = blob_->commit();
         if (!blob) {
+            hold.release();
+            guard_.collect(std::array{*address});
             return std::unexpected(blob.error());
         }
         DURASCRIBE_FAILPOINT("upload.blob_stored");
@@ -51,7 +64,7 @@ class StoredUpload final : public Upload {
                                     .idempotency = std::move(idempotency)};
         auto made = store_.submit(media);
         if (!made) {
-            recording.unlock();
+            hold.release();
             if (made.error().code != "in_doubt") {  // the next start may find the row that names it
                 guard_.collect(std::array{*blob});
             }
@@ -60,7 +73,7 @@ class StoredUpload final : public Upload {
         DURASCRIBE_FAILPOINT("upload.recorded");
         if (made->replayed) {
             // What it made may be gone by now, and these bytes with it.
-            recording.unlock();
+            hold.release();
             guard_.collect(std::array{*blob});
         }
         return Submitted{.media = std::move(made->media),
@@ -74,6 +87,7 @@ class StoredUpload final : public Upload {
     BlobGuard& guard_;
     std::unique_ptr<ports::PendingBlob> blob_;
     std::int64_t limit_bytes_;
+    CheckOptions check_;
 };
 
 }  // namespace
@@ -88,7 +102,7 @@ Error body_too_large(std::int64_t limit_bytes) {
 
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes) {
+                                             std::int64_t limit_bytes, CheckOptions check) {
     if (limit_bytes > 0 && expected_bytes > limit_bytes) {
         return std::unexpected(body_too_large(limit_bytes));
     }
@@ -96,7 +110,8 @@ Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobSto
     if (!blob) {
         return std::unexpected(blob.error());
     }
-    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes);
+    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes,
+                                          std::move(check));
 }
 
 }  // namespace durascribe::engine

@@ -1,6 +1,7 @@
 // How a file comes in: bytes into the blob store, then media and task in one transaction.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "durascribe/engine/blob_guard.h"
@@ -10,9 +11,11 @@ namespace durascribe::engine {
 
 Error body_too_large(std::int64_t limit_bytes);
 
-// The references outlive the upload.
+using CheckOptions = std::function<Result<void>(const domain::TaskOptions&)>;
+
+// The references outlive the upload. What `check` refuses is not kept.
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes);
+                                             std::int64_t limit_bytes, CheckOptions check);
 
 }  // namespace durascribe::engine

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,10 +33,14 @@ class PendingBlob {
 
     virtual std::int64_t size_bytes() const = 0;
 
+    // Where commit() will put it; nothing more is to be written. So that whoever removes blobs can
+    // be kept away from this address before it is there (engine/blob_guard.h).
+    virtual Result<BlobRef> address() = 0;
+
     // Makes it durable (file synced, renamed into place, folder synced) and returns its address.
     // The same bytes stored before: this copy is dropped and the address is the old one's. When
-    // this returns, a power cut loses nothing; until a row names the blob, a sweep may still remove
-    // it.
+    // this returns, a power cut loses nothing; until a row names the blob, housekeeping may still
+    // remove it.
     virtual Result<BlobRef> commit() = 0;
 };
 
@@ -58,10 +61,13 @@ class BlobStore {
     // Removing what is not there succeeds.
     virtual Result<void> remove(const BlobRef& blob) = 0;
 
-    // Removes leftovers of writes that never committed, and every blob for which `is_referenced`
-    // says no. Only while nothing writes (at start, before intake opens). Returns how many went.
-    virtual Result<int> sweep(
-        const std::function<bool(const std::string& sha256)>& is_referenced) = 0;
+    // Removes what writes that never committed have left: those of a process that was killed, not
+    // those that are under way. At any time. Returns how many went.
+    virtual Result<int> remove_leftovers() = 0;
+
+    // The addresses of what is stored, in their order: the first `limit` (1 or more) after `after`
+    // (empty: from the first). One that is stored or removed meanwhile may be among them or not.
+    virtual Result<std::vector<std::string>> list(const std::string& after, int limit) = 0;
 
     // Bytes that can still be written. Errors: storage.
     virtual Result<std::int64_t> free_bytes() = 0;

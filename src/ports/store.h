@@ -289,6 +289,11 @@ struct Pruned {
     bool more = false;           // there is more to prune: call again
 };
 
+struct NamedBlob {
+    BlobRef blob;
+    bool is_source = false;  // of a media; otherwise a task's decoded audio
+};
+
 struct TaskCounts {
     int pending = 0, processing = 0, retrying = 0;
     int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
@@ -468,6 +473,9 @@ class Store {
     virtual Result<std::optional<std::string>> document(const TaskId& task,
                                                         domain::DocumentFormat format) = 0;
     virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
+    // By seq; after 0: from the oldest that is kept. Errors: request "events_pruned" where some
+    // after `seq` are no longer kept: the reader looks at what there is now, and goes on from the
+    // newest.
     virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
     // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
     virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;
@@ -481,6 +489,9 @@ class Store {
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether any row names this blob.
     virtual Result<bool> blob_referenced(const std::string& sha256) = 0;
+    // The blobs that rows name, by address: the first `limit` (1 or more) after `after` (empty:
+    // from the first). One that is a source and decoded audio, too, comes as a source.
+    virtual Result<std::vector<NamedBlob>> named_blobs(const std::string& after, int limit) = 0;
 };
 
 }  // namespace durascribe::ports

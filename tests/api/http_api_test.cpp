@@ -1,4 +1,6 @@
 // The endpoints, over real sockets: what they do and what they say.
+#include <atomic>
+
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -171,6 +173,102 @@ TEST_F(HttpTest, TheSameIdempotencyKeyGivesTheFirstAnswerAgain) {
     EXPECT_EQ(ask("POST", path, "Idempotency-Key: " + std::string(256, 'k') + "\r\n").status, 400);
 }
 
+TEST_F(HttpTest, WhatIsNotInstalledIsRefusedAtOnceAndNamed) {
+    engine_settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "none", .accuracy = 1, .languages = {"en"}}};
+    };
+    start();
+    const auto media = upload();
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    const auto done = ask_json("GET", "/api/v1/tasks/" + text(media, "task_id"));
+    EXPECT_EQ(done.at("model"), "none") << "chosen by auto";
+    EXPECT_EQ(text(done, "model_reason"), "none is the only model installed for it.");
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    const auto refused = [&](const Answer& answer, const std::string& code,
+                             const std::string& given) {
+        EXPECT_EQ(answer.status, 422) << answer.body;
+        EXPECT_EQ(answer.field("content-type"), "application/problem+json");
+        const auto problem = object(answer);
+        EXPECT_EQ(text(problem, "code"), code);
+        EXPECT_TRUE(text(problem, "detail").contains(given)) << answer.body;
+        if (code != "no_diarizer") {
+            EXPECT_TRUE(text(problem, "detail").contains("scripted none (en)")) << answer.body;
+        }
+    };
+    for (const auto& [option, code, given] :
+         {std::tuple{"engine=kaldi", "unknown_engine", "engine \"kaldi\""},
+          std::tuple{"model=large", "unknown_model", "model \"large\""},
+          std::tuple{"language=de", "unsupported_language", "language \"de\""},
+          std::tuple{"diarize=true", "no_diarizer", "diarize"}}) {
+        SCOPED_TRACE(option);
+        refused(ask("POST", std::string{"/api/v1/media?filename=a.wav&"} + option,
+                    "Content-Type: audio/wav\r\n", "refused bytes"),
+                code, given);
+        const std::string name{option, std::string_view{option}.find('=')};
+        const std::string value{option + name.size() + 1};
+        const std::string part =
+            "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+        const std::string file =
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+            "filename=\"a.wav\"\r\n\r\nrefused bytes\r\n";
+        for (const std::string& form : {part + file, file + part}) {
+            refused(ask("POST", "/api/v1/media",
+                        "Content-Type: multipart/form-data; boundary=B\r\n", form + "--B--\r\n"),
+                    code, given);
+        }
+        for (const std::string verb : {"/run_sync", "/reprocess", "/retranscribe"}) {
+            refused(ask("POST", path + verb + "?" + option), code, given);
+        }
+    }
+    refused(ask("POST", path + "/reprocess", "Content-Type: application/json\r\n",
+                R"({"diarize": true})"),
+            "no_diarizer", "diarize");
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 1U)
+        << "nothing of what was refused is kept";
+    EXPECT_EQ(blobs_->list("", 10)->size(), 1U);
+    EXPECT_EQ(ask("POST", "/api/v1/media?filename=a.wav&language=en-GB&model=none",
+                  "Content-Type: audio/wav\r\n", "taken bytes")
+                  .status,
+              201);
+}
+
+TEST_F(HttpTest, WhatAnUploadLeavesOutIsAsTheSettingsSay) {
+    settings_.task_defaults.language = "de";
+    settings_.task_defaults.model = "none";
+    start();
+    const auto options_of = [&](const Answer& made) {
+        return ask_json("GET", "/api/v1/tasks/" + text(object(made), "task_id"))
+            .at("options")
+            .as_object();
+    };
+    const std::string as_audio = "Content-Type: audio/wav\r\n";
+    const auto plain = options_of(ask("POST", "/api/v1/media?filename=a.wav", as_audio, "one"));
+    EXPECT_EQ(text(plain, "language"), "de");
+    EXPECT_EQ(text(plain, "model"), "none");
+    const auto named =
+        options_of(ask("POST", "/api/v1/media?filename=a.wav&language=en", as_audio, "two"));
+    EXPECT_EQ(text(named, "language"), "en");
+    EXPECT_EQ(text(named, "model"), "none");
+}
+
+TEST_F(HttpTest, AMediaSaysWhetherItsFileIsThere) {
+    start();
+    const auto media = upload();
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), true);
+    ASSERT_TRUE(blobs_->remove({text(media, "sha256"), 0}).has_value());
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), false);
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").at(0).at("source_available"), false);
+    const Answer source = ask("GET", path + "/source");
+    EXPECT_EQ(source.status, 410);
+    EXPECT_EQ(text(object(source), "code"), "blob_missing");
+    EXPECT_EQ(ask("GET", path + "/transcript.txt").status, 200);
+    upload();
+    EXPECT_EQ(ask_json("GET", path).at("source_available"), true);
+}
+
 TEST_F(HttpTest, ARetryTellsWhatItDoesAgainAndAttemptsAreKept) {
     shut_gate();
     start();
@@ -197,6 +295,100 @@ TEST_F(HttpTest, ARetryTellsWhatItDoesAgainAndAttemptsAreKept) {
     EXPECT_EQ(ask("GET", "/api/v1/tasks/" + new_id<TaskId>().value + "/attempts").status, 404);
 }
 
+TEST_F(HttpTest, AnAttemptTellsAllThatIsKnownOfIt) {
+    std::atomic<int> calls = 0;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        control.on_progress(Millis{5'250});
+        if (calls++ == 0) {
+            return fail(ErrorClass::crash, "worker_died", "The worker died of a signal.");
+        }
+        ports::TranscribeOutcome outcome{.segments = {}, .engine = "scripted", .model = "none"};
+        outcome.segments.push_back({.span = job.span, .text = "hello"});
+        return outcome;
+    };
+    engine_settings_.model = "none";
+    start();
+    const auto media = upload();
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    const auto attempts = ask_json("GET", "/api/v1/tasks/" + text(media, "task_id") + "/attempts")
+                              .at("items")
+                              .as_array();
+    std::vector<json::object> chunk;
+    for (const auto& attempt : attempts) {
+        if (attempt.at("step") == "transcribe") {
+            chunk.push_back(attempt.as_object());
+        }
+    }
+    ASSERT_EQ(chunk.size(), 2U);
+    EXPECT_EQ(chunk[0].at("run"), 1);
+    EXPECT_EQ(chunk[0].at("ordinal"), 0);
+    EXPECT_EQ(chunk[0].at("number"), 1);
+    EXPECT_TRUE(is_uuid(text(chunk[0], "node"))) << text(chunk[0], "node");
+    EXPECT_EQ(chunk[0].at("model"), "none");
+    EXPECT_LE(text(chunk[0], "started_at"), text(chunk[0], "ended_at"));
+    EXPECT_EQ(chunk[0].at("outcome"), "failed");
+    EXPECT_EQ(chunk[0].at("error").at("class"), "crash");
+    EXPECT_EQ(chunk[0].at("error").at("message"), "The worker died of a signal.");
+    EXPECT_EQ(chunk[0].at("audio_done_seconds").to_number<double>(), 5.25);
+    EXPECT_EQ(chunk[1].at("number"), 2);
+    EXPECT_EQ(chunk[1].at("outcome"), "completed");
+    EXPECT_TRUE(chunk[1].at("error").is_null());
+}
+
+// Every POST that makes something: the first answer again for the same request, 422 for another.
+TEST_F(HttpTest, EveryCreatingRequestIsDoneOncePerKey) {
+    start();
+    const auto form = [](const std::string& boundary, const std::string& bytes) {
+        return "--" + boundary +
+               "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n" +
+               bytes + "\r\n--" + boundary + "--\r\n";
+    };
+    const auto once = [&](const std::string& what, const Answer& first, const Answer& second,
+                          const Answer& other) {
+        SCOPED_TRACE(what);
+        EXPECT_LT(first.status, 300) << first.body;
+        EXPECT_EQ(second.status, first.status);
+        EXPECT_EQ(second.body, first.body);
+        EXPECT_EQ(second.field("idempotency-replayed"), "true");
+        EXPECT_EQ(other.status, 422) << other.body;
+        EXPECT_EQ(text(object(other), "code"), "idempotency_key_reused");
+    };
+    const auto send_form = [&](const std::string& boundary, const std::string& bytes) {
+        return ask("POST", "/api/v1/media",
+                   "Idempotency-Key: form\r\nContent-Type: multipart/form-data; boundary=" +
+                       boundary + "\r\n",
+                   form(boundary, bytes));
+    };
+    const Answer made = send_form("B", "bytes");
+    once("form", made, send_form("C", "bytes"), send_form("B", "others"));
+    const std::string path = "/api/v1/media/" + text(object(made), "id");
+    ASSERT_TRUE(await(text(object(made), "task_id"), domain::TaskState::completed));
+
+    for (const std::string verb : {"/run_sync", "/reprocess", "/retranscribe"}) {
+        const auto post = [&](const std::string& body) {
+            return ask("POST", path + verb,
+                       "Content-Type: application/json\r\nIdempotency-Key: " + verb + "\r\n", body);
+        };
+        const Answer first = post(R"({"priority": 1})");
+        ASSERT_TRUE(await(text(object(first), "task_id"), domain::TaskState::completed));
+        once(verb, first, post(R"({"priority": 1})"), post(R"({"priority": 2})"));
+    }
+
+    shut_gate();
+    const auto running = object(ask("POST", path + "/reprocess"));
+    const std::string task = "/api/v1/tasks/" + text(running, "task_id");
+    ASSERT_TRUE(await_inside());
+    EXPECT_EQ(ask("POST", task + "/cancel").status, 202);
+    ASSERT_TRUE(await(text(running, "task_id"), domain::TaskState::cancelled));
+    open_gate();
+    const std::string key = "Idempotency-Key: again\r\n";
+    const Answer first = ask("POST", task + "/retry", key);
+    ASSERT_TRUE(await(text(running, "task_id"), domain::TaskState::completed));
+    once("retry", first, ask("POST", task + "/retry", key), ask("POST", path + "/reprocess", key));
+}
+
 TEST_F(HttpTest, APausedQueueStartsNothingUntilItIsResumed) {
     start();
     EXPECT_EQ(ask_json("POST", "/api/v1/queue/pause").at("paused"), true);
@@ -206,6 +398,13 @@ TEST_F(HttpTest, APausedQueueStartsNothingUntilItIsResumed) {
     ASSERT_EQ(queue.at("waiting").as_array().size(), 1U);
     EXPECT_EQ(queue.at("waiting").at(0).at("queue_position"), 1);
     EXPECT_FALSE(queue.at("waiting").at(0).at("estimated_start_seconds").is_null());
+    for (const std::string& view : {"/api/v1/tasks/" + text(media, "task_id"),
+                                    "/api/v1/media/" + text(media, "id") + "/status"}) {
+        const auto waiting = ask_json("GET", view);
+        EXPECT_EQ(waiting.at("queue_position"), 1) << view;
+        EXPECT_FALSE(waiting.at("estimated_start_seconds").is_null()) << view;
+        EXPECT_EQ(text(waiting, "stage"), "Waiting: the queue is paused");
+    }
     EXPECT_EQ(ask_json("POST", "/api/v1/queue/resume").at("paused"), false);
     EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
 }

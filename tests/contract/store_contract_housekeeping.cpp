@@ -1,4 +1,6 @@
 // What is old goes (ports::Store::prune), and nothing else.
+#include <algorithm>
+
 #include "store_contract.h"
 
 namespace durascribe::contract {
@@ -64,6 +66,28 @@ TEST_P(StoreContract, PruneBoundsTheEventsByCount) {
     pruned_ = true;
 }
 
+TEST_P(StoreContract, AReaderOfEventsThatAreGoneIsTold) {
+    for (int i = 0; i < 5; ++i) {
+        submit();
+    }
+    const auto newest = store_->event_range()->second;
+    ASSERT_TRUE(store_->events_after(1, 100).has_value());
+    ASSERT_TRUE(store_->prune({.events_max = 3}, 1'000).has_value());
+    pruned_ = true;
+    const auto oldest = store_->event_range()->first;
+    ASSERT_EQ(oldest, newest - 2);
+    EXPECT_ERROR(store_->events_after(1, 100), ErrorClass::request, "events_pruned");
+    EXPECT_ERROR(store_->events_after(oldest - 2, 100), ErrorClass::request, "events_pruned");
+    EXPECT_EQ(store_->events_after(oldest - 1, 100)->size(), 3U) << "this one has missed nothing";
+    EXPECT_EQ(store_->events_after(0, 100)->size(), 3U) << "and this one has seen nothing yet";
+    EXPECT_TRUE(store_->events_after(newest, 100)->empty());
+
+    ASSERT_TRUE(store_->prune({.events_max = 0}, 1'000).has_value());
+    EXPECT_ERROR(store_->events_after(newest - 1, 100), ErrorClass::request, "events_pruned");
+    EXPECT_TRUE(store_->events_after(newest, 100)->empty());
+    EXPECT_TRUE(store_->events_after(0, 100)->empty());
+}
+
 TEST_P(StoreContract, AClockThatJumpsPrunesNothing) {
     const auto kept = submit_extracted(1);
     run_to_end(1);
@@ -99,6 +123,52 @@ TEST_P(StoreContract, TimeInWhichNoServerRanMakesNothingOld) {
     ASSERT_TRUE(pruned.has_value());
     EXPECT_EQ(pruned->media + pruned->events, 0);
     EXPECT_TRUE(store_->media(kept.media_id).has_value());
+}
+
+TEST_P(StoreContract, NamedBlobsComeByAddressPageByPage) {
+    submit_extracted(1);  // a source of "aaa…", audio of "bbb…"
+    std::vector<std::string> expected{std::string(64, 'a'), std::string(64, 'b')};
+    for (const char digit : {'0', '9', 'b', 'f'}) {  // one has the bytes of the decoded audio
+        const std::string sha256(64, digit);
+        const ports::NewMedia media{.id = new_id<MediaId>(),
+                                    .task_id = new_id<TaskId>(),
+                                    .title = "t",
+                                    .filename = "f",
+                                    .source = {sha256, 5},
+                                    .options = {}};
+        ASSERT_TRUE(store_->submit(media).has_value());
+        expected.push_back(sha256);
+    }
+    std::ranges::sort(expected);
+    expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+    for (const int limit : {1, 2, 100}) {
+        std::vector<std::string> named;
+        for (std::string after;;) {
+            const auto page = store_->named_blobs(after, limit);
+            ASSERT_TRUE(page.has_value()) << page.error().message;
+            ASSERT_LE(page->size(), static_cast<std::size_t>(limit));
+            if (page->empty()) {
+                break;
+            }
+            for (const ports::NamedBlob& one : *page) {
+                named.push_back(one.blob.sha256);
+                EXPECT_TRUE(one.is_source) << one.blob.sha256;
+                EXPECT_GT(one.blob.size_bytes, 0);
+            }
+            after = page->back().blob.sha256;
+        }
+        EXPECT_EQ(named, expected) << limit;
+    }
+}
+
+TEST_P(StoreContract, DecodedAudioIsNamedUntilItsTaskIsCompleted) {
+    submit_extracted(1);
+    const auto before = store_->named_blobs(std::string(64, 'a'), 10);
+    ASSERT_EQ(before->size(), 1U);
+    EXPECT_EQ(before->front().blob, (ports::BlobRef{std::string(64, 'b'), 32'000}));
+    EXPECT_FALSE(before->front().is_source);
+    run_to_end(1);
+    EXPECT_TRUE(store_->named_blobs(std::string(64, 'a'), 10)->empty());
 }
 
 }  // namespace durascribe::contract

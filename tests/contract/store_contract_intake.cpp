@@ -207,6 +207,28 @@ TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {
     EXPECT_EQ(task(row.id).state, TaskState::completed);
 }
 
+TEST_P(StoreContract, AFailedDiarizationDoesNotCostTheTranscript) {
+    const ports::NewMedia media{.id = new_id<MediaId>(),
+                                .task_id = new_id<TaskId>(),
+                                .title = "t",
+                                .filename = "f",
+                                .source = {std::string(64, 'a'), 7},
+                                .options = {.diarize = true}};
+    ASSERT_TRUE(store_->submit(media).has_value());
+    tasks_.push_back(media.task_id);
+    extract(claim(Lane::media).lease, 2);
+    transcribe(claim(Lane::speech).lease, "one");
+    transcribe(claim(Lane::speech).lease, "two");
+    const auto diarize = claim(Lane::speech);
+    ASSERT_EQ(diarize.step, Step::diarize);
+    fail_for_good(diarize.lease);
+    EXPECT_EQ(store_->segments(media.task_id)->size(), 2U) << "served meanwhile";
+    EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::partial_failure);
+    EXPECT_TRUE(store_->document(media.task_id, domain::DocumentFormat::srt)->has_value());
+    EXPECT_EQ(task(media.task_id).error->message, "it broke");
+    EXPECT_EQ(store_->retry(media.task_id)->queued.at(0), (std::pair{Step::diarize, 1}));
+}
+
 TEST_P(StoreContract, AfterRunningOutOfMemoryTheNextAttemptHasTheSmallerModel) {
     submit_extracted(1);
     const auto unit = claim(Lane::speech);

@@ -1,4 +1,6 @@
 // What goes wrong and what follows: retries, partial failures, cancels.
+#include <atomic>
+
 #include "store_contract.h"
 
 namespace durascribe::contract {
@@ -101,6 +103,56 @@ TEST_P(StoreContract, ARetryOfAPartialFailureRedoesWhatFailedAndJoinsAgain) {
     EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::completed);
     EXPECT_EQ(store_->attempts(row.id)->size(), 7U)
         << "extract, 3 chunks, finalize; a chunk, finalize";
+}
+
+// One commit: whoever reads the row sees all of it or nothing, and the event tells the same.
+TEST_P(StoreContract, ARetryClearsSetsAndTellsInOneCommit) {
+    const auto row = submit_extracted(2);
+    fail_for_good(claim(Lane::speech).lease);
+    const auto running = claim(Lane::speech);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    ASSERT_TRUE(store_->acknowledge_cancelled(running.lease).has_value());
+    const auto before = task(row.id);
+    ASSERT_TRUE(before.completed_at && before.error && before.cancel_requested_at);
+    const auto newest = store_->event_range()->second;
+
+    class OneCommit final : public ports::CommitListener {
+      public:
+        explicit OneCommit(Recorder& also) : also_(also) {}
+        void on_commit(std::span<const ports::Event> events,
+                       std::span<const bool, domain::kLanes> lanes) noexcept override {
+            commits += events.empty() ? 0 : 1;
+            also_.on_commit(events, lanes);
+        }
+        std::atomic<int> commits = 0;
+
+      private:
+        Recorder& also_;
+    } listener{recorder_};
+    store_->set_listener(&listener);
+    const auto retried = store_->retry(row.id);
+    ASSERT_TRUE(retried.has_value());
+    store_->set_listener(&recorder_);
+    EXPECT_EQ(listener.commits, 1);
+    EXPECT_EQ(retried->failed, 1);
+    EXPECT_EQ(retried->cancelled, 1);
+
+    const auto after = task(row.id);
+    EXPECT_EQ(after.state, TaskState::pending);
+    EXPECT_EQ(after.current_step, "retry_queued");
+    EXPECT_EQ(after.run_number, before.run_number + 1);
+    EXPECT_FALSE(after.completed_at || after.error || after.cancel_requested_at);
+    for (const auto& unit : units_of(row.id, Step::transcribe)) {
+        EXPECT_EQ(unit.state, UnitState::pending);
+        EXPECT_FALSE(unit.completed_at || unit.error);
+    }
+    const auto events = store_->events_after(newest, 10);
+    ASSERT_EQ(events->size(), 1U);
+    EXPECT_EQ(events->front().type, "task.state");
+    const auto& payload = events->front().payload;
+    EXPECT_THAT(payload, ::testing::HasSubstr("\"previous_state\":\"cancelled\""));
+    EXPECT_THAT(payload, ::testing::HasSubstr("\"current_step\":\"retry_queued\""));
+    EXPECT_THAT(payload, ::testing::Not(::testing::HasSubstr("error")));
 }
 
 TEST_P(StoreContract, NothingTranscribedIsAFailure) {

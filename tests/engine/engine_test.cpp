@@ -527,6 +527,7 @@ TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {
         if (++calls == 1) {
             return transcribe(job);
         }
+        control.on_progress(Millis{5'000});
         if (!gate.pass(control.stop)) {
             return fail(ErrorClass::lost, "stopped", "Stopped.");
         }
@@ -540,8 +541,19 @@ TEST_F(EngineTest, ATaskPastItsTimeIsStoppedAndDeliversWhatIsFinished) {
     EXPECT_EQ(ended.error->cls, ErrorClass::timeout);
     EXPECT_NE(ended.error->message.find("TRANSCRIPTION_TIMEOUT"), std::string::npos)
         << ended.error->message;
+    EXPECT_NE(ended.error->message.find("stopped after 2 s of work"), std::string::npos)
+        << ended.error->message;
+    EXPECT_NE(ended.error->message.find("with 1 of 2 parts transcribed"), std::string::npos);
     EXPECT_EQ(store_->segments(made.task.id)->size(), 1U);
     EXPECT_GE(ended.worked, Millis{1'000});
+    const auto attempts = store_->attempts(made.task.id);
+    const auto stopped = std::ranges::find_if(
+        *attempts, [](const ports::AttemptRow& a) { return a.outcome == "failed"; });
+    ASSERT_NE(stopped, attempts->end());
+    EXPECT_EQ(stopped->audio_done, Millis{5'000});
+    EXPECT_NE(stopped->error->message.find("This part was at 0:00:45 of the recording."),
+              std::string::npos)
+        << stopped->error->message;
 }
 
 TEST_F(EngineTest, ANightAsleepCostsNeitherTheTaskNorItsLease) {
@@ -638,6 +650,129 @@ TEST_F(EngineTest, WorkersStartOnlyWhereTheirModelFits) {
     EXPECT_EQ(with_worker, 1) << "the first is promised its 100, and 50 are left";
     gate.open();
     EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+}
+
+// The blobs of a test, whose list of files the test may hold up: so long does housekeeping wait.
+class SlowBlobs final : public ports::BlobStore {
+  public:
+    explicit SlowBlobs(ports::BlobStore& blobs) : blobs_(blobs) {}
+    Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes) override {
+        return blobs_.create(expected_bytes);
+    }
+    Result<UniqueFd> open(const ports::BlobRef& blob) override { return blobs_.open(blob); }
+    Result<bool> exists(const ports::BlobRef& blob) override { return blobs_.exists(blob); }
+    Result<void> remove(const ports::BlobRef& blob) override {
+        auto removed = blobs_.remove(blob);
+        const std::scoped_lock lock(mutex_);
+        removed_.insert(blob.sha256);
+        changed_.notify_all();
+        return removed;
+    }
+    Result<int> remove_leftovers() override { return blobs_.remove_leftovers(); }
+    Result<std::vector<std::string>> list(const std::string& after, int limit) override {
+        gate.pass({});
+        return blobs_.list(after, limit);
+    }
+    Result<std::int64_t> free_bytes() override { return blobs_.free_bytes(); }
+
+    bool wait_removed(const ports::BlobRef& blob) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, kPatience, [&] { return removed_.contains(blob.sha256); });
+    }
+
+    Gate gate;
+
+  private:
+    ports::BlobStore& blobs_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::set<std::string> removed_;  // guarded by mutex_
+};
+
+ports::BlobRef store_blob(ports::BlobStore& blobs, const std::string& text) {
+    auto blob = blobs.create(0);
+    EXPECT_TRUE(blob.has_value() && (*blob)->write(std::as_bytes(std::span(text))).has_value());
+    return *(*blob)->commit();
+}
+
+TEST_F(EngineTest, WorkBeginsBeforeTheFilesAreReconciled) {
+    SlowBlobs blobs(*blobs_);
+    const auto orphan = store_blob(*blobs_, "nobody's");
+    engine_ = std::make_unique<Engine>(*store_, blobs, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start().has_value());
+    ASSERT_TRUE(blobs.gate.wait_inside(1)) << "the first list of files is asked for, and waits";
+    const auto made = upload();
+    EXPECT_EQ(await(made.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_FALSE(engine_->housekeeping().reconciled_at.has_value());
+    EXPECT_EQ(blobs_->exists(orphan), true);
+    blobs.gate.open();
+    EXPECT_TRUE(blobs.wait_removed(orphan));
+    EXPECT_EQ(blobs_->exists(made.media.source), true);
+    engine_.reset();
+}
+
+TEST_F(EngineTest, HouseIsKeptAgainAfterItsInterval) {
+    settings_.housekeeping_interval = Millis{5};
+    SlowBlobs blobs(*blobs_);
+    blobs.gate.open();
+    engine_ = std::make_unique<Engine>(*store_, blobs, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start().has_value());
+    for (const char* text : {"one", "another", "a third"}) {
+        EXPECT_TRUE(blobs.wait_removed(store_blob(*blobs_, text))) << text;
+    }
+    EXPECT_TRUE(engine_->housekeeping().reconciled_at.has_value());
+    engine_.reset();
+}
+
+TEST_F(EngineTest, ATaskWhoseFileIsGoneFailsAtOnceUntilTheFileIsBack) {
+    start();
+    ASSERT_TRUE(store_->set_paused(true).has_value());
+    const auto made = upload("to be lost");
+    ASSERT_TRUE(blobs_->remove(made.media.source).has_value());
+    ASSERT_TRUE(store_->set_paused(false).has_value());
+    const auto failed = wait_until_ended(made.task.id);
+    EXPECT_EQ(failed.state, domain::TaskState::failed);
+    ASSERT_TRUE(failed.error.has_value());
+    EXPECT_EQ(failed.error->cls, ErrorClass::input);
+    EXPECT_EQ(failed.error->code, "source_missing");
+    EXPECT_NE(failed.error->message.find("Upload it again"), std::string::npos);
+    EXPECT_EQ(store_->attempts(made.task.id)->size(), 1U) << "no attempt can bring it back";
+    upload("to be lost");
+    ASSERT_TRUE(engine_->retry(made.task.id).has_value());
+    EXPECT_EQ(await(made.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, ATaskWhoseDecodedAudioIsGoneFailsAtOnceAndReprocessDecodesAgain) {
+    std::atomic<bool> pausing = true;
+    workers_.on_extract = [&](const ports::ExtractJob& job, const ports::RunControl&) {
+        if (pausing) {
+            EXPECT_TRUE(store_->set_paused(true).has_value());
+        }
+        return extract(job);
+    };
+    start();
+    const auto made = upload();
+    std::vector<ports::NamedBlob> named;
+    std::int64_t seen = engine_->feed().newest();
+    for (named = *store_->named_blobs("", 10); named.size() < 2;  // source and decoded audio
+         named = *store_->named_blobs("", 10)) {
+        seen = engine_->feed().wait_after(seen, kPatience);
+    }
+    const auto audio = std::ranges::find(named, false, &ports::NamedBlob::is_source);
+    ASSERT_NE(audio, named.end());
+    ASSERT_TRUE(blobs_->remove(audio->blob).has_value());
+    pausing = false;
+    ASSERT_TRUE(store_->set_paused(false).has_value());
+    const auto failed = wait_until_ended(made.task.id);
+    EXPECT_EQ(failed.state, domain::TaskState::failed);
+    ASSERT_TRUE(failed.error.has_value());
+    EXPECT_EQ(failed.error->cls, ErrorClass::input);
+    EXPECT_NE(failed.error->message.find("Reprocess the media"), std::string::npos)
+        << failed.error->message;
+    EXPECT_EQ(workers_.transcribes, 0);
+    const auto again = engine_->submit_task(made.media.id, {}, false);
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_EQ(await(again->task.id, domain::TaskState::completed), domain::TaskState::completed);
 }
 
 }  // namespace

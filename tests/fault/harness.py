@@ -90,6 +90,16 @@ class Server:
         self.port = 0
         return code
 
+    def wait_reconciled(self, patience):
+        """Until housekeeping has held files and rows against each other since this start."""
+        deadline = time.monotonic() + patience
+        while True:
+            _, ready = self.ask("GET", "/health/ready")
+            if ready and ready["housekeeping"]["reconciled_at"]:
+                return
+            demand(time.monotonic() < deadline, f"files and rows were not reconciled in {patience} s")
+            time.sleep(0.02)  # between two looks
+
     def ask(self, method, target, body=None, headers=None, timeout=20):
         """(status, answer); the status is 0 where no answer came: nothing was acknowledged then."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

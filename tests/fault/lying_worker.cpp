@@ -116,13 +116,21 @@ void touch_mapped(const Liar& l) {
     } while (std::chrono::steady_clock::now() < until);
 }
 
-// Computes for a second of time passed, and tells the CPU time that it was given in milliseconds.
-Error compute() {
+// Computes for a second of time passed on so many threads, and tells the CPU time that it was given
+// in milliseconds.
+Error compute(int threads) {
     const auto until = std::chrono::steady_clock::now() + Millis{1'000};
-    volatile unsigned sum = 0;
-    while (std::chrono::steady_clock::now() < until) {
-        for (unsigned i = 0; i < 1'000; ++i) {
-            sum = sum + i;
+    {
+        std::vector<std::jthread> busy;
+        for (int t = 0; t < threads; ++t) {
+            busy.emplace_back([until] {
+                volatile unsigned sum = 0;
+                while (std::chrono::steady_clock::now() < until) {
+                    for (unsigned i = 0; i < 1'000; ++i) {
+                        sum = sum + i;
+                    }
+                }
+            });
         }
     }
     timespec used{};
@@ -237,7 +245,9 @@ const std::map<std::string_view, Lie>& lies() {
              touch_mapped(l);
              l.finish(l.answer());
          }},
-        {"computes", [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute())); }},
+        {"computes", [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute(1))); }},
+        {"computes_on_two",
+         [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute(2))); }},
         {"large_file",
          [](Liar& l) {
              const std::string block(1U << 20, 's');
@@ -346,6 +356,9 @@ int lie(const std::string& mode) {
         allocate_for_ever();
     }
     liar.send(FrameType::ready, protocol::encode(protocol::Ready{"lying", "one"}));
+    if (mode == "grows_idle") {
+        grow();
+    }
     while (true) {
         auto received = liar.channel.receive();
         if (!received || !*received || (*received)->frame.type == FrameType::shutdown) {

@@ -1,4 +1,5 @@
 // The limits of memory and CPU time, by each mechanism that this machine has.
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +8,10 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+
+extern "C" {  // missing in the header of glibc 2.36
+#include <sys/pidfd.h>
+}
 
 #include "lying_worker_fixture.h"
 
@@ -92,6 +97,27 @@ TEST_P(Resources, OneThatGrowsPastItsLimitIsKilledWithinASecond) {
     EXPECT_EQ(groups_left(), 0);
 }
 
+// Nobody waits for a worker between its units or while it warms up: the kernel's own limit holds
+// it then, and the slot finds it dead before it gives it a unit.
+TEST_P(Resources, OneThatGrowsWhileNobodyWaitsForItIsHeldByTheKernel) {
+    if (const auto reason = reason_to_skip(); !reason.empty()) {
+        GTEST_SKIP() << reason;
+    }
+    if (GetParam() == MemoryLimitBy::watchdog) {
+        GTEST_SKIP() << "the watchdog is never alone: where no group can be had, RLIMIT_DATA holds";
+    }
+    auto worker = ProcessWorkerFactory(limited("grows_idle")).start(ports::WorkerRole::speech);
+    ASSERT_TRUE(worker.has_value()) << worker.error().message;
+    const UniqueFd process(::pidfd_open((*worker)->pid(), 0));
+    ASSERT_TRUE(process.valid());
+    ASSERT_TRUE((*worker)->wait_ready(Millis{5'000}, {}).has_value());
+    pollfd ended{process.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ended, 1, 20'000), 1);
+    EXPECT_FALSE((*worker)->alive());
+    worker->reset();
+    EXPECT_EQ(groups_left(), 0);
+}
+
 TEST_P(Resources, AMappedFileLargerThanTheLimitIsNoBreach) {
     if (const auto reason = reason_to_skip(); !reason.empty()) {
         GTEST_SKIP() << reason;
@@ -159,7 +185,7 @@ class CpuShare : public LyingWorkers, public ::testing::WithParamInterface<doubl
   protected:
     // Milliseconds of CPU time that a worker gets in one second.
     int cpu_ms(double cores) const {
-        ProcessWorkerSettings s = settings("computes");
+        ProcessWorkerSettings s = settings(GetParam() < 1 ? "computes" : "computes_on_two");
         s.cpu_limit = cores;
         s.niceness = 0;
         auto worker = ProcessWorkerFactory(s).start(ports::WorkerRole::speech);
@@ -169,7 +195,7 @@ class CpuShare : public LyingWorkers, public ::testing::WithParamInterface<doubl
     }
 };
 
-TEST_P(CpuShare, IsKeptBesideAWorkerWithoutOne) {
+TEST_P(CpuShare, IsKeptWhereAWorkerWithoutOneGetsMore) {
     const double share = GetParam();
     ProcessWorkerSettings s = settings("good");
     s.cpu_limit = share;
@@ -180,8 +206,11 @@ TEST_P(CpuShare, IsKeptBesideAWorkerWithoutOne) {
     int unlimited = 0;
     for (int round = 0; round < 3; ++round) {
         int limited = 0;
-        {
+        if (share < 1) {
             const std::jthread beside([&] { limited = cpu_ms(share); });
+            unlimited = cpu_ms(0);
+        } else {  // one after the other: together they would want more cores than there may be
+            limited = cpu_ms(share);
             unlimited = cpu_ms(0);
         }
         std::printf("CPU time in one second: %d ms under %.1f, %d ms beside it without\n", limited,
@@ -197,8 +226,8 @@ TEST_P(CpuShare, IsKeptBesideAWorkerWithoutOne) {
     GTEST_SKIP() << "the machine is too busy to compare: " << unlimited << " ms without a limit";
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, CpuShare, ::testing::Values(0.5, 0.1), [](const auto& tested) {
-    return tested.param < 0.3 ? "a_tenth" : "a_half";
+INSTANTIATE_TEST_SUITE_P(Of, CpuShare, ::testing::Values(1.0, 0.5, 0.1), [](const auto& tested) {
+    return tested.param < 0.3 ? "a_tenth" : tested.param < 1 ? "a_half" : "one";
 });
 
 }  // namespace

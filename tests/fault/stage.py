@@ -220,6 +220,7 @@ class ServedStage(Stage):
             status, _ = self.server.ask("GET", f"/api/v1/media/{job.media}")
             demand(status == 404, f"the deleted media {job.media} is answered {status}")
         self.check_tasks()
+        self.server.wait_reconciled(60)
         demand(self.server.stop() == 0, "the server did not stop by itself")
         check_directory(self.oracle, self.folder / "data")
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kReadBuffer = 1 << 20;
+constexpr std::string_view kPending = "tmp";  // the folder of what is being written
 
 std::unexpected<Error> failed(std::string_view doing) {
     return std::unexpected(system_error(errno, doing));
@@ -71,6 +73,22 @@ Result<Space> space_of(const fs::path& root, const LocalBlobOptions& options) {
     return Space{bytes(s.f_bavail), options.reserve_bytes.value_or(reserve_of(bytes(s.f_blocks)))};
 }
 
+// In their order.
+Result<std::vector<std::string>> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        names.push_back(entry->path().filename().string());
+    }
+    if (error) {
+        return std::unexpected(
+            system_error(error.value(), fmt::format("list {}", folder.string())));
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
 // A full disk as a person wants to hear of it: with how much is left.
 Error with_free_space(Error error, const fs::path& root) {
     if (error.code == "disk_full") {
@@ -93,7 +111,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
           fd_(std::move(fd)) {}
 
     ~LocalPendingBlob() override {
-        // Best effort: what stays is found by the sweep.
+        // Best effort: what stays goes with the leftovers of this run.
         if (!temporary_.empty()) {
             unlink(temporary_.c_str());
         }
@@ -123,6 +141,18 @@ class LocalPendingBlob final : public ports::PendingBlob {
         return fstat(fd_.get(), &s) == 0 ? static_cast<std::int64_t>(s.st_size) : size_;
     }
 
+    // What write() hashed, or, where the file was written through fd(), a hash of what is there.
+    Result<ports::BlobRef> address() override {
+        if (address_) {
+            return *address_;
+        }
+        auto found = hash_of_content();
+        if (found) {
+            address_ = *found;
+        }
+        return found;
+    }
+
     Result<ports::BlobRef> commit() override {
         if (auto done = step("sync_file", [&] { return fsync(fd_.get()); }); !done) {
             return std::unexpected(with_free_space(done.error(), root_));
@@ -148,8 +178,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
         return {};
     }
 
-    // What write() hashed, or, where the file was written through fd(), a hash of what is there.
-    Result<ports::BlobRef> address() {
+    Result<ports::BlobRef> hash_of_content() {
         const std::int64_t size = size_bytes();
         if (size == size_) {
             return ports::BlobRef{hash_.finish(), size_};
@@ -228,6 +257,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
     UniqueFd fd_;
     Sha256 hash_;
     std::int64_t size_ = 0;  // written through write()
+    std::optional<ports::BlobRef> address_;
 };
 
 }  // namespace
@@ -243,7 +273,7 @@ std::int64_t reserve_of(std::int64_t file_system_bytes) {
 Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& data_directory,
                                                              LocalBlobOptions options) {
     const fs::path root = data_directory / "blobs";
-    for (const fs::path& folder : {data_directory, root, root / "tmp"}) {
+    for (const fs::path& folder : {data_directory, root, root / kPending}) {
         if (auto made = make_folder(folder); !made) {
             return std::unexpected(made.error());
         }
@@ -259,7 +289,7 @@ Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& dat
 }
 
 LocalBlobStore::LocalBlobStore(fs::path root, LocalBlobOptions options)
-    : root_(std::move(root)), options_(std::move(options)) {}
+    : root_(std::move(root)), options_(std::move(options)), run_(new_uuid()) {}
 
 Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t expected_bytes) {
     const auto space = space_of(root_, options_);
@@ -276,7 +306,7 @@ Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t 
                 space->free_for_files() / kMiB, expected_bytes / kMiB + 1),
             fmt::format("{} bytes free, of them a reserve of {}", space->free, space->reserve));
     }
-    fs::path temporary = root_ / "tmp" / new_uuid();
+    fs::path temporary = root_ / kPending / fmt::format("{}.{}", run_, ++pending_);
     UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!fd.valid()) {
         return std::unexpected(with_free_space(system_error(errno, "make a file"), root_));
@@ -322,32 +352,52 @@ Result<void> LocalBlobStore::remove(const ports::BlobRef& blob) {
     return {};
 }
 
-Result<int> LocalBlobStore::sweep(
-    const std::function<bool(const std::string& sha256)>& is_referenced) {
-    std::error_code error;
-    int removed = 0;
-    for (const auto& folder : fs::directory_iterator(root_, error)) {
-        const std::string name = folder.path().filename().string();
-        for (const auto& file : fs::directory_iterator(folder.path(), error)) {
-            const std::string sha256 = name + file.path().filename().string();
-            const bool leftover = name == "tmp";
-            if (!leftover && (!is_address(sha256) || is_referenced(sha256))) {
-                continue;  // a file of someone else's is left alone
-            }
-            if (unlink(file.path().c_str()) != 0) {
-                return failed(fmt::format("remove {}", file.path().string()));
-            }
-            DURASCRIBE_FAILPOINT("blob.leftover_swept");
-            ++removed;
-        }
-        if (error) {
-            break;
-        }
+Result<int> LocalBlobStore::remove_leftovers() {
+    const auto names = names_in(root_ / kPending);
+    if (!names) {
+        return std::unexpected(names.error());
     }
-    if (error) {
-        return std::unexpected(system_error(error.value(), fmt::format("list {}", root_.string())));
+    int removed = 0;
+    for (const std::string& name : *names) {
+        if (name.starts_with(run_)) {
+            continue;
+        }
+        const fs::path file = root_ / kPending / name;
+        if (unlink(file.c_str()) != 0) {
+            return failed(fmt::format("remove {}", file.string()));
+        }
+        DURASCRIBE_FAILPOINT("blob.leftover_swept");
+        ++removed;
     }
     return removed;
+}
+
+Result<std::vector<std::string>> LocalBlobStore::list(const std::string& after, int limit) {
+    const auto folders = names_in(root_);
+    if (!folders) {
+        return std::unexpected(folders.error());
+    }
+    std::vector<std::string> addresses;
+    for (const std::string& folder : *folders) {
+        if (folder.size() != 2 || folder < after.substr(0, 2)) {
+            continue;
+        }
+        const auto files = names_in(root_ / folder);
+        if (!files) {
+            return std::unexpected(files.error());
+        }
+        for (const std::string& file : *files) {
+            std::string address = folder + file;
+            // A file of someone else's is none of ours.
+            if (is_address(address) && address > after) {
+                addresses.push_back(std::move(address));
+                if (static_cast<int>(addresses.size()) >= limit) {
+                    return addresses;
+                }
+            }
+        }
+    }
+    return addresses;
 }
 
 Result<std::int64_t> LocalBlobStore::free_bytes() {

@@ -1,11 +1,15 @@
 // Blobs in a directory of this machine (README.md says how they get there).
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "durascribe/ports/blob_store.h"
 
@@ -37,7 +41,8 @@ class LocalBlobStore final : public ports::BlobStore {
     Result<UniqueFd> open(const ports::BlobRef& blob) override;
     Result<bool> exists(const ports::BlobRef& blob) override;
     Result<void> remove(const ports::BlobRef& blob) override;
-    Result<int> sweep(const std::function<bool(const std::string& sha256)>& is_referenced) override;
+    Result<int> remove_leftovers() override;
+    Result<std::vector<std::string>> list(const std::string& after, int limit) override;
     // What is free beyond the reserve.
     Result<std::int64_t> free_bytes() override;
 
@@ -45,6 +50,9 @@ class LocalBlobStore final : public ports::BlobStore {
     LocalBlobStore(std::filesystem::path root, LocalBlobOptions options);
     const std::filesystem::path root_;
     const LocalBlobOptions options_;
+    // Temporary names begin with it: others are of a process that is gone.
+    const std::string run_;
+    std::atomic<std::uint64_t> pending_{0};  // made in this run
 };
 
 }  // namespace durascribe::blobs

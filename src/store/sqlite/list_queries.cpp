@@ -135,6 +135,15 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
 }
 
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
+    const auto range = event_range(db);
+    const auto [oldest, newest] = *range;
+    const std::int64_t first_kept = oldest > 0 ? oldest : newest + 1;
+    if (seq > 0 && seq + 1 < first_kept) {
+        return fail(ErrorClass::request, "events_pruned",
+                    fmt::format("The events after {} are no longer kept up to {}. Read the present "
+                                "state, and go on from event {}.",
+                                seq, first_kept - 1, newest));
+    }
     std::vector<ports::Event> list;
     Rows rows = db.query(
         "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "

@@ -142,6 +142,27 @@ Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
         .step();
 }
 
+Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
+                                                  int limit) {
+    std::vector<ports::NamedBlob> list;
+    // Both halves read an index in its order, so that a page costs what it holds.
+    Rows rows = db.query(
+        "SELECT source_sha256, max(source_size), 1 FROM media WHERE source_sha256 > ?1"
+        " GROUP BY source_sha256"
+        " UNION ALL SELECT pcm_sha256, max(pcm_size), 0 FROM tasks WHERE pcm_sha256 > ?1"
+        " AND pcm_sha256 <> '' AND NOT EXISTS (SELECT 1 FROM media WHERE source_sha256 ="
+        " pcm_sha256) GROUP BY pcm_sha256 ORDER BY 1 LIMIT ?2",
+        after, limit);
+    while (rows.step()) {
+        ports::NamedBlob named;
+        named.blob.sha256 = rows.text();
+        named.blob.size_bytes = rows.integer();
+        named.is_source = rows.small() == 1;
+        list.push_back(std::move(named));
+    }
+    return list;
+}
+
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock) {
     Rows rows =
         db.query("SELECT min(not_before_mono) FROM units WHERE not_before_mono IS NOT NULL");

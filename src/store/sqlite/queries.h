@@ -25,6 +25,8 @@ Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
                                             domain::DocumentFormat format);
 Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
 Result<bool> blob_referenced(Connection& db, const std::string& sha256);
+Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
+                                                  int limit);
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);
 
 // list_queries.cpp

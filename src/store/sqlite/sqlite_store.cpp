@@ -306,4 +306,10 @@ Result<bool> SqliteStore::blob_referenced(const std::string& sha256) {
     return parts_->readers->run([&](Connection& db) { return store::blob_referenced(db, sha256); });
 }
 
+Result<std::vector<ports::NamedBlob>> SqliteStore::named_blobs(const std::string& after,
+                                                               int limit) {
+    return parts_->readers->run(
+        [&](Connection& db) { return store::named_blobs(db, after, limit); });
+}
+
 }  // namespace durascribe::store

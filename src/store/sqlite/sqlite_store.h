@@ -106,6 +106,7 @@ class SqliteStore final : public ports::Store {
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
     Result<bool> blob_referenced(const std::string& sha256) override;
+    Result<std::vector<ports::NamedBlob>> named_blobs(const std::string& after, int limit) override;
 
   private:
     struct Parts;

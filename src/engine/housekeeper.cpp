@@ -1,0 +1,78 @@
+#include "durascribe/engine/housekeeper.h"
+
+#include "durascribe/base/failpoint.h"
+#include "durascribe/base/log.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr int kBatchRows = 500;
+
+}  // namespace
+
+Housekeeper::Housekeeper(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
+                         const ports::Clock& clock, const EngineSettings& settings)
+    : store_(store),
+      blobs_(blobs),
+      guard_(guard),
+      clock_(clock),
+      retention_(settings.retention),
+      interval_(settings.housekeeping_interval) {
+    thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
+}
+
+Engine::Housekeeping Housekeeper::status() const {
+    const std::scoped_lock lock(mutex_);
+    return status_;
+}
+
+void Housekeeper::loop(std::stop_token stop) {
+    // Once in any case: a server that is stopped soon after its start leaves a small store clean.
+    do {
+        reconcile_files(stop);
+        prune(stop);
+        std::unique_lock lock(mutex_);
+        never_.wait_for(lock, stop, interval_, [] { return false; });
+    } while (!stop.stop_requested());
+}
+
+void Housekeeper::reconcile_files(std::stop_token stop) {
+    const auto done = reconcile(store_, blobs_, guard_, stop);
+    DURASCRIBE_FAILPOINT("engine.swept");
+    if (!done) {
+        log::warning("files could not be held against the database: {} Tried again in a day.",
+                     done.error().message);
+        return;
+    }
+    if (!done->complete) {
+        return;
+    }
+    const std::scoped_lock lock(mutex_);
+    status_ = {.reconciled_at = clock_.wall(),
+               .sources_missing = done->sources_missing,
+               .audio_missing = done->audio_missing};
+}
+
+void Housekeeper::prune(std::stop_token stop) {
+    ports::Pruned all;
+    for (bool more = true; more && !stop.stop_requested();) {
+        const auto pruned = store_.prune(retention_, kBatchRows);
+        if (!pruned) {
+            log::warning("what is old could not be removed: {} Tried again in a day.",
+                         pruned.error().message);
+            return;
+        }
+        guard_.collect(pruned->blobs);
+        all.media += pruned->media;
+        all.events += pruned->events;
+        all.attempts += pruned->attempts;
+        all.idempotency_keys += pruned->idempotency_keys;
+        more = pruned->more;
+    }
+    if (all.media + all.events + all.attempts + all.idempotency_keys > 0) {
+        log::info("removed what was old: {} media, {} events, {} attempts, {} idempotency keys",
+                  all.media, all.events, all.attempts, all.idempotency_keys);
+    }
+}
+
+}  // namespace durascribe::engine
