@@ -28,7 +28,7 @@ class Cancelled(ServedStage):
 
     def play(self):
         self.start()
-        self.hold_speech_worker()
+        self.hold_speech_workers()
         cancelled = self.upload(0)
         self.until_recognising(cancelled)
         self.cancel(cancelled)
@@ -44,10 +44,11 @@ class Crashed(ServedStage):
 
     def play(self):
         self.start()
-        worker = self.hold_speech_worker()
+        workers = self.hold_speech_workers()
         crashed = self.upload(0)
         self.until_recognising(crashed)
-        send(worker, signal.SIGKILL)
+        for worker in workers:
+            send(worker, signal.SIGKILL)
         self.until_ended(crashed)
         self.stop()
         self.check()
@@ -58,7 +59,7 @@ class Restarted(ServedStage):
 
     def play(self):
         self.start()
-        self.hold_speech_worker()
+        self.hold_speech_workers()
         interrupted = self.upload(0)
         self.until_recognising(interrupted)
         half = self.half_an_upload(1)
@@ -77,10 +78,12 @@ class Anew(ServedStage):
         self.start()
         finished = self.upload(0)
         self.until_ended(finished)
-        self.hold_speech_worker()
+        workers = self.hold_speech_workers()
         replaced = self.reprocess(finished, force=False)
         self.until_recognising(replaced)
         newest = self.reprocess(replaced, force=True)
+        for worker in workers:   # a spare goes on with the newest; the other has been killed, or is about to be
+            send(worker, signal.SIGCONT)
         self.until_ended(newest)
         self.stop()
         self.check()
@@ -121,14 +124,15 @@ class Patient(ServedStage):
 
     def play(self):
         self.start()
-        worker = self.hold_speech_worker()
+        workers = self.hold_speech_workers()
         late = self.upload(0)
         self.until_recognising(late)
         # A first worker that uses up some of the task's time, so that the limit of the task and not
         # that of the second attempt is met first.
         until(lambda: self.ended_or_worked(late, 1500), "some time of work is on record")
-        send(worker, signal.SIGKILL)
-        self.hold_speech_worker(other_than=worker)
+        for worker in workers:
+            send(worker, signal.SIGKILL)
+        self.hold_speech_workers(other_than=workers)
         self.until_ended(late)
         task = self.task(late)
         demand((task["status"] == "failed" and task["error"]["code"] == "task_timeout") or

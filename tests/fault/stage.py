@@ -176,18 +176,20 @@ class ServedStage(Stage):
 
     # ---- what is done to the workers ----
 
-    def hold_speech_worker(self, other_than=None):
-        """Stands still until it is killed, so that what it gets next does not end by itself."""
+    def hold_speech_workers(self, other_than=()):
+        """They stand still until they are killed or let go, so that what they get does not end by itself;
+        all of them, as one may be a spare."""
         found = []
 
         def there():
             if self.server.process.poll() is not None:
                 self.revive()
-            found[:] = [pid for pid in workers_of(self.server.process.pid, "speech") if pid != other_than]
+            found[:] = [pid for pid in workers_of(self.server.process.pid, "speech") if pid not in other_than]
             return bool(found)
         until(there, "a speech worker")
-        send(found[0], signal.SIGSTOP)
-        return found[0]
+        for worker in found:
+            send(worker, signal.SIGSTOP)
+        return found
 
     def until_recognising(self, job):
         """It is with a speech worker, or has ended (where a restart has let the worker go)."""
