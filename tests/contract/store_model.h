@@ -89,7 +89,7 @@ struct ModelTask {
     std::optional<std::vector<std::string>> joined;  // what finalize wrote, and is shown until
     std::string document;                            // another finalize writes
     domain::Lane lane{};                             // of the open step
-    MonoTime unserved_since;                         // at the earliest: made, or last claimed
+    MonoTime unserved_since;                         // since it was made, or last claimed
 
     bool active() const;
     bool can_be_claimed() const;
@@ -175,13 +175,17 @@ class StoreModel {
     Answer<void> expire_task(const TaskId& id, const Error& error);
     void set_paused(bool paused);
     int recover(const NodeId& self);
-    int rescue_expired();
+    int rescue_expired(const std::vector<ports::Lease>& running);  // those at work right now
 
     // -- for prune, which may leave some of what is old for its next call --
 
     std::set<MediaId> media_ended_before(WallTime time) const;
     void forget_media(const MediaId& id);
     int forget_keys_before(WallTime time);
+    // Prune was called. Then: what was there before this time is of that age, counted over days on
+    // which it was called; nullopt: nothing is.
+    void mark_day();
+    std::optional<WallTime> time_before(Millis age) const;
 
     // -- what there is --
 
@@ -196,6 +200,7 @@ class StoreModel {
     std::map<TaskId, ModelTask> tasks;
     std::map<std::string, ModelAnswer> answers;
     bool paused = false;
+    std::set<WallTime> days;  // on which prune was called
 
     // Since they were last emptied.
     std::vector<ToldEvent> told;

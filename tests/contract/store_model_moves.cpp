@@ -39,7 +39,7 @@ constexpr std::array<Odds, kMoveKinds> kOdds{{
     {MoveKind::rescue, "rescue", 3},
     {MoveKind::advance, "advance", 12},
     {MoveKind::wall_jump, "wall_jump", 1},
-    {MoveKind::prune, "prune", 1},
+    {MoveKind::prune, "prune", 2},
 }};
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kMediaMax = 8;  // at a time, so that moves meet
 constexpr int kMovesBetweenWholeComparisons = 12;
 constexpr Millis kLease{30'000};
+constexpr Millis kDay{24LL * 3'600 * 1'000};
 
 std::string blob(char name) {
     return std::string(64, name);
@@ -127,10 +128,12 @@ void StoreModelRun::dispatch(const Move& m) {
         case MoveKind::reopen:
             return open_again();
         case MoveKind::rescue:
-            return rescue();
+            return rescue(m);
         case MoveKind::advance: {
             static constexpr std::array kSteps{1, 1'000, 9'000, 31'000, 65'000, 125'000, 310'000};
-            return clock_.advance(Millis{kSteps[static_cast<std::size_t>(m.a) % kSteps.size()]});
+            const int ms = kSteps[static_cast<std::size_t>(m.a) % kSteps.size()];
+            trace_.back() += fmt::format(" {} ms", ms);
+            return clock_.advance(Millis{ms});
         }
         case MoveKind::wall_jump:
             return clock_.set_wall(clock_.wall() +
@@ -521,9 +524,15 @@ void StoreModelRun::recover(const NodeId& self) {
     tally_.rescued += expected;
 }
 
-void StoreModelRun::rescue() {
-    const auto rescued = store_->rescue_expired();
-    const int expected = model_.rescue_expired();
+void StoreModelRun::rescue(const Move& m) {
+    std::vector<ports::Lease> running;
+    for (const ports::Lease& lease : live()) {
+        if (m.a % 3 == 0 && model_.held(lease).second->node == nodes_[0]) {
+            running.push_back(lease);
+        }
+    }
+    const auto rescued = store_->rescue_expired(running);
+    const int expected = model_.rescue_expired(running);
     must(value_of(rescued, "rescue_expired") == expected,
          fmt::format("{} were to be rescued", expected));
     tally_.rescued += expected;
@@ -531,17 +540,17 @@ void StoreModelRun::rescue() {
 
 // Until there is no more: then everything is gone that is old enough, and nothing else.
 void StoreModelRun::prune(const Move& m) {
-    const Millis age{m.a % 3 == 0 ? 60'000 : 3'600'000};
+    const Millis age = m.a % 3 == 0 ? kDay * 2 : kDay;
+    if (m.c % 3 != 0) {
+        clock_.advance(kDay);
+    }
     ports::Retention keep{.events_max = m.b % 2 == 0 ? 60 : 1'000'000};
     keep.media = m.b % 3 == 0 ? std::optional(age) : std::nullopt;
     keep.attempts = m.b % 4 == 0 ? std::optional(age) : std::nullopt;
     keep.events = m.b % 5 == 0 ? std::optional(age) : std::nullopt;
-    keep.idempotency_keys = m.b % 7 == 0 ? age : keep.idempotency_keys;
+    keep.idempotency_keys = age;
     const int batch = m.c % 2 == 0 ? 3 : 1'000;
-    std::optional<WallTime> newest;
-    for (const auto& [seq, event] : outbox_) {
-        newest = event.type == "media.deleted" ? newest : std::optional(event.at);
-    }
+    model_.mark_day();
     ports::Pruned all;
     std::set<std::string> gone;
     for (all.more = true; all.more;) {
@@ -558,31 +567,26 @@ void StoreModelRun::prune(const Move& m) {
             gone.insert(b.sha256);
         }
     }
-    if (!newest) {
-        return must(all.media + all.events + all.attempts + all.idempotency_keys == 0,
-                    "nothing happened yet");
-    }
     std::set<std::string> blobs = model_.blobs();
+    const auto before = model_.time_before(age);
     const auto ended =
-        keep.media ? model_.media_ended_before(*newest - *keep.media) : std::set<MediaId>{};
+        keep.media && before ? model_.media_ended_before(*before) : std::set<MediaId>{};
     std::ranges::for_each(ended, [&](const MediaId& id) { model_.forget_media(id); });
     for (const std::string& named : model_.blobs()) {
         blobs.erase(named);
     }
     std::ptrdiff_t attempts = 0;
     for (auto& [id, t] : model_.tasks) {
-        if (!keep.attempts || !t.completed_at || *t.completed_at >= *newest - *keep.attempts) {
-            continue;
+        if (keep.attempts && before && t.completed_at && *t.completed_at < *before) {
+            attempts += static_cast<std::ptrdiff_t>(std::erase_if(
+                t.attempts, [&](const auto& a) { return a.ended_at && *a.ended_at < *before; }));
         }
-        attempts += static_cast<std::ptrdiff_t>(std::erase_if(t.attempts, [&](const auto& a) {
-            return a.ended_at && *a.ended_at < *newest - *keep.attempts;
-        }));
     }
-    const int keys = model_.forget_keys_before(*newest - keep.idempotency_keys);
+    const int keys = before ? model_.forget_keys_before(*before) : 0;
     check_told();  // the deletions are events, too, and count
     const auto events = std::erase_if(outbox_, [&](const auto& entry) {
         return entry.first <= last_seq_ - keep.events_max ||
-               (keep.events && entry.second.at < *newest - *keep.events);
+               (keep.events && before && entry.second.at < *before);
     });
     must(std::cmp_equal(all.media, ended.size()) && gone == blobs, "which media went");
     must(all.attempts == attempts, fmt::format("{} attempts are old", attempts));

@@ -68,7 +68,7 @@ class StoreModelRun {
     void expire(const Move& m);
     void open_again();
     void recover(const NodeId& self);
-    void rescue();
+    void rescue(const Move& m);
     void prune(const Move& m);
 
     // -- choices --

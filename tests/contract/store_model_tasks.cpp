@@ -122,6 +122,30 @@ std::set<MediaId> StoreModel::media_ended_before(WallTime time) const {
     return ended;
 }
 
+void StoreModel::mark_day() {
+    const auto near = days.upper_bound(clock_.wall() - std::chrono::hours(20));
+    if (near == days.end() || *near >= clock_.wall() + std::chrono::hours(20)) {
+        days.insert(clock_.wall());
+    }
+}
+
+// Two days on which it was called count as the time between them, where that is no more than two
+// days: over a longer one the machine was off, or the clock jumped.
+std::optional<WallTime> StoreModel::time_before(Millis age) const {
+    Millis counted{0};
+    std::optional<WallTime> later;
+    for (auto day = days.rbegin(); day != days.rend(); ++day) {
+        if (later && *later - *day <= std::chrono::hours(48)) {
+            counted += *later - *day;
+        }
+        if (counted >= age) {
+            return *day;
+        }
+        later = *day;
+    }
+    return std::nullopt;
+}
+
 int StoreModel::forget_keys_before(WallTime time) {
     return static_cast<int>(
         std::erase_if(answers, [&](const auto& a) { return a.second.created_at < time; }));
@@ -205,8 +229,10 @@ Answer<Made> StoreModel::submit_task(const ports::NewTask& n,
 const ModelTask* StoreModel::newest_with_chunks(const MediaId& id) const {
     const ModelTask* newest = nullptr;
     for (const auto& [task_id, t] : tasks) {
-        if (t.media == id && !t.active() && has_unit(t, Step::transcribe, UnitState::completed) &&
-            newer(t, newest)) {
+        // Of a silent media there are no chunks, and its empty transcript is as good as any.
+        const bool silent = t.state == TaskState::completed && !has_unit(t, Step::transcribe);
+        const bool chunks = has_unit(t, Step::transcribe, UnitState::completed);
+        if (t.media == id && !t.active() && (chunks || silent) && newer(t, newest)) {
             newest = &t;
         }
     }
@@ -362,7 +388,6 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
     t->next_attempt_at.reset();
     t->error.clear();
     t->lane = model_lane_of(retried.step);
-    t->unserved_since = clock_.mono();
     tell("task.state", *t);
     if (key) {
         answers[key->key] = {.fingerprint = key->fingerprint,

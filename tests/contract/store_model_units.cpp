@@ -308,7 +308,7 @@ Answer<ports::UnitEnd> StoreModel::fail_unit(const ports::Lease& lease,
     u->crashes += deadly ? 1 : 0;
     if (again) {
         const Millis delay =
-            cls == ErrorClass::storage ? Millis{5'000} : delay_after(*u, failed, random01);
+            cls == ErrorClass::storage ? Millis{2'000} : delay_after(*u, failed, random01);
         u->state = UnitState::pending;
         if (delay > Millis{0}) {
             u->not_before = clock_.wall() + delay;
@@ -385,7 +385,6 @@ void StoreModel::open(ModelTask& t, Step step, const std::vector<domain::AudioSp
         t.units.push_back(u);
     }
     t.lane = model_lane_of(step);
-    t.unserved_since = clock_.mono();
 }
 
 // A step opens when the one before it has ended and left something to go on with.
@@ -525,12 +524,14 @@ int StoreModel::recover(const NodeId& self) {
     return back;
 }
 
-int StoreModel::rescue_expired() {
+int StoreModel::rescue_expired(const std::vector<ports::Lease>& running) {
     int back = 0;
     for (auto& [id, t] : tasks) {
         std::vector<std::int64_t> silent;
         for (const ModelUnit& u : t.units) {
-            if (u.state == UnitState::processing && u.lease_ends <= clock_.mono()) {
+            const ports::Lease lease{UnitId{u.id}, u.lease};
+            if (u.state == UnitState::processing && u.lease_ends <= clock_.mono() &&
+                std::ranges::find(running, lease) == running.end()) {
                 silent.push_back(u.id);
             }
         }

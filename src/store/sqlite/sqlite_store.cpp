@@ -1,5 +1,9 @@
 #include "durascribe/store/sqlite/sqlite_store.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "durascribe/base/failpoint.h"
@@ -12,6 +16,23 @@
 #include "durascribe/store/sqlite/writer.h"
 
 namespace durascribe::store {
+
+namespace {
+
+// 16 MiB of log on a disk of 16 MiB would leave no room for anything else.
+int checkpoint_pages_on(const std::filesystem::path& directory, int wanted) {
+    constexpr std::uintmax_t kPageBytes = 4'096;
+    constexpr std::uintmax_t kShare = 16;
+    std::error_code unknown;
+    const std::filesystem::space_info disk = std::filesystem::space(directory, unknown);
+    if (unknown) {
+        return wanted;
+    }
+    const auto pages = std::clamp<std::uintmax_t>(disk.capacity / kShare / kPageBytes, 1, 1 << 20);
+    return std::min(wanted, static_cast<int>(pages));
+}
+
+}  // namespace
 
 // Ended in the reverse order: the writer stops, the readers close, the last checkpoint is the
 // writing connection's, and then the lock goes.
@@ -82,6 +103,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     if (auto made = directory->make_database_file(); !made) {
         return std::unexpected(made.error());
     }
+    options.checkpoint_pages = checkpoint_pages_on(data_directory, options.checkpoint_pages);
     const std::string doing = fmt::format("open {}", directory->database_file().string());
     try {
         make_log_durable(directory->database_file());

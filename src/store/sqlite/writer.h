@@ -8,9 +8,9 @@
 //    change its arguments.
 //  * A transaction or commit that fails gives every caller of the batch class storage and changes
 //    nothing; the next batch tries anew, so that the store goes on when there is room.
-//  * A commit whose sync failed may stand whole in the log, where the next start would find it. It
-//    is undone for good by a commit over it, before the callers are answered; where that fails too,
-//    they get in_doubt.
+//  * A commit whose sync failed may stand whole in the log, where the next start would find it. A
+//    commit over it undoes it for good before the callers are answered; where that fails too, they
+//    get in_doubt.
 #pragma once
 
 #include <condition_variable>
