@@ -115,7 +115,11 @@ TEST_F(HttpTest, TheQueueIsInTheOrderInWhichItIsServed) {
                                          : place.to_number<std::int64_t>());
     }
     ASSERT_GE(places.size(), 2U);
-    EXPECT_TRUE(std::ranges::is_sorted(places));
+    // One lane after the other: a recording that is still to be decoded begins a list of its own.
+    for (std::size_t i = 1; i < places.size(); ++i) {
+        EXPECT_TRUE(places[i] > places[i - 1] || places[i] == 1)
+            << places[i] << " after " << places[i - 1];
+    }
     open_gate();
 }
 
