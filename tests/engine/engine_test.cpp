@@ -338,6 +338,26 @@ TEST_F(EngineTest, TheLateResultOfALostLeaseIsRefused) {
     EXPECT_EQ(calls, 2);
 }
 
+TEST_F(EngineTest, AChunkWhoseWorkerDiedGoesOnWithTheSpare) {
+    chunks_ = 4;
+    settings_.speech_slots = 1;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        if (workers_.transcribes == 2) {
+            // The spare is there, and no other: the death of this one is survived by it alone.
+            workers_.speech_started.wait(1);
+            workers_.refuse_speech = true;
+            return fail(ErrorClass::crash, "worker_died", "It died.");
+        }
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    EXPECT_EQ(workers_.speech_started, 2);
+    EXPECT_EQ(workers_.transcribes, 5);
+}
+
 TEST_F(EngineTest, ProgressIsLiveAndSaysWhatIsDone) {
     Gate gate;
     chunks_ = 2;

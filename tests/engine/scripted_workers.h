@@ -19,10 +19,19 @@ class ScriptedWorkers final : public ports::WorkerFactory {
     Extract on_extract;
     Transcribe on_transcribe;
     std::atomic<int> started{0};
+    std::atomic<int> speech_started{0};
+    std::atomic<bool> refuse_speech{false};  // no further speech worker can be started
     std::atomic<int> extracts{0};
     std::atomic<int> transcribes{0};
 
-    Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole) override {
+    Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole role) override {
+        if (role == ports::WorkerRole::speech) {
+            if (refuse_speech) {
+                return fail(ErrorClass::internal, "refused", "The test lets none start.");
+            }
+            ++speech_started;
+            speech_started.notify_all();
+        }
         ++started;
         started.notify_all();
         return std::make_unique<ScriptedWorker>(*this);
