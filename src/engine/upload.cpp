@@ -52,7 +52,9 @@ class StoredUpload final : public Upload {
         auto made = store_.submit(media);
         if (!made) {
             recording.unlock();
-            guard_.collect(std::array{*blob});
+            if (made.error().code != "in_doubt") {  // the next start may find the row that names it
+                guard_.collect(std::array{*blob});
+            }
             return std::unexpected(made.error());
         }
         DURASCRIBE_FAILPOINT("upload.recorded");

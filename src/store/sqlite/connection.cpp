@@ -1,7 +1,11 @@
 #include "durascribe/store/sqlite/connection.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -113,6 +117,44 @@ std::optional<std::string> Rows::maybe_text() {
 std::optional<WallTime> Rows::maybe_wall() {
     const auto ms = maybe_integer();
     return ms ? std::optional{WallTime{Millis{*ms}}} : std::nullopt;
+}
+
+// ---- The log before it is opened --------------------------------------------------------------
+
+// Through SQLite's own face of the file system, as the connection that follows.
+void make_log_durable(const std::filesystem::path& database) {
+    constexpr int kPiece = 1 << 16;  // SQLite writes less than 128 KiB in one call
+    const std::string path = std::filesystem::absolute(database).string() + "-wal";
+    const auto check = [&](int code) {
+        if (code != SQLITE_OK) {
+            throw SqliteError(code, errno, "the log " + path + " could not be made durable");
+        }
+    };
+    sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+    int there = 0;
+    check(vfs->xAccess(vfs, path.c_str(), SQLITE_ACCESS_EXISTS, &there));
+    if (there == 0) {
+        return;
+    }
+    const auto memory = std::make_unique<std::max_align_t[]>(
+        static_cast<std::size_t>(vfs->szOsFile) / sizeof(std::max_align_t) + 1);
+    auto* const log = reinterpret_cast<sqlite3_file*>(memory.get());
+    check(vfs->xOpen(vfs, path.c_str(), log, SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL, nullptr));
+    struct Close {
+        void operator()(sqlite3_file* file) const { file->pMethods->xClose(file); }
+    };
+    const std::unique_ptr<sqlite3_file, Close> closes(log);
+    sqlite3_int64 size = 0;
+    check(log->pMethods->xFileSize(log, &size));
+    std::vector<char> piece(kPiece);
+    for (sqlite3_int64 at = 0; at < size; at += kPiece) {
+        const int length = static_cast<int>(std::min<sqlite3_int64>(kPiece, size - at));
+        check(log->pMethods->xRead(log, piece.data(), length, at));
+        check(log->pMethods->xWrite(log, piece.data(), length, at));
+    }
+    if (size > 0) {
+        check(log->pMethods->xSync(log, SQLITE_SYNC_NORMAL));
+    }
 }
 
 // ---- Connection -------------------------------------------------------------------------------
@@ -229,10 +271,32 @@ bool Connection::in_transaction() const {
 }
 
 void Connection::checkpoint(bool truncate) {
-    check(sqlite3_wal_checkpoint_v2(
+    const int code = sqlite3_wal_checkpoint_v2(
         db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr,
-        nullptr));
+        nullptr);
+    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_FULL) {
+        move_all_again();
+    }
+    check(code);
     wal_pages_ = 0;  // the next commit tells the true number
+}
+
+// A checkpoint that a reader stops half way counts what it moved and syncs nothing; the one that
+// ends it syncs for both. When that sync fails, the kernel may have dropped what either wrote, and
+// SQLite would do only its own part again. So the number of frames that count as moved goes back to
+// 0, in the WAL index (https://www.sqlite.org/walformat.html, section 2.1: nBackfill at byte 96),
+// which the one connection that checkpoints may set.
+void Connection::move_all_again() {
+    constexpr int kIndexPage = 32'768;
+    constexpr std::size_t kBackfill = 96 / sizeof(std::uint32_t);
+    sqlite3_file* file = nullptr;
+    void volatile* index = nullptr;
+    if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+        file->pMethods != nullptr && file->pMethods->iVersion >= 2 &&
+        file->pMethods->xShmMap(file, 0, kIndexPage, 0, &index) == SQLITE_OK && index != nullptr) {
+        auto* words = const_cast<std::uint32_t*>(static_cast<std::uint32_t volatile*>(index));
+        std::atomic_ref(words[kBackfill]).store(0);
+    }
 }
 
 void Connection::bind(sqlite3_stmt* s, int i, std::nullptr_t) {

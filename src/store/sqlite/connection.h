@@ -41,6 +41,12 @@ class SqliteError : public std::exception {
 // SQLITE_FULL and I/O errors become class storage; `doing` reads like "save the change".
 Error to_error(const SqliteError& e, std::string_view doing);
 
+// Writes the bytes of the database's WAL over themselves and syncs them. Before the first
+// connection of a writer: what the last one left there is known to be readable, not to be on disk
+// (the kernel keeps what a failed sync did not write, as if it had), and commits that follow it
+// would stand on nothing. Throws SqliteError.
+void make_log_durable(const std::filesystem::path& database);
+
 class Connection;
 
 // The rows of one running statement; resets it when it goes. Columns are taken from left to right.
@@ -114,7 +120,8 @@ class Connection {
     bool in_transaction() const;
     sqlite3* handle() const { return db_; }
 
-    // Moves what the WAL holds into the database file; truncates it with `truncate`.
+    // Moves what the WAL holds into the database file; truncates it with `truncate`. One that fails
+    // leaves nothing behind that a later one would take for done: that one moves all of it again.
     void checkpoint(bool truncate);
     int wal_pages() const { return wal_pages_; }
 
@@ -131,6 +138,7 @@ class Connection {
     };
 
     sqlite3_stmt* take(std::string_view sql);
+    void move_all_again();
     [[noreturn]] void raise(int code) const;
     void check(int code) const;
     int changes() const;

@@ -100,6 +100,22 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     return DataDirectory(path, std::move(lock));
 }
 
+// SQLite syncs the directory when it has made its log, and does not look at the outcome.
+Result<void> DataDirectory::make_durable() const {
+    for (const std::filesystem::path& folder : {path_, std::filesystem::absolute(path_) / ".."}) {
+        const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        // One above it that may not be read was not made by us.
+        if (!fd.valid() && errno == EACCES && folder != path_) {
+            continue;
+        }
+        if (!fd.valid() || fsync(fd.get()) != 0) {
+            return std::unexpected(
+                system_error(errno, fmt::format("make the folder {} durable", folder.string())));
+        }
+    }
+    return {};
+}
+
 Result<void> DataDirectory::make_database_file() const {
     const UniqueFd fd(::open(database_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd.valid()) {

@@ -20,6 +20,8 @@ class DataDirectory {
 
     // An empty file of mode 0600 where there is none: SQLite gives its WAL the same mode.
     Result<void> make_database_file() const;
+    // Makes the names in the directory, and its own name, outlast a power cut.
+    Result<void> make_durable() const;
 
   private:
     DataDirectory(std::filesystem::path path, UniqueFd lock)

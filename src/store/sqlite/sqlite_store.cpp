@@ -1,5 +1,9 @@
 #include "durascribe/store/sqlite/sqlite_store.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "durascribe/base/failpoint.h"
@@ -12,6 +16,23 @@
 #include "durascribe/store/sqlite/writer.h"
 
 namespace durascribe::store {
+
+namespace {
+
+// 16 MiB of log on a disk of 16 MiB would leave no room for anything else.
+int checkpoint_pages_on(const std::filesystem::path& directory, int wanted) {
+    constexpr std::uintmax_t kPageBytes = 4'096;
+    constexpr std::uintmax_t kShare = 16;
+    std::error_code unknown;
+    const std::filesystem::space_info disk = std::filesystem::space(directory, unknown);
+    if (unknown) {
+        return wanted;
+    }
+    const auto pages = std::clamp<std::uintmax_t>(disk.capacity / kShare / kPageBytes, 1, 1 << 20);
+    return std::min(wanted, static_cast<int>(pages));
+}
+
+}  // namespace
 
 // Ended in the reverse order: the writer stops, the readers close, the last checkpoint is the
 // writing connection's, and then the lock goes.
@@ -53,11 +74,15 @@ struct SqliteStore::Parts {
         }
         connection.execute("PRAGMA journal_mode = WAL");
         DURASCRIBE_FAILPOINT("store.log_begun");
-        connection.execute("PRAGMA synchronous = FULL");
+        connection.execute(options_.power_safe ? "PRAGMA synchronous = FULL"
+                                               : "PRAGMA synchronous = OFF");
         connection.execute("PRAGMA foreign_keys = ON");
         connection.execute("PRAGMA temp_store = MEMORY");
         connection.execute(fmt::format("PRAGMA cache_size = -{}", options_.cache_kib));
-        return migrate(connection, embedded_migrations());
+        if (auto migrated = migrate(connection, embedded_migrations()); !migrated) {
+            return migrated;
+        }
+        return directory.make_durable();  // the names of the database and its log
     }
 
     DataDirectory directory;
@@ -78,8 +103,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     if (auto made = directory->make_database_file(); !made) {
         return std::unexpected(made.error());
     }
+    options.checkpoint_pages = checkpoint_pages_on(data_directory, options.checkpoint_pages);
     const std::string doing = fmt::format("open {}", directory->database_file().string());
     try {
+        make_log_durable(directory->database_file());
         auto parts = std::make_unique<Parts>(std::move(*directory), clock, options);
         if (auto ready = parts->prepare(); !ready) {
             return std::unexpected(ready.error());

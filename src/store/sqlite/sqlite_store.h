@@ -19,8 +19,13 @@ struct SqliteOptions {
     std::size_t queue_limit = 1'024;  // verbs that wait; further callers wait for a place
     std::size_t batch_limit = 256;    // verbs that share one commit
     std::size_t readers = 4;
-    int checkpoint_pages = 4'000;  // of WAL, before it is moved into the database file
-    int cache_kib = 32'768;        // of pages, at most, that the writing connection keeps
+    // Of WAL, before it is moved into the database file; fewer where these would be more than a
+    // sixteenth of a small disk.
+    int checkpoint_pages = 4'000;
+    int cache_kib = 32'768;  // of pages, at most, that the writing connection keeps
+    // false: PRAGMA synchronous = OFF, and a power cut loses what was answered. For the test that
+    // must notice it.
+    bool power_safe = true;
     // The longest that a unit may wait for its next attempt after a restart, whatever the wall
     // clock says: it may have jumped, and the monotonic one started anew.
     Millis longest_wait_after_restart{300'000};

@@ -190,6 +190,26 @@ TEST_F(SqliteFile, AFullDiskIsStorageAndTheStoreGoesOnWhenThereIsRoom) {
     EXPECT_EQ(umount((dir_ / "data").c_str()), 0);
 }
 
+// Thousands of commits of a few pages each, and a disk that holds fewer pages than they write.
+TEST_F(SqliteFile, OnASmallDiskTheLogTakesAShareOfIt) {
+    fs::create_directory(dir_ / "data");
+    if (mount("none", (dir_ / "data").c_str(), "tmpfs", 0, "size=16m") != 0) {
+        GTEST_SKIP() << "mounting a small tmpfs needs root: " << std::strerror(errno);
+    }
+    {
+        auto store = open();
+        ASSERT_TRUE(store.has_value()) << store.error().message;
+        const auto made = submit(**store);
+        ASSERT_TRUE(made.has_value());
+        for (int i = 0; i < 2'500; ++i) {
+            const auto renamed = (*store)->rename_media(made->media.id, std::to_string(i));
+            ASSERT_TRUE(renamed.has_value()) << i << ": " << renamed.error().message;
+        }
+        EXPECT_LT(fs::file_size(database().string() + "-wal"), 2'000'000U);
+    }
+    EXPECT_EQ(umount((dir_ / "data").c_str()), 0);
+}
+
 TEST_F(SqliteFile, ReadersNeitherCheckpointNorWrite) {
     auto store = open({.checkpoint_pages = 1'000'000});
     ASSERT_TRUE(store.has_value());

@@ -130,10 +130,12 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
     } catch (const SqliteError& e) {
         roll_back(db_);
         Error error = to_error(e, kDoing);
-        // The log may hold the whole transaction and yet not be on the platter: a power cut now
-        // decides which. Anything before that point is certainly undone.
-        if (committing && e.code() == SQLITE_IOERR_FSYNC) {
+        // What failed before the last frame was written is certainly undone.
+        const bool whole_in_log =
+            committing && (e.code() & 0xff) == SQLITE_IOERR && e.code() != SQLITE_IOERR_WRITE;
+        if (whole_in_log && !overwrite_failed_commit()) {
             error.code = "in_doubt";
+            error.message += " Whether it was done will be known after the next start.";
         }
         return error;
     }
@@ -154,6 +156,21 @@ bool Writer::run_plainly(std::vector<Job*>& batch) {
         }
     }
     return true;
+}
+
+// The log goes on where the last good commit ended: the next one takes the failed one's place, and
+// its own sync covers all that it wrote. What was acknowledged before lies before that place, and
+// its sync had not failed.
+bool Writer::overwrite_failed_commit() {
+    try {
+        // Writes the first page whether or not it changes; nothing here reads this number.
+        db_.execute("PRAGMA user_version = 1");
+        return true;
+    } catch (const SqliteError& e) {
+        log::error("A commit that failed could not be undone: {}", e.what());
+        roll_back(db_);
+        return false;
+    }
 }
 
 void Writer::run_in_savepoint(Job& job) {

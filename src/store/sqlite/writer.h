@@ -6,8 +6,11 @@
 //    already, the transaction is rolled back and the batch runs once more, each verb in a savepoint
 //    (which costs a copy of every page that it changes). So a verb may run twice; it must not
 //    change its arguments.
-//  * A transaction or commit that fails gives every caller of the batch class storage (or in_doubt)
-//    and changes nothing; the next batch tries anew, so that the store goes on when there is room.
+//  * A transaction or commit that fails gives every caller of the batch class storage and changes
+//    nothing; the next batch tries anew, so that the store goes on when there is room.
+//  * A commit whose sync failed may stand whole in the log, where the next start would find it. A
+//    commit over it undoes it for good before the callers are answered; where that fails too, they
+//    get in_doubt.
 #pragma once
 
 #include <condition_variable>
@@ -71,6 +74,7 @@ class Writer {
     void run_batch(std::vector<Job*>& batch);
     std::optional<Error> commit(std::vector<Job*>& batch);
     bool run_plainly(std::vector<Job*>& batch);
+    bool overwrite_failed_commit();
     void run_in_savepoint(Job& job);
     void run_job(Job& job);
     void checkpoint_if_due();
