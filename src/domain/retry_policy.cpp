@@ -6,7 +6,7 @@
 namespace durascribe::domain {
 namespace {
 
-constexpr Millis kStorageDelay{5'000};
+constexpr Millis kStorageDelay{2'000};
 
 // Retries after the first attempt that a class is worth. An operator who asks for fewer attempts
 // gets fewer for every class.

@@ -48,7 +48,7 @@ TEST(RetryPolicy, StorageAndLostSpendNoAttempt) {
     const auto storage = decide_retry(ErrorClass::storage, long_one, kLimits, 0.9);
     EXPECT_TRUE(storage.retry);
     EXPECT_FALSE(storage.counts_as_attempt);
-    EXPECT_EQ(storage.delay, Millis{5'000});
+    EXPECT_EQ(storage.delay, Millis{2'000});
     const auto lost = decide_retry(ErrorClass::lost, long_one, kLimits, 0.9);
     EXPECT_TRUE(lost.retry);
     EXPECT_FALSE(lost.counts_as_attempt);

@@ -77,10 +77,16 @@ class RunningUnit {
     void stop(StopReason reason) {
         StopReason none = StopReason::none;
         reason_.compare_exchange_strong(none, reason);
+        if (reason == StopReason::drained) {
+            drain_.request_stop();
+        }
         stop_.request_stop();
     }
     StopReason stop_reason() const { return reason_.load(); }
+    // Stops the work.
     std::stop_token stop_token() const { return stop_.get_token(); }
+    // Ends also the wait for a disk that takes the unit's end: the process is about to go.
+    std::stop_token drain_token() const { return drain_.get_token(); }
 
   private:
     const ports::ClaimedUnit claimed_;
@@ -93,6 +99,7 @@ class RunningUnit {
     std::optional<Pace> first_;  // reports, since it was started; guarded by mutex_
     Pace last_;                  // guarded by mutex_
     std::stop_source stop_;
+    std::stop_source drain_;
 };
 
 // Thread-safe. A unit may be here twice, with two leases: the older one was lost and its worker has

@@ -80,9 +80,14 @@ void Supervisor::loop(std::stop_token stop) {
             }
         }
         if (now - rescued_at >= settings_.lease_length / 3) {
-            rescue_expired();
+            if (rescue_expired()) {
+                rescued_at = now;
+            } else {
+                // Whoever waits for it has no other clock: again at the next look, however long the
+                // disk stays full.
+                watch_until = now + settings_.lease_length * 2;
+            }
             DURASCRIBE_FAILPOINT("supervisor.rescued");
-            rescued_at = now;
         }
         const auto next = until_next_retry();
         retry_waits = next.has_value();
@@ -100,14 +105,18 @@ void Supervisor::renew_leases() {
         // The workers must be dead before another node may take their units: one more try fits in
         // the last third.
         if (clock_.mono() - renewed_at_ >= settings_.lease_length * 2 / 3) {
-            log::error("leases could not be renewed ({}): stopping this node's workers",
-                       renewed.error().message);
+            if (!workers_stopped_) {
+                log::error("leases could not be renewed ({}): stopping this node's workers",
+                           renewed.error().message);
+            }
+            workers_stopped_ = true;
             running_.stop_all(StopReason::lease_lost);
         }
         return;
     }
     DURASCRIBE_FAILPOINT("supervisor.leases_renewed");
     renewed_at_ = asked_at;
+    workers_stopped_ = false;
     for (const ports::RenewedLease& lease : *renewed) {
         const RunningUnits::Handle unit = running_.find(lease.lease);
         if (unit == nullptr) {
@@ -131,12 +140,16 @@ std::vector<ports::Lease> Supervisor::running_leases() const {
 
 // Not those of this node that still run: the machine may have slept just now, or their workers are
 // being stopped, and a rescue before they are dead would let two work on one unit.
-void Supervisor::rescue_expired() {
-    if (const auto rescued = store_.rescue_expired(running_leases()); !rescued) {
+bool Supervisor::rescue_expired() {
+    const auto rescued = store_.rescue_expired(running_leases());
+    if (!rescued) {
         log::error("could not look for expired leases: {}", rescued.error().message);
-    } else if (*rescued > 0) {
+        return false;
+    }
+    if (*rescued > 0) {
         log::warning("{} units were handed back: their leases had run out", *rescued);
     }
+    return true;
 }
 
 void Supervisor::count_work(Millis passed) {

@@ -28,7 +28,7 @@ class Supervisor {
   private:
     void loop(std::stop_token stop);
     void renew_leases();
-    void rescue_expired();
+    bool rescue_expired();  // false: the store refused to look
     std::vector<ports::Lease> running_leases() const;
     // Counts the time in which units of each task ran, and ends the tasks whose time is over.
     void count_work(Millis passed);
@@ -45,6 +45,7 @@ class Supervisor {
     const NodeId node_;
     const std::function<void()> wake_lanes_;
     MonoTime renewed_at_;
+    bool workers_stopped_ = false;  // because the leases could not be renewed
 
     struct Worked {
         int run_number = 0;

@@ -14,13 +14,13 @@ namespace {
 constexpr Millis kStorageRetry{1'000};
 constexpr Millis kWarmUpDeadline{60'000};
 
-// Waits, or returns false at once when the unit is told to stop.
-bool pause(const RunningUnit& unit, Millis how_long) {
+// Waits, or returns false at once when told to stop.
+bool pause(std::stop_token stop, Millis how_long) {
     std::mutex mutex;
     std::condition_variable_any never;
     std::unique_lock lock(mutex);
-    never.wait_for(lock, unit.stop_token(), how_long, [] { return false; });
-    return !unit.stop_token().stop_requested();
+    never.wait_for(lock, stop, how_long, [] { return false; });
+    return !stop.stop_requested();
 }
 
 bool is_stale(const Error& error) {
@@ -70,7 +70,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     if (!source) {
         return std::unexpected(source.error());
     }
-    auto pcm = blobs_.create();
+    auto pcm = create_when_possible(unit);
     if (!pcm) {
         return std::unexpected(pcm.error());
     }
@@ -123,7 +123,9 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         return store_.finish_extract(claimed.lease, result);
     });
     if (!end) {
-        guard_.collect(std::array{result.pcm});
+        if (end.error().code != "in_doubt") {  // the next start may find the row that names it
+            guard_.collect(std::array{result.pcm});
+        }
         return end;
     }
     DURASCRIBE_FAILPOINT("extract.recorded");
@@ -287,6 +289,21 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     }
 }
 
+Result<std::unique_ptr<ports::PendingBlob>> UnitRunner::create_when_possible(
+    const RunningUnit& unit) {
+    for (bool told = false;; told = true) {
+        auto blob = blobs_.create();
+        if (blob || blob.error().cls != ErrorClass::storage ||
+            !pause(unit.stop_token(), kStorageRetry)) {
+            return blob;
+        }
+        if (!told) {
+            log::error("unit {}: waiting for room to work in: {}", unit.claimed().lease.unit.value,
+                       blob.error().message);
+        }
+    }
+}
+
 void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
     const ports::Lease lease = unit.claimed().lease;
     if (is_stale(error)) {
@@ -345,9 +362,8 @@ Result<ports::UnitEnd> UnitRunner::record_when_possible(
                        end.error().message);
             told = true;
         }
-        if (!pause(unit, kStorageRetry)) {
-            // Told to stop: one last try, and the reason decides what the failure path records.
-            return record();
+        if (!pause(unit.drain_token(), kStorageRetry)) {
+            return record();  // one last try; the next server finds what stays
         }
     }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <random>
 
 #include "durascribe/engine/blob_guard.h"
@@ -18,7 +19,7 @@ class UnitRunner {
                const ports::Clock& clock, const EngineSettings& settings);
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
-    // the lease was lost, or `unit` was stopped while the disk refused the record (then the next
+    // the lease was lost, or `unit` was drained while the disk refused the record (then the next
     // start does it again). `worker` may be null for the local lane only.
     void run(RunningUnit& unit, ports::Worker* worker);
 
@@ -37,8 +38,14 @@ class UnitRunner {
                Millis audio);
     void record_failure(RunningUnit& unit, const Error& error);
 
-    // Repeats `record` while the disk refuses it (class storage), until it is accepted, the lease
-    // is lost, or the unit is stopped: finished work waits for room, it is not thrown away.
+    // A file for the unit's output, waiting for a disk that takes one; ends with an error when the
+    // unit is stopped.
+    Result<std::unique_ptr<ports::PendingBlob>> create_when_possible(const RunningUnit& unit);
+
+    // Repeats `record` while the disk refuses it (class storage), until it is accepted or refused
+    // as stale, or the process is about to go: finished work waits for room, it is not thrown away.
+    // A lease that ran out meanwhile does not matter: no worker runs, and the store refuses the
+    // record if someone else has the unit.
     Result<ports::UnitEnd> record_when_possible(
         RunningUnit& unit, const std::function<Result<ports::UnitEnd>()>& record);
 

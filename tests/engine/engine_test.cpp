@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
+#include <fstream>
 #include <mutex>
 #include <set>
 
@@ -214,6 +218,50 @@ TEST_F(EngineTest, AChunkWhoseWorkerDiedIsDoneAgain) {
     const auto attempts = store_->attempts(submitted.task.id);
     ASSERT_TRUE(attempts);
     EXPECT_EQ(std::ranges::count(*attempts, "failed", &ports::AttemptRow::outcome), 2);
+}
+
+// The leases run out while what was recognised waits for room: it is recorded all the same, and
+// nothing is recognised twice.
+TEST_F(EngineTest, ADiskFullForLongerThanTheLeasesCostsNoFinishedChunk) {
+    const std::filesystem::path small = directory_.path() / "small";
+    std::filesystem::create_directory(small);
+    if (mount("none", small.c_str(), "tmpfs", 0, "size=8m") != 0) {
+        GTEST_SKIP() << "mounting a small tmpfs needs root: " << std::strerror(errno);
+    }
+    store_ = *store::SqliteStore::open(small / "data", clock_, {});
+    blobs_ = *blobs::LocalBlobStore::open(small / "data");
+    settings_.lease_length = Millis{3'000};
+    Gate gate;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl& control) {
+        gate.pass(control.stop);
+        return transcribe(job);
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    const std::filesystem::path filler = small / "filler";
+    {
+        std::ofstream file(filler, std::ios::binary);
+        const std::string block(4'096, 'x');
+        while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+        }
+    }
+    gate.open();
+    const std::int64_t last = store_->event_range()->second;
+    EXPECT_EQ(engine_->feed().wait_after(last, settings_.lease_length * 2), last)
+        << "something was recorded on a full disk";
+    std::filesystem::remove(filler);
+    EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    const auto attempts = store_->attempts(submitted.task.id);
+    ASSERT_TRUE(attempts);
+    for (const ports::AttemptRow& attempt : *attempts) {
+        EXPECT_EQ(attempt.outcome, "completed") << domain::to_string(attempt.step);
+    }
+    engine_.reset();
+    blobs_.reset();
+    store_.reset();
+    EXPECT_EQ(umount(small.c_str()), 0);
 }
 
 TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {

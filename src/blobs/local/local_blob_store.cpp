@@ -54,20 +54,28 @@ Result<void> make_folder(const fs::path& folder) {
     return {};
 }
 
-Result<std::int64_t> free_beyond(const fs::path& root, std::int64_t reserve) {
+struct Space {
+    std::int64_t free = 0;     // for this user, the reserve included
+    std::int64_t reserve = 0;  // as the options have it, or reserve_of()
+    std::int64_t free_for_files() const { return std::max<std::int64_t>(0, free - reserve); }
+};
+
+Result<Space> space_of(const fs::path& root, const LocalBlobOptions& options) {
     struct statvfs s{};
     if (statvfs(root.c_str(), &s) != 0) {
         return failed("ask how much disk is free");
     }
-    const auto free = static_cast<std::int64_t>(s.f_bavail) * static_cast<std::int64_t>(s.f_frsize);
-    return std::max<std::int64_t>(0, free - reserve);
+    const auto bytes = [&](fsblkcnt_t blocks) {
+        return static_cast<std::int64_t>(blocks) * static_cast<std::int64_t>(s.f_frsize);
+    };
+    return Space{bytes(s.f_bavail), options.reserve_bytes.value_or(reserve_of(bytes(s.f_blocks)))};
 }
 
 // A full disk as a person wants to hear of it: with how much is left.
 Error with_free_space(Error error, const fs::path& root) {
     if (error.code == "disk_full") {
-        if (const auto free = free_beyond(root, 0)) {
-            error.message += fmt::format(" {} MiB are free.", *free / (1024 * 1024));
+        if (const auto space = space_of(root, {})) {
+            error.message += fmt::format(" {} MiB are free.", space->free / (1024 * 1024));
         }
     }
     return error;
@@ -224,6 +232,12 @@ class LocalPendingBlob final : public ports::PendingBlob {
 
 }  // namespace
 
+std::int64_t reserve_of(std::int64_t file_system_bytes) {
+    constexpr std::int64_t kMost = 64LL * 1024 * 1024;
+    constexpr std::int64_t kShare = 20;
+    return std::min(kMost, file_system_bytes / kShare);
+}
+
 // ---- the store ----------------------------------------------------------------------------------
 
 Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& data_directory,
@@ -248,19 +262,19 @@ LocalBlobStore::LocalBlobStore(fs::path root, LocalBlobOptions options)
     : root_(std::move(root)), options_(std::move(options)) {}
 
 Result<std::unique_ptr<ports::PendingBlob>> LocalBlobStore::create(std::int64_t expected_bytes) {
-    const auto free = free_bytes();
-    if (!free) {
-        return std::unexpected(free.error());
+    const auto space = space_of(root_, options_);
+    if (!space) {
+        return std::unexpected(space.error());
     }
-    if (*free < std::max<std::int64_t>(expected_bytes, 1)) {
+    if (space->free_for_files() < std::max<std::int64_t>(expected_bytes, 1)) {
         constexpr std::int64_t kMiB = 1024 * 1024;
         return fail(
             ErrorClass::storage, "disk_full",
             fmt::format(
                 "The disk is full: {} MiB are free for files, and {} MiB are needed. Free some "
                 "space, then try again.",
-                *free / kMiB, expected_bytes / kMiB + 1),
-            fmt::format("{} bytes free beyond a reserve of {}", *free, options_.reserve_bytes));
+                space->free_for_files() / kMiB, expected_bytes / kMiB + 1),
+            fmt::format("{} bytes free, of them a reserve of {}", space->free, space->reserve));
     }
     fs::path temporary = root_ / "tmp" / new_uuid();
     UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -337,7 +351,11 @@ Result<int> LocalBlobStore::sweep(
 }
 
 Result<std::int64_t> LocalBlobStore::free_bytes() {
-    return free_beyond(root_, options_.reserve_bytes);
+    const auto space = space_of(root_, options_);
+    if (!space) {
+        return std::unexpected(space.error());
+    }
+    return space->free_for_files();
 }
 
 }  // namespace durascribe::blobs

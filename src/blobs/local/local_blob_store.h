@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "durascribe/ports/blob_store.h"
@@ -11,12 +12,16 @@
 namespace durascribe::blobs {
 
 struct LocalBlobOptions {
-    // Left free for the database and its log: a write that would take it is refused.
-    std::int64_t reserve_bytes = 64LL * 1024 * 1024;
+    // Left free for the database and its log: a write that would take it is refused. nullopt:
+    // reserve_of() the file system's size.
+    std::optional<std::int64_t> reserve_bytes;
     // Told of each step of a commit just before it is taken; an errno other than 0 makes the step
     // fail. For tests that die or fail there.
     std::function<int(std::string_view step)> before_step;
 };
+
+// 64 MiB, and on a small file system a twentieth of it: on one of 16 MiB, 0.8 MiB.
+std::int64_t reserve_of(std::int64_t file_system_bytes);
 
 // One server per directory (the store's lock sees to that).
 class LocalBlobStore final : public ports::BlobStore {

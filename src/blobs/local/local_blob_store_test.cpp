@@ -107,6 +107,31 @@ TEST_F(LocalBlobs, KeepsTheSameBytesOnce) {
     EXPECT_EQ(read_all(open_before->get()), "abc");
 }
 
+TEST(LocalBlobReserve, IsAShareOfASmallDisk) {
+    constexpr std::int64_t kMiB = 1024 * 1024;
+    EXPECT_EQ(reserve_of(1024 * 1024 * kMiB), 64 * kMiB);
+    EXPECT_EQ(reserve_of(1280 * kMiB), 64 * kMiB);
+    EXPECT_EQ(reserve_of(20 * kMiB), kMiB);
+}
+
+TEST_F(LocalBlobs, ASmallDiskIsUsableButForItsReserve) {
+    const fs::path small = dir_ / "small";
+    fs::create_directory(small);
+    if (mount("none", small.c_str(), "tmpfs", 0, "size=16m") != 0) {
+        GTEST_SKIP() << "mounting a small tmpfs needs root: " << std::strerror(errno);
+    }
+    {
+        const auto store = LocalBlobStore::open(small);
+        ASSERT_TRUE(store.has_value());
+        EXPECT_GT(*(*store)->free_bytes(), 15'000'000);
+        EXPECT_TRUE(put(**store, "abc").has_value());
+        const auto refused = (*store)->create(16'100'000);  // the reserve would be taken
+        ASSERT_FALSE(refused.has_value());
+        EXPECT_EQ(refused.error().code, "disk_full");
+    }
+    EXPECT_EQ(umount(small.c_str()), 0);
+}
+
 TEST_F(LocalBlobs, DroppedWithoutCommitLeavesNothing) {
     auto store = open();
     {
