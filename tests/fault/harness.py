@@ -80,9 +80,12 @@ class Server:
         self.process.stdout.close()
         self.port = 0
 
-    def stop(self, patience=15):
+    def stop(self, patience=30):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=patience)
+        try:
+            code = self.process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"the server did not stop in {patience} s")
         self.process.stdout.close()
         self.port = 0
         return code
@@ -187,6 +190,14 @@ class Oracle:
             demand(segments_of(server, job.media) == self.transcripts[job.clip][1],
                    f"the segments of {job.media} are others than undisturbed")
             self.ended["completed"] = self.ended.get("completed", 0) + 1
+
+    def check_attempts(self, data: Path):
+        """A disk that fails costs no attempt of any budget."""
+        database = sqlite3.connect(f"file:{data}/durascribe.db?mode=ro", uri=True)
+        spent = database.execute("SELECT unit_id, outcome, error_class, error_message FROM attempts WHERE counted = 1"
+                                 " AND outcome <> 'completed' AND coalesce(error_class, 'storage') = 'storage'").fetchall()
+        database.close()
+        demand(not spent, f"attempts were spent: {spent}")
 
     def check_files(self, data: Path):
         """With no server on it: a sound database, every named file there, no other file."""
