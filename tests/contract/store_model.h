@@ -89,7 +89,7 @@ struct ModelTask {
     std::optional<std::vector<std::string>> joined;  // what finalize wrote, and is shown until
     std::string document;                            // another finalize writes
     domain::Lane lane{};                             // of the open step
-    MonoTime unserved_since;                         // at the earliest: made, or last claimed
+    MonoTime unserved_since;                         // since it was made, or last claimed
 
     bool active() const;
     bool can_be_claimed() const;

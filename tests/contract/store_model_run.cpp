@@ -130,7 +130,9 @@ void StoreModelRun::dispatch(const Move& m) {
             return rescue();
         case MoveKind::advance: {
             static constexpr std::array kSteps{1, 1'000, 9'000, 31'000, 65'000, 125'000, 310'000};
-            return clock_.advance(Millis{kSteps[static_cast<std::size_t>(m.a) % kSteps.size()]});
+            const int ms = kSteps[static_cast<std::size_t>(m.a) % kSteps.size()];
+            trace_.back() += fmt::format(" {} ms", ms);
+            return clock_.advance(Millis{ms});
         }
         case MoveKind::wall_jump:
             return clock_.set_wall(clock_.wall() +

@@ -362,7 +362,6 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
     t->next_attempt_at.reset();
     t->error.clear();
     t->lane = model_lane_of(retried.step);
-    t->unserved_since = clock_.mono();
     tell("task.state", *t);
     if (key) {
         answers[key->key] = {.fingerprint = key->fingerprint,

@@ -385,7 +385,6 @@ void StoreModel::open(ModelTask& t, Step step, const std::vector<domain::AudioSp
         t.units.push_back(u);
     }
     t.lane = model_lane_of(step);
-    t.unserved_since = clock_.mono();
 }
 
 // A step opens when the one before it has ended and left something to go on with.
