@@ -18,7 +18,9 @@ SpareWorker::SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admissi
     thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
 }
 
-SpareWorker::~SpareWorker() = default;
+SpareWorker::~SpareWorker() {
+    stop();
+}
 
 void SpareWorker::want() {
     {
@@ -45,27 +47,27 @@ std::optional<SpareWorker::Warm> SpareWorker::take() {
 }
 
 void SpareWorker::stop() {
-    thread_.request_stop();
+    making_.request_stop();
     const std::scoped_lock lock(mutex_);
     warm_.reset();
 }
 
 void SpareWorker::loop(std::stop_token stop) {
+    const std::stop_token no_more = making_.get_token();
     std::unique_lock lock(mutex_);
-    while (true) {
-        changed_.wait(lock, stop, [&] { return wanted_ && !warm_; });
-        if (stop.stop_requested()) {
-            return;
-        }
+    while (changed_.wait(lock, no_more, [&] { return wanted_ && !warm_; }) &&
+           !no_more.stop_requested()) {
         lock.unlock();
-        auto made = make(stop);
+        auto made = make(no_more);
         lock.lock();
-        if (made && !stop.stop_requested()) {
+        if (made && !no_more.stop_requested()) {
             warm_ = std::move(made);
         } else {
-            changed_.wait_for(lock, stop, kAgain, [] { return false; });
+            changed_.wait_for(lock, no_more, kAgain, [] { return false; });
         }
     }
+    // The slots' workers would die with this thread, which started them.
+    changed_.wait(lock, stop, [] { return false; });
 }
 
 std::optional<SpareWorker::Warm> SpareWorker::make(std::stop_token stop) {

@@ -34,7 +34,7 @@ class SpareWorker {
     // nullopt: there is none just now. What is taken is replaced.
     std::optional<Warm> take();
 
-    // Gives away and starts no more, and kills the one that there is.
+    // Gives away and starts no more, and kills the one that there is. Those given away live on.
     void stop();
 
   private:
@@ -48,6 +48,7 @@ class SpareWorker {
     std::condition_variable_any changed_;
     bool wanted_ = false;       // guarded by mutex_
     std::optional<Warm> warm_;  // guarded by mutex_
+    std::stop_source making_;   // asked to stop by stop(); the thread itself only at the end
     std::jthread thread_;
 };
 

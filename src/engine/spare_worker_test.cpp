@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 
 namespace durascribe::engine {
@@ -14,9 +16,14 @@ class Workers final : public ports::WorkerFactory {
   public:
     std::atomic<int> started{0};
     std::atomic<bool> alive{true};
+    std::promise<void> starter_ended;  // the thread that starts workers, with which they die
 
     Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole role) override {
         EXPECT_EQ(role, ports::WorkerRole::speech);
+        thread_local struct Ending {
+            std::promise<void>& ended;
+            ~Ending() { ended.set_value(); }
+        } const ending{starter_ended};
         ++started;
         started.notify_all();
         return std::make_unique<Worker>(*this);
@@ -105,6 +112,19 @@ TEST_F(SpareWorkerTest, AfterStopThereIsNone) {
     (void)await(spare);
     spare.stop();
     EXPECT_FALSE(spare.take());
+}
+
+// A real worker is killed by the kernel when the thread that started it ends.
+TEST_F(SpareWorkerTest, WhatWasGivenAwayOutlivesStop) {
+    auto ended = workers_.starter_ended.get_future();
+    {
+        SpareWorker spare(workers_, admission_);
+        spare.want();
+        const auto given = await(spare);
+        spare.stop();
+        EXPECT_EQ(ended.wait_for(std::chrono::milliseconds{200}), std::future_status::timeout);
+    }
+    EXPECT_EQ(ended.wait_for(std::chrono::seconds{10}), std::future_status::ready);
 }
 
 }  // namespace
