@@ -4,6 +4,7 @@
 #include <string>
 
 #include "durascribe/base/log.h"
+#include "durascribe/engine/leisure.h"
 
 namespace durascribe::engine {
 namespace {
@@ -13,13 +14,14 @@ constexpr int kNamedInLog = 20;
 
 // Whether it came to the end.
 Result<bool> remove_orphans(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                            std::stop_token stop, Reconciled& done) {
+                            std::stop_token stop, Leisure& leisure, Reconciled& done) {
     for (std::string after;;) {
         const auto stored = blobs.list(after, kBatch);
         if (!stored) {
             return std::unexpected(stored.error());
         }
         for (const std::string& sha256 : *stored) {
+            leisure.pause();
             const auto referenced = store.blob_referenced(sha256);
             if (!referenced) {
                 return std::unexpected(referenced.error());
@@ -67,13 +69,14 @@ Result<bool> is_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuard&
 
 // Whether it came to the end.
 Result<bool> find_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                          std::stop_token stop, Reconciled& done) {
+                          std::stop_token stop, Leisure& leisure, Reconciled& done) {
     for (std::string after;;) {
         const auto named = store.named_blobs(after, kBatch);
         if (!named) {
             return std::unexpected(named.error());
         }
         for (const ports::NamedBlob& one : *named) {
+            leisure.pause();
             const auto there = blobs.exists(one.blob);
             if (!there) {
                 return std::unexpected(there.error());
@@ -105,17 +108,18 @@ Result<bool> find_missing(ports::Store& store, ports::BlobStore& blobs, BlobGuar
 Result<Reconciled> reconcile(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
                              std::stop_token stop) {
     Reconciled done;
+    Leisure leisure(stop);
     const auto leftovers = blobs.remove_leftovers();
     if (!leftovers) {
         return std::unexpected(leftovers.error());
     }
     done.leftovers_removed = *leftovers;
-    const auto removed = remove_orphans(store, blobs, guard, stop, done);
+    const auto removed = remove_orphans(store, blobs, guard, stop, leisure, done);
     if (!removed) {
         return std::unexpected(removed.error());
     }
     if (*removed) {
-        const auto found = find_missing(store, blobs, guard, stop, done);
+        const auto found = find_missing(store, blobs, guard, stop, leisure, done);
         if (!found) {
             return std::unexpected(found.error());
         }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -27,10 +28,9 @@ constexpr std::string_view kPrefix = "durascribe-worker-";
 constexpr std::string_view kServerGroup = "durascribe-server";
 constexpr std::int64_t kPeriodMicros = 100'000;
 constexpr std::int64_t kQuotaMicrosMin = 1'000;  // the kernel takes no less
-// A group competes as a whole, by its own weight and not by its processes' niceness: a third of the
-// usual one, as niceness 5 has, so that workers make way for the server.
-constexpr int kWeight = 33;   // version 2: of 100
-constexpr int kShares = 335;  // version 1: of 1024
+// What the kernel gives a group that says nothing, like the server's.
+constexpr double kUsualWeight = 100;   // version 2
+constexpr double kUsualShares = 1024;  // version 1
 
 std::string text_of(const fs::path& file) {
     std::ifstream in(file);
@@ -276,11 +276,15 @@ Result<WorkerGroup> WorkerGroup::make(const GroupPlaces& places, const GroupLimi
             std::max(kQuotaMicrosMin, static_cast<std::int64_t>(limits.cores * kPeriodMicros));
         if (places.cpu->version == 2) {
             values.push_back({d / "cpu.max", fmt::format("{} {}", quota, kPeriodMicros), true});
-            values.push_back({d / "cpu.weight", std::to_string(kWeight), false});
+            values.push_back({d / "cpu.weight",
+                              std::to_string(std::lround(kUsualWeight * limits.cpu_weight)),
+                              false});
         } else {
             values.push_back({d / "cpu.cfs_period_us", std::to_string(kPeriodMicros), true});
             values.push_back({d / "cpu.cfs_quota_us", std::to_string(quota), true});
-            values.push_back({d / "cpu.shares", std::to_string(kShares), false});
+            values.push_back({d / "cpu.shares",
+                              std::to_string(std::lround(kUsualShares * limits.cpu_weight)),
+                              false});
         }
     }
     for (const Value& v : values) {

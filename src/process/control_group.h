@@ -43,6 +43,9 @@ GroupPlaces find_group_places(const GroupFacts& facts = {});
 struct GroupLimits {
     std::int64_t memory_bytes = 0;  // with swap; 0: no limit
     double cores = 0;               // CPU time by time passed; 0: no limit
+    // Against a group like the server's, when all want more than there is. A group competes as a
+    // whole, by its own weight and not by its processes' niceness: a third is what niceness 5 has.
+    double cpu_weight = 1.0 / 3;
 };
 
 // The group of one worker, one directory in each place, made empty; removed with this object, when

@@ -275,8 +275,12 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
                                         role == ports::WorkerRole::media ? -1 : 0,
                                         settings_.open_files_max, settings_.processes_max},
                                        settings_.niceness};
-    auto group =
-        WorkerGroup::make(limits_.places, {settings_.memory_limit_bytes, settings_.cpu_limit});
+    GroupLimits limits{settings_.memory_limit_bytes, settings_.cpu_limit};
+    if (role == ports::WorkerRole::media) {
+        // What is decoded ahead of its turn makes way for what is being recognised.
+        limits.cpu_weight /= 3;
+    }
+    auto group = WorkerGroup::make(limits_.places, limits);
     if (!group) {
         return std::unexpected(std::move(group.error()));
     }
