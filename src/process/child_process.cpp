@@ -56,7 +56,6 @@ bool set_limits(const ChildLimits& limits) {
            set_limit(RLIMIT_FSIZE, limits.file_bytes);
 }
 
-// First of all, so that all that it does counts for its groups.
 bool join_groups(const std::array<int, WorkerGroup::kPlacesMax>& groups) {
     for (const int group : groups) {
         if (group >= 0 && ::write(group, "0", 1) != 1) {
@@ -66,6 +65,22 @@ bool join_groups(const std::array<int, WorkerGroup::kPlacesMax>& groups) {
     return true;
 }
 
+// All above the socket but the groups' (in ascending order), which exec closes.
+bool close_the_rest(const std::array<int, WorkerGroup::kPlacesMax>& groups) {
+    unsigned from = kSocketFd + 1;
+    for (const int group : groups) {
+        if (group < 0) {
+            continue;
+        }
+        const auto kept = static_cast<unsigned>(group);
+        if (kept > from && ::close_range(from, kept - 1, 0) != 0) {
+            return false;
+        }
+        from = kept + 1;
+    }
+    return ::close_range(from, ~0U, 0) == 0;
+}
+
 // Puts descriptor `from` at `to`, to survive exec.
 bool place(int from, int to) {
     return ::dup2(from, to) == to;
@@ -73,7 +88,11 @@ bool place(int from, int to) {
 
 // Returns only where something failed; errno says what. All descriptors in `l` are above kSocketFd.
 void become_the_program(const Launch& l) {
-    if (!join_groups(l.groups)) {
+    // First of all, with the server's own share of the processor: until then this process holds what
+    // the server holds, the lock of its data directory too, and a successor would wait for it.
+    if (!place(l.null_fd, STDIN_FILENO) || !place(l.null_fd, STDOUT_FILENO) ||
+        !place(l.errors_fd, STDERR_FILENO) || !place(l.socket_fd, kSocketFd) ||
+        !close_the_rest(l.groups) || !join_groups(l.groups)) {
         return;
     }
     // Handlers of the server must not run here: exec resets them, but signals are let through
@@ -96,9 +115,7 @@ void become_the_program(const Launch& l) {
         errno = ESRCH;
         return;
     }
-    if (!place(l.null_fd, STDIN_FILENO) || !place(l.null_fd, STDOUT_FILENO) ||
-        !place(l.errors_fd, STDERR_FILENO) || !place(l.socket_fd, kSocketFd) ||
-        ::close_range(kSocketFd + 1, ~0U, 0) != 0 || !set_limits(l.limits)) {
+    if (!set_limits(l.limits)) {
         return;
     }
     if (l.niceness != 0) {
@@ -206,6 +223,20 @@ Result<ChildProcess> ChildProcess::start(const ChildSettings& settings, WorkerGr
             return std::unexpected(fd->error());
         }
     }
+    std::array<int, WorkerGroup::kPlacesMax> joints = group.joints();
+    std::array<UniqueFd, WorkerGroup::kPlacesMax> joints_above;
+    for (std::size_t i = 0; i < joints.size(); ++i) {
+        if (joints.at(i) < 0) {
+            continue;
+        }
+        auto above = above_socket_fd(joints.at(i));
+        if (!above) {
+            return std::unexpected(above.error());
+        }
+        joints_above.at(i) = std::move(*above);
+        joints.at(i) = joints_above.at(i).get();
+    }
+    std::ranges::sort(joints);
 
     std::vector<std::string> arguments{settings.program.string()};
     arguments.insert(arguments.end(), settings.arguments.begin(), settings.arguments.end());
@@ -221,7 +252,7 @@ Result<ChildProcess> ChildProcess::start(const ChildSettings& settings, WorkerGr
                       ::getpid(),
                       settings.limits,
                       settings.niceness,
-                      group.joints()};
+                      joints};
     volatile int failure = 0;
     pid_t pid = -1;
     int launch_error = 0;
@@ -267,7 +298,7 @@ ExitStatus ChildProcess::kill_and_reap() {
     const ExitStatus status = reap(pidfd_.get());
     pidfd_.reset();
     killed_for_memory_ = group_.killed_for_memory();
-    group_.remove();
+    group_.release();
     return status;
 }
 

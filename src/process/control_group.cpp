@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -241,6 +242,7 @@ Result<void> WorkerGroup::add(const GroupPlace& place, const std::string& name) 
 
 Result<WorkerGroup> WorkerGroup::make(const GroupPlaces& places, const GroupLimits& limits) {
     WorkerGroup group;
+    group.limits_ = limits;
     const std::string name = next_name();
     const bool memory = places.memory && limits.memory_bytes > 0;
     const bool cpu = places.cpu && limits.cores > 0;
@@ -317,9 +319,12 @@ void WorkerGroup::remove_leftovers(const GroupPlaces& places) {
 
 WorkerGroup& WorkerGroup::operator=(WorkerGroup&& other) noexcept {
     if (this != &other) {
-        remove();
+        release();
         parts_ = std::exchange(other.parts_, {});
         memory_events_ = std::exchange(other.memory_events_, {});
+        kills_before_ = other.kills_before_;
+        limits_ = other.limits_;
+        home_ = std::exchange(other.home_, nullptr);
     }
     return *this;
 }
@@ -330,16 +335,20 @@ std::array<int, WorkerGroup::kPlacesMax> WorkerGroup::joints() const {
     return out;
 }
 
-bool WorkerGroup::killed_for_memory() const {
+std::int64_t WorkerGroup::kills() const {
     std::istringstream words(memory_events_.empty() ? "" : text_of(memory_events_));
     std::string name;
     std::int64_t value = 0;
     while (words >> name >> value) {
         if (name == "oom_kill") {
-            return value > 0;
+            return value;
         }
     }
-    return false;
+    return 0;
+}
+
+bool WorkerGroup::killed_for_memory() const {
+    return kills() > kills_before_;
 }
 
 void WorkerGroup::remove() {
@@ -352,6 +361,59 @@ void WorkerGroup::remove() {
         part.joint.reset();
     }
     memory_events_.clear();
+}
+
+// ---- all workers' ----
+
+struct WorkerGroup::Idle {
+    std::mutex mutex;
+    bool open = true;                 // guarded by mutex; false: what comes back is removed
+    std::vector<WorkerGroup> groups;  // guarded by mutex
+};
+
+void WorkerGroup::release() {
+    const std::shared_ptr<Idle> home = std::exchange(home_, nullptr);
+    if (home != nullptr) {
+        const std::scoped_lock lock(home->mutex);
+        if (home->open && !parts_.front().directory.empty()) {
+            home->groups.push_back(std::move(*this));
+        }
+    }
+    remove();
+}
+
+WorkerGroups::WorkerGroups(GroupPlaces places)
+    : places_(std::move(places)), idle_(std::make_shared<WorkerGroup::Idle>()) {}
+
+WorkerGroups::WorkerGroups(WorkerGroups&&) noexcept = default;
+
+WorkerGroups::~WorkerGroups() {
+    if (idle_ == nullptr) {
+        return;  // moved from
+    }
+    std::vector<WorkerGroup> groups;
+    const std::scoped_lock lock(idle_->mutex);
+    idle_->open = false;
+    groups = std::exchange(idle_->groups, {});
+}
+
+Result<WorkerGroup> WorkerGroups::lend(const GroupLimits& limits) {
+    {
+        const std::scoped_lock lock(idle_->mutex);
+        const auto found = std::ranges::find(idle_->groups, limits, &WorkerGroup::limits_);
+        if (found != idle_->groups.end()) {
+            WorkerGroup group = std::move(*found);
+            idle_->groups.erase(found);
+            group.kills_before_ = group.kills();
+            group.home_ = idle_;
+            return group;
+        }
+    }
+    auto made = WorkerGroup::make(places_, limits);
+    if (made) {
+        made->home_ = idle_;
+    }
+    return made;
 }
 
 }  // namespace durascribe::process

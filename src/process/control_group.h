@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,10 +47,14 @@ struct GroupLimits {
     // Against a group like the server's, when all want more than there is. A group competes as a
     // whole, by its own weight and not by its processes' niceness: a third is what niceness 5 has.
     double cpu_weight = 1.0 / 3;
+    bool operator==(const GroupLimits&) const = default;
 };
 
-// The group of one worker, one directory in each place, made empty; removed with this object, when
-// the worker has been reaped. Moves; an empty one (default) has no group and does nothing.
+class WorkerGroups;
+
+// The group of one worker, one directory in each place, with no process in it at first. Given back
+// or removed with this object, when the worker has been reaped. Moves; an empty one (default) has
+// no group and does nothing.
 class WorkerGroup {
   public:
     static constexpr int kPlacesMax = 2;
@@ -62,23 +67,51 @@ class WorkerGroup {
     WorkerGroup() = default;
     WorkerGroup(WorkerGroup&& other) noexcept { *this = std::move(other); }
     WorkerGroup& operator=(WorkerGroup&& other) noexcept;
-    ~WorkerGroup() { remove(); }
+    ~WorkerGroup() { release(); }
 
     // Writing "0" to each puts the writing process into the group; -1: there is no such group.
     std::array<int, kPlacesMax> joints() const;
-    // The kernel killed in this very group because its memory limit was reached.
+    // The kernel killed in this very group because its memory limit was reached, since it was made
+    // or taken.
     bool killed_for_memory() const;
-    void remove();
+    // Back to the WorkerGroups that it was taken from; without one, the directories are removed.
+    void release();
 
   private:
+    friend class WorkerGroups;
     struct Part {
         std::filesystem::path directory;  // empty: none
         UniqueFd joint;
     };
+    struct Idle;
     Result<void> add(const GroupPlace& place, const std::string& name);
+    std::int64_t kills() const;
+    void remove();
 
     std::array<Part, kPlacesMax> parts_;
     std::filesystem::path memory_events_;  // the file that counts the kills; empty: no limit is set
+    std::int64_t kills_before_ = 0;
+    GroupLimits limits_;
+    std::shared_ptr<Idle> home_;  // where it goes when it is released; null: nowhere
+};
+
+// Lends groups, and lends them again: a group that is removed stays in the kernel's memory for as
+// long as a page of a file is charged to it, and a server starts workers by the thousand. Keeps as
+// many as there were workers at once. Thread-safe; groups may outlive it.
+class WorkerGroups {
+  public:
+    explicit WorkerGroups(GroupPlaces places);
+    // Removes those that are not lent.
+    ~WorkerGroups();
+    WorkerGroups(WorkerGroups&&) noexcept;
+    WorkerGroups& operator=(WorkerGroups&&) = delete;
+
+    // One with these limits. Errors: those of WorkerGroup::make.
+    Result<WorkerGroup> lend(const GroupLimits& limits);
+
+  private:
+    GroupPlaces places_;
+    std::shared_ptr<WorkerGroup::Idle> idle_;
 };
 
 }  // namespace durascribe::process

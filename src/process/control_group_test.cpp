@@ -178,5 +178,37 @@ TEST(WorkerGroups, MakeWayForTheServer) {
     EXPECT_EQ(found, 1);
 }
 
+// A server starts a worker for each file: its groups must not be more than its workers at once.
+TEST(WorkerGroups, AreLentAgainAndGoneInTheEnd) {
+    const GroupPlaces places = find_group_places();
+    if (!places.cpu) {
+        GTEST_SKIP() << "no CPU group can be made here";
+    }
+    const std::string mine = fmt::format("-{}-", ::getpid());
+    const auto count = [&] {
+        std::ptrdiff_t found = 0;
+        for (const auto& entry : fs::directory_iterator(places.cpu->directory)) {
+            found += entry.path().filename().string().contains(mine) ? 1 : 0;
+        }
+        return found;
+    };
+    {
+        WorkerGroups groups(places);
+        for (int i = 0; i < 20; ++i) {
+            auto first = groups.lend({.cores = 1});
+            auto second = groups.lend({.cores = 2});
+            ASSERT_TRUE(first.has_value() && second.has_value());
+            EXPECT_FALSE(first->killed_for_memory());
+            EXPECT_NE(first->joints(), second->joints());
+        }
+        EXPECT_EQ(count(), 2);
+        auto lent = groups.lend({.cores = 1});
+        auto another = groups.lend({.cores = 1});
+        ASSERT_TRUE(lent.has_value() && another.has_value());
+        EXPECT_EQ(count(), 3);
+    }
+    EXPECT_EQ(count(), 0);
+}
+
 }  // namespace
 }  // namespace durascribe::process

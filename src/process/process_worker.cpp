@@ -260,7 +260,8 @@ std::vector<std::string> arguments_of(const ProcessWorkerSettings& settings,
 ProcessWorkerFactory::ProcessWorkerFactory(ProcessWorkerSettings settings)
     : settings_(std::move(settings)),
       limits_(LimitsInForce::find(settings_.memory_limit_by,
-                                  {settings_.memory_limit_bytes, settings_.cpu_limit})) {}
+                                  {settings_.memory_limit_bytes, settings_.cpu_limit})),
+      groups_(limits_.places) {}
 
 Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::WorkerRole role) {
     auto ends = protocol::Channel::make_pair();
@@ -280,7 +281,7 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
         // What is decoded ahead of its turn makes way for what is being recognised.
         limits.cpu_weight /= 3;
     }
-    auto group = WorkerGroup::make(limits_.places, limits);
+    auto group = groups_.lend(limits);
     if (!group) {
         return std::unexpected(std::move(group.error()));
     }

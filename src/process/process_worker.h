@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "durascribe/ports/worker.h"
+#include "durascribe/process/control_group.h"
 #include "durascribe/process/limits_in_force.h"
 
 namespace durascribe::process {
@@ -57,6 +58,7 @@ class ProcessWorkerFactory final : public ports::WorkerFactory {
   private:
     const ProcessWorkerSettings settings_;
     const LimitsInForce limits_;
+    WorkerGroups groups_;
 };
 
 }  // namespace durascribe::process

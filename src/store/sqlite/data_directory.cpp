@@ -44,10 +44,10 @@ pid_t holder_of(int fd) {
 }
 
 // A server killed just while it started a worker leaves its lock to that child until the child has
-// executed its program: some microseconds, in which its successor may come. Nobody tells when they
+// closed what it inherited: some microseconds, in which its successor may come. Nobody tells when they
 // are over, so it is asked again, and only while the holder that is named is dead.
 bool lock_it(int fd) {
-    constexpr int kAgainMax = 1'000;
+    constexpr int kAgainMax = 15'000;  // half a minute: a child may wait long for the processor
     constexpr timespec kAgain{.tv_sec = 0, .tv_nsec = 2'000'000};
     for (int again = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++again) {
         const int problem = errno;
