@@ -45,7 +45,10 @@ std::vector<MediaId> media_ended_before(WriteTx& tx, WallTime time, int limit) {
 }
 
 int prune_events(WriteTx& tx, const ports::Retention& retention, int limit) {
-    Rows rows = tx.db.query("SELECT coalesce(max(seq), 0) FROM events");
+    // The last that was given, not the last that is left: by age the newest can go before others,
+    // where the wall clock has jumped.
+    Rows rows =
+        tx.db.query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'");
     DURASCRIBE_ASSERT(rows.step());
     const std::int64_t last = rows.integer();
     int gone = tx.db.execute(
