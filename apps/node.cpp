@@ -116,6 +116,7 @@ class WholeNode final : public cli::Node {
         server.host = settings_.listen_host;
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
+        server.websockets = settings_.enable_progress_websocket;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;

@@ -15,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "durascribe/api/connection.h"
+#include "durascribe/api/live_hub.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -170,7 +171,8 @@ class StreamedAnswers : public HttpTest {
     // One connection, served by one I/O thread and one blocking thread.
     RawClient serve() {
         start();
-        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_);
+        live_.emplace(*engine_, *store_);
+        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_);
         const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -195,6 +197,7 @@ class StreamedAnswers : public HttpTest {
 
     Tap tap_;
     NodeFacts facts_{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
+    std::optional<LiveHub> live_;
     std::optional<Services> services_;
     asio::io_context io_;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
