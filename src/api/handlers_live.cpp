@@ -18,7 +18,7 @@
 namespace durascribe::api {
 namespace {
 
-constexpr std::size_t kRepliesMax = 16;  // to what a client says faster than it reads
+constexpr std::size_t kHeardMax = 16;  // messages of a client that are not answered yet
 
 // Each message in `data`, with its sequence number as the event's id (WHATWG HTML §9.2).
 class EventStreamBody final : public BodyStream {
@@ -130,13 +130,9 @@ class LiveTalk final : public SocketTalk {
     }
     Piece work() override { return wrap(reader_.work()); }
 
-    Result<void> received(std::string text) override {
-        if (heard_.size() >= kRepliesMax) {
-            return fail(ErrorClass::request, "too_many_messages",
-                        "Messages come faster than their answers are read.");
-        }
+    bool received(std::string text) override {
         heard_.push_back(std::move(text));
-        return {};
+        return heard_.size() < kHeardMax;
     }
 
   private:
@@ -211,7 +207,7 @@ class ProgressTalk final : public SocketTalk {
         return piece;
     }
 
-    Result<void> received(std::string) override { return {}; }  // they have nothing to say
+    bool received(std::string) override { return true; }  // they have nothing to say
 
   private:
     // What was missed does not matter: the present state is sent, never the way to it.

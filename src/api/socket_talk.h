@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "durascribe/api/body_stream.h"
-#include "durascribe/base/error.h"
 
 namespace durascribe::api {
 
@@ -23,9 +22,9 @@ class SocketTalk {
     virtual void start(Wake wake) = 0;
     virtual Piece next() = 0;  // on an I/O thread, never waits
     virtual Piece work() = 0;  // on a blocking thread, after a `work`
-    // A whole text message (UTF-8), on an I/O thread; next() is called afterwards. An error closes
-    // the connection with 1008 and the error's message.
-    virtual Result<void> received(std::string text) = 0;
+    // A whole text message (UTF-8), on an I/O thread; next() is called afterwards. False: that is
+    // as much as is kept until next() has been called; nothing more is read before.
+    virtual bool received(std::string text) = 0;
 };
 
 }  // namespace durascribe::api

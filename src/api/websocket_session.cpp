@@ -24,7 +24,7 @@ using boost::system::error_code;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr int kSendBuffer = 64 << 10;  // of the kernel, for each connection
-constexpr std::chrono::seconds kClosingPatience{2};
+constexpr std::chrono::seconds kClosingPatience{1};
 constexpr std::size_t kReasonMax = 120;  // RFC 6455 §5.5: 125 bytes with the code
 
 }  // namespace
@@ -37,6 +37,7 @@ WebSocketSession::WebSocketSession(asio::ip::tcp::socket socket, BlockingPool& p
       talk_(std::move(talk)),
       buffer_(kMessageMax),
       look_(std::make_shared<WakeSignal>(stream_.get_executor())),
+      room_(std::make_shared<WakeSignal>(stream_.get_executor())),
       writer_ended_(std::make_shared<WakeSignal>(stream_.get_executor())),
       patience_(stream_.get_executor()) {}
 
@@ -63,6 +64,8 @@ asio::awaitable<void> WebSocketSession::run(beast::http::request_header<> header
             log::error("A WebSocket ended with an exception.");
             self->cut();
         }
+        self->writing_ = false;
+        self->room_->wake_here();
         self->writer_ended_->wake_here();
     });
     co_await read_messages();
@@ -89,10 +92,11 @@ asio::awaitable<void> WebSocketSession::read_messages() {
             close_with(websocket::close_code::unknown_data, "Send text: one JSON object.");
         } else {
             std::string text = beast::buffers_to_string(buffer_.data());
-            if (auto heard = talk_->received(std::move(text)); !heard) {
-                close_with(websocket::close_code::policy_error, heard.error().message);
-            }
+            const bool more = talk_->received(std::move(text));
             look_->wake_here();
+            if (!more && writing_) {
+                co_await room_->wait(std::nullopt);
+            }
         }
         buffer_.consume(buffer_.size());
         buffer_.shrink_to_fit();
@@ -110,6 +114,7 @@ asio::awaitable<void> WebSocketSession::write_messages() {
         switch (piece.then) {
             case BodyStream::Then::look:
                 piece = talk_->next();
+                room_->wake_here();
                 break;
             case BodyStream::Then::work:
                 piece = co_await blocking(pool_, [this] { return talk_->work(); });

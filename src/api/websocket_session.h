@@ -54,10 +54,12 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
     std::unique_ptr<SocketTalk> talk_;
     boost::beast::flat_buffer buffer_;
     std::shared_ptr<WakeSignal> look_;  // the writer waits on it
+    std::shared_ptr<WakeSignal> room_;  // the reader waits on it where the talk takes no more
     std::shared_ptr<WakeSignal> writer_ended_;
     boost::asio::steady_timer patience_;  // of a closing
     Close closing_{boost::beast::websocket::close_code::none};
-    bool ended_ = false;
+    bool ended_ = false;   // the reader has
+    bool writing_ = true;  // the writer has not
 };
 
 }  // namespace durascribe::api
