@@ -1,6 +1,7 @@
 #include "durascribe/api/live_hub.h"
 
 #include <algorithm>
+#include <limits>
 #include <ranges>
 #include <unordered_map>
 #include <utility>
@@ -177,7 +178,9 @@ void LiveHub::publish(std::vector<LiveEvent> events, std::int64_t up_to, bool wh
             listener->idle_ = false;
             listener->wake_();
         } else {
-            listener->position_ = listener->sent_ = taken_;
+            // One that began with a snapshot may be ahead of the hub.
+            listener->position_ = std::max(listener->position_, taken_);
+            listener->sent_ = listener->position_;
         }
     }
     for (LiveEvent& event : events) {
@@ -239,7 +242,8 @@ LiveHub::Listener::Batch LiveHub::Listener::take() {
         position_ = next->seq;
     }
     if (batch.events.empty()) {
-        position_ = sent_ = std::max(position_, hub_.taken_);
+        position_ = std::max(position_, hub_.taken_);
+        sent_ = position_;
         idle_ = true;
         slow_ = false;
     } else if (batch.events.size() > 1) {

@@ -99,7 +99,7 @@ class LiveHub {
     };
 
     void run(const std::stop_token& stop);
-    std::vector<LiveEvent> read(std::int64_t newest, bool& whole);
+    std::vector<LiveEvent> read(std::int64_t after, bool& whole);
     void publish(std::vector<LiveEvent> events, std::int64_t up_to, bool whole);
     void note_sent(const Listener& listener);  // under the lock
 
