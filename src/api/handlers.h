@@ -35,6 +35,7 @@ Result<Response> resume_queue(const Services&, const Request&);
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);
+Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_start_page(const Services&, const Request&);
 
 // handlers_live.cpp

@@ -36,6 +36,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/ws", nullptr, nullptr, open_live_talk},
     {Method::get, "/api/transcription/{id}/progress", nullptr, nullptr, open_progress_talk},
 
+    {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
     {Method::get, "/", get_start_page},
