@@ -196,7 +196,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     const std::string what = fmt::format("{} {}", to_string(request.method), request.path);
     Next next = Next::hang_up;
     if ((*admitted)->talk != nullptr) {
-        next = co_await serve_websocket(parser, request, *admitted);
+        next = co_await serve_websocket(parser, std::move(request), *admitted);
     } else if ((*admitted)->sink != nullptr) {
         next = co_await serve_upload(parser, std::move(request), *admitted);
     } else {
@@ -225,7 +225,7 @@ Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
 
 // Returns when the WebSocket has ended, or where it was refused.
 asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& parser,
-                                                                      const Request& request,
+                                                                      Request request,
                                                                       const Route* route) {
     Result<std::unique_ptr<SocketTalk>> talk = nullptr;
     if (!settings_.websockets) {
@@ -264,7 +264,10 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
     stream_.expires_never();
     socket_ = std::make_shared<WebSocketSession>(stream_.release_socket(), pool_, settings_,
                                                  std::move(*talk));
-    co_await socket_->run(parser.get().base());
+    // It may last for days: what only the request needed goes.
+    request = {};
+    buffer_.shrink_to_fit();
+    co_await socket_->run(std::move(parser.release().base()));
     socket_.reset();
     co_return Next::hang_up;
 }

@@ -108,8 +108,7 @@ class HttpConnection final : public Connection,
     Result<const Route*> admit(Request& request, bool http11);
     asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
-    asio::awaitable<Next> serve_websocket(Parser& parser, const Request& request,
-                                          const Route* route);
+    asio::awaitable<Next> serve_websocket(Parser& parser, Request request, const Route* route);
     asio::awaitable<bool> say_continue(const Parser& parser);
     asio::awaitable<error_code> read_body(Parser& parser, char* into, std::size_t size,
                                           std::size_t& got);
