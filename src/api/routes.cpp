@@ -32,6 +32,10 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/queue/pause", pause_queue},
     {Method::post, "/api/v1/queue/resume", resume_queue},
 
+    {Method::get, "/api/v1/events", get_events},
+    {Method::get, "/api/v1/ws", nullptr, nullptr, open_live_talk},
+    {Method::get, "/api/transcription/{id}/progress", nullptr, nullptr, open_progress_talk},
+
     {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},

@@ -32,6 +32,7 @@
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking_pool.h"
 #include "durascribe/api/connection.h"
+#include "durascribe/api/live_hub.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -119,7 +120,8 @@ class Server::Impl {
          ServerSettings settings)
         : facts_(std::move(facts)),
           settings_(std::move(settings)),
-          services_{engine, store, blobs, facts_, settings_} {}
+          live_(engine, store),
+          services_{engine, store, blobs, facts_, settings_, live_} {}
 
     ~Impl() { stop(Millis{0}); }
 
@@ -156,6 +158,7 @@ class Server::Impl {
 
     const NodeFacts facts_;
     const ServerSettings settings_;
+    LiveHub live_;
     const Services services_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;
@@ -174,6 +177,9 @@ Result<void> Server::Impl::start() {
     auto bound = bind_socket(settings_.host, settings_.port);
     if (!bound) {
         return std::unexpected(bound.error());
+    }
+    if (auto started = live_.start(); !started) {
+        return started;
     }
     port_ = bound->port;
     loopback_ = bound->loopback;
@@ -313,6 +319,7 @@ void Server::Impl::stop(Millis grace) {
         for_each_connection([](Connection& c) { c.close(); });
         wait_until_empty(std::nullopt);  // blocking calls in progress return first
     }
+    live_.stop();
     running_->work.reset();
     running_->threads.clear();  // joins
     context_.reset();

@@ -5,12 +5,15 @@
 
 namespace durascribe::api {
 
+class LiveHub;
+
 struct Services {
     engine::Engine& engine;
     ports::Store& store;
     ports::BlobStore& blobs;
     const NodeFacts& facts;
     const ServerSettings& settings;
+    LiveHub& live;
 };
 
 }  // namespace durascribe::api
