@@ -6,7 +6,8 @@ packages_file=$root/scripts/packages.txt
 
 say() { printf '%s\n' "$*" >&2; }
 
-# The packages of the named sections, one a line.
+# The packages of the named sections, one a line; without those whose command is there already from
+# elsewhere ("npm|npm"), with which Debian's own may not go together.
 packages_of() {
     local line section='' wanted=" $* "
     while IFS= read -r line || [[ -n $line ]]; do
@@ -15,7 +16,11 @@ packages_of() {
         case $line in
             '') ;;
             '['*']') section=${line:1:-1} ;;
-            *) [[ $wanted == *" $section "* ]] && printf '%s\n' "$line" ;;
+            *)
+                [[ $wanted == *" $section "* ]] || continue
+                [[ $line == *'|'* ]] && command -v "${line#*|}" >/dev/null && continue
+                printf '%s\n' "${line%%|*}"
+                ;;
         esac
     done <"$packages_file"
     return 0
