@@ -32,6 +32,11 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/queue/pause", pause_queue},
     {Method::post, "/api/v1/queue/resume", resume_queue},
 
+    {Method::post, "/v1/audio/transcriptions", nullptr, openai_transcribe},
+    {Method::post, "/v1/audio/translations", nullptr, openai_translate},
+    {Method::get, "/v1/models", openai_list_models},
+    {Method::get, "/v1/models/{id}", openai_get_model},
+
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
     {Method::get, "/", get_start_page},

@@ -32,6 +32,7 @@
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking_pool.h"
 #include "durascribe/api/connection.h"
+#include "durascribe/api/task_watch.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -119,7 +120,8 @@ class Server::Impl {
          ServerSettings settings)
         : facts_(std::move(facts)),
           settings_(std::move(settings)),
-          services_{engine, store, blobs, facts_, settings_} {}
+          watch_(engine.feed()),
+          services_{engine, store, blobs, facts_, settings_, watch_} {}
 
     ~Impl() { stop(Millis{0}); }
 
@@ -156,6 +158,7 @@ class Server::Impl {
 
     const NodeFacts facts_;
     const ServerSettings settings_;
+    TaskWatch watch_;
     const Services services_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;

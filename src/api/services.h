@@ -2,6 +2,7 @@
 #pragma once
 
 #include "durascribe/api/server.h"
+#include "durascribe/api/task_watch.h"
 
 namespace durascribe::api {
 
@@ -11,6 +12,7 @@ struct Services {
     ports::BlobStore& blobs;
     const NodeFacts& facts;
     const ServerSettings& settings;
+    TaskWatch& watch;
 };
 
 }  // namespace durascribe::api
