@@ -1,13 +1,15 @@
 // One HTTP/1.1 connection: reads requests one after another, answers each in order, and keeps every
-// phase within its deadline. The only file that uses Beast is connection.cpp.
+// phase within its deadline. Beast is behind this: only what includes http_connection.h uses it.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <span>
 
 #include <boost/asio/io_context.hpp>
 
 #include "durascribe/api/blocking_pool.h"
+#include "durascribe/api/routes.h"
 #include "durascribe/api/services.h"
 #include "durascribe/base/unique_fd.h"
 
@@ -17,6 +19,7 @@ struct ConnectionContext {
     const Services& services;
     BlockingPool& pool;
     bool bound_to_loopback = false;
+    std::span<const Route> routes = api::routes();
 };
 
 // Runs on a strand of its own. Every method may be called from any thread, the last two also after

@@ -7,6 +7,7 @@
 #include <boost/url.hpp>
 
 #include "durascribe/api/names.h"
+#include "durascribe/api/problem.h"
 
 namespace durascribe::api {
 namespace {
@@ -123,7 +124,16 @@ std::int64_t Response::length() const {
     return file ? file->length : static_cast<std::int64_t>(body.size());
 }
 
-std::string response_head(const Response& response, bool keep_alive, WallTime now) {
+Error LaterResponse::interrupted() const {
+    return {ErrorClass::request, "busy", "The server is stopping. Ask again in a moment.", {}};
+}
+
+Response LaterResponse::refused(const Error& error) const {
+    return problem_response(error, "");
+}
+
+std::string response_head(const Response& response, bool keep_alive, WallTime now,
+                          Framing framing) {
     std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status,
                                    reason_phrase(response.status), http_date(now));
     for (const auto& [name, value] : response.headers) {
@@ -131,7 +141,9 @@ std::string response_head(const Response& response, bool keep_alive, WallTime no
         head += fmt::format("{}: {}\r\n", name, value);
     }
     // A 204 and a 304 have no body and say no length (RFC 9110 §8.6).
-    if (response.status != 204 && response.status != 304) {
+    if (framing == Framing::chunked) {
+        head += "Transfer-Encoding: chunked\r\n";
+    } else if (framing == Framing::length && response.status != 204 && response.status != 304) {
         head += fmt::format("Content-Length: {}\r\n", response.length());
     }
     head += "X-Content-Type-Options: nosniff\r\n";
@@ -159,6 +171,7 @@ std::string_view reason_phrase(int status) {
         std::pair{416, std::string_view{"Range Not Satisfiable"}},
         std::pair{417, std::string_view{"Expectation Failed"}},
         std::pair{422, std::string_view{"Unprocessable Content"}},
+        std::pair{426, std::string_view{"Upgrade Required"}},
         std::pair{431, std::string_view{"Request Header Fields Too Large"}},
         std::pair{500, std::string_view{"Internal Server Error"}},
         std::pair{502, std::string_view{"Bad Gateway"}},

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "durascribe/api/body_stream.h"
 #include "durascribe/base/error.h"
 #include "durascribe/base/time.h"
 #include "durascribe/base/unique_fd.h"
@@ -50,17 +52,42 @@ struct FileBody {
     std::int64_t length = 0;
 };
 
+class LaterResponse;
+
+// One of body, file, stream and later.
 struct Response {
     int status = 200;
     Fields headers;  // without Content-Length, Connection, Date: those are the connection's
     std::string body;
-    std::optional<FileBody> file;  // in place of `body`
+    std::optional<FileBody> file;
+    std::unique_ptr<BodyStream> stream;
+    std::unique_ptr<LaterResponse> later;  // is asked for the whole response in place of this one
 
     std::int64_t length() const;
 };
 
+// An answer that is not there yet, and for which no thread is held. Owner and destruction as of a
+// BodyStream.
+class LaterResponse {
+  public:
+    virtual ~LaterResponse() = default;
+    // Once, before all else. `wake` must not be called any more once this is destroyed.
+    virtual void start(Wake wake) = 0;
+    // On a blocking thread, once at first and then after each wake: the answer, which may have a
+    // stream; nullopt: not yet. Never waits.
+    virtual Result<std::optional<Response>> look() = 0;
+    // On an I/O thread: what is answered when the server stops before.
+    virtual Error interrupted() const;  // request "busy"
+    // On an I/O thread: how that, and an error of look(), is said.
+    virtual Response refused(const Error& error) const;  // problem_response
+};
+
+// How the end of a body is told.
+enum class Framing { length, chunked, until_close };
+
 // Status line and fields up to and with the blank line.
-std::string response_head(const Response& response, bool keep_alive, WallTime now);
+std::string response_head(const Response& response, bool keep_alive, WallTime now,
+                          Framing framing = Framing::length);
 
 std::string_view reason_phrase(int status);
 

@@ -1,6 +1,5 @@
 #include "durascribe/api/openai_answer.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,17 +8,19 @@
 #include "durascribe/api/openai_shapes.h"
 #include "durascribe/api/openai_stream.h"
 #include "durascribe/api/task_watch.h"
-#include "durascribe/base/log.h"
 
 namespace durascribe::api {
 namespace {
 
-void name_job(Response& response, const OpenAiJob& job, domain::TaskState state) {
+void name_job(Response& response, const OpenAiJob& job) {
     response.headers.emplace_back("X-Durascribe-Task-Id", job.task.value);
     response.headers.emplace_back("X-Durascribe-Media-Id", job.media.value);
+    response.headers.emplace_back("X-Request-Id", job.task.value);
+}
+
+void say_state(Response& response, domain::TaskState state) {
     response.headers.emplace_back("X-Durascribe-Task-Status",
                                   std::string{domain::to_string(state)});
-    response.headers.emplace_back("X-Request-Id", job.task.value);
 }
 
 Result<Response> transcript_response(const Services& services, const OpenAiJob& job) {
@@ -65,14 +66,15 @@ class TranscriptionAnswer final : public LaterResponse {
     Result<std::optional<Response>> look() override {
         const auto task = services_.store.task(job_.task);
         if (!task) {
-            return openai_error_response(task.error());
+            return std::unexpected(task.error());
         }
         const bool ended = domain::is_terminal(task->state);
         if (const auto failure = openai_failure(*task)) {
             Response response = openai_error_response(*failure);
             // The job has had its attempts; another request would start it again.
             response.headers.emplace_back("X-Should-Retry", "false");
-            name_job(response, job_, task->state);
+            name_job(response, job_);
+            say_state(response, task->state);
             return response;
         }
         if (!ended && !job_.request.stream) {
@@ -86,23 +88,21 @@ class TranscriptionAnswer final : public LaterResponse {
         } else {
             auto made = transcript_response(services_, job_);
             if (!made) {
-                return openai_error_response(made.error());
+                return std::unexpected(made.error());
             }
             response = std::move(*made);
         }
         response.headers.emplace_back("Cache-Control", "no-store");
-        name_job(response, job_, task->state);
+        name_job(response, job_);
+        say_state(response, task->state);
         return response;
     }
 
-    Response interrupted() const override {
-        Response response = openai_error_response(
-            {ErrorClass::request,
-             "busy",
-             "The server is stopping. The job goes on when it is back: send the same request again "
-             "to get its result.",
-             {}});
-        name_job(response, job_, domain::TaskState::pending);
+    Error interrupted() const override { return openai_interrupted(); }
+
+    Response refused(const Error& error) const override {
+        Response response = openai_error_response(error);
+        name_job(response, job_);
         return response;
     }
 

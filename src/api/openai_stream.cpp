@@ -55,12 +55,7 @@ class TranscriptionStream final : public BodyStream {
     }
 
     std::string farewell() override {
-        return sse(openai_error_text(
-            {ErrorClass::request,
-             "busy",
-             "The server is stopping. The job goes on when it is back: send the same request again "
-             "to get its result.",
-             {}}));
+        return sse(openai_error_text(openai_interrupted()));
     }
 
   private:
@@ -160,6 +155,14 @@ std::optional<Error> openai_failure(const ports::TaskRow& task) {
         return Error{ErrorClass::internal, "internal_error", "The job failed.", {}};
     }
     return Error{task.error->cls, task.error->code, task.error->message, {}};
+}
+
+Error openai_interrupted() {
+    return {ErrorClass::request,
+            "busy",
+            "The server is stopping. The job goes on when it is back: send the same request again "
+            "to get its result.",
+            {}};
 }
 
 std::unique_ptr<BodyStream> openai_stream(const Services& services, OpenAiJob job) {

@@ -17,6 +17,9 @@ Result<Heard> openai_heard(ports::Store& store, const OpenAiJob& job);
 // Why a task that has ended gives no transcript; nullopt: it does, or has not ended.
 std::optional<Error> openai_failure(const ports::TaskRow& task);
 
+// What is said to those who wait when the server stops.
+Error openai_interrupted();
+
 std::unique_ptr<BodyStream> openai_stream(const Services& services, OpenAiJob job);
 
 }  // namespace durascribe::api

@@ -19,7 +19,8 @@ struct ServerSettings {
     Millis idle_timeout{75'000};        // between requests
     domain::TaskOptions task_defaults;  // of what an upload leaves out
     Millis header_timeout{15'000};
-    Millis body_timeout{60'000};  // without a byte
+    Millis body_timeout{60'000};         // without a byte
+    Millis keep_alive_interval{15'000};  // of a body that is made over time, while it has nothing
     int connections_max = 12'000;
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk

@@ -90,6 +90,15 @@ class RawClient {
         return answer;
     }
 
+    // Exactly so many bytes as they come; fewer: the connection ended, or nothing came in time.
+    std::string read_bytes(std::size_t size) {
+        while (buffer_.size() < size && fill()) {
+        }
+        std::string bytes = buffer_.substr(0, size);
+        buffer_.erase(0, size);
+        return bytes;
+    }
+
     // Waits for the end of the connection; false: something else came, or nothing in time.
     bool ended() {
         char byte = 0;

@@ -1,0 +1,156 @@
+// The implementation of a Connection, spread over connection.cpp (requests one after another),
+// connection_bodies.cpp (what comes in) and connection_answers.cpp (what goes out). Included by
+// these alone: it includes Beast.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include "durascribe/api/connection.h"
+#include "durascribe/api/message.h"
+#include "durascribe/api/router.h"
+#include "durascribe/api/wake_signal.h"
+#include "durascribe/base/log.h"
+
+namespace durascribe::api {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Steady = std::chrono::steady_clock;
+
+inline constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+inline constexpr std::size_t kReadBufferMax = 64 << 10;
+
+using Parser = http::request_parser<http::buffer_body>;
+
+Error error_of_parse(error_code ec);
+bool is_parse_error(error_code ec);
+Error error_of_exception(const std::exception& e);
+
+class HttpConnection final : public Connection,
+                             public std::enable_shared_from_this<HttpConnection> {
+  public:
+    HttpConnection(asio::ip::tcp::socket socket, const ConnectionContext& context, Welcome welcome)
+        : stream_(std::move(socket)),
+          services_(context.services),
+          settings_(context.services.settings),
+          pool_(context.pool),
+          bound_to_loopback_(context.bound_to_loopback),
+          routes_(context.routes),
+          welcome_(welcome) {}
+
+    void begin(std::function<void(Connection*)> ended) override {
+        asio::co_spawn(stream_.get_executor(), welcome_ == Welcome::serve ? serve() : refuse(),
+                       [self = shared_from_this(), ended = std::move(ended)](std::exception_ptr e) {
+                           if (e) {
+                               self->log_exception(e);
+                           }
+                           self->stream_.close();
+                           ended(self.get());
+                       });
+    }
+
+    void finish_soon() override {
+        asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+            self->stopping_ = true;
+            if (self->idle_) {
+                self->stream_.close();
+            }
+            self->wake_waiting();
+        });
+    }
+
+    void close() override {
+        asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+            self->stopping_ = true;
+            self->gone_ = true;
+            self->stream_.close();
+            self->wake_waiting();
+        });
+    }
+
+  private:
+    enum class Next { keep_alive, hang_up, linger };
+
+    asio::awaitable<void> serve();
+    asio::awaitable<void> refuse();
+
+    asio::awaitable<bool> wait_for_request(bool first);
+    asio::awaitable<Next> serve_one(Parser& parser);
+    Result<const Route*> admit(Request& request, bool http11);
+    asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
+    asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
+    asio::awaitable<bool> say_continue(const Parser& parser);
+    asio::awaitable<error_code> read_body(Parser& parser, char* into, std::size_t size,
+                                          std::size_t& got);
+    asio::awaitable<bool> respond(Response response, bool head_only, bool keep_alive);
+    asio::awaitable<Next> respond_unread(Response response, const Parser& parser);
+    asio::awaitable<std::optional<Response>> settle(Response response);
+    asio::awaitable<bool> send_file(FileBody file);
+    asio::awaitable<bool> send_stream(std::unique_ptr<BodyStream> body, Framing framing);
+    asio::awaitable<bool> send_pieces(BodyStream& body, Framing framing);
+    asio::awaitable<bool> send_piece(std::string bytes, Framing framing);
+    asio::awaitable<bool> send(const char* data, std::size_t size);
+    asio::awaitable<void> linger();
+
+    static void log_exception(const std::exception_ptr& thrown) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& e) {
+            log::error("A connection ended with an exception: {}.", e.what());
+        }
+    }
+
+    void begin_waiting();
+    void end_waiting();
+    void watch_for_departure();
+    void wake_waiting() {
+        if (waiting_) {
+            waiting_->wake_here();
+        }
+    }
+
+    bool keeps_alive(const Parser& parser) const { return parser.get().keep_alive() && !stopping_; }
+
+    // All used on the stream's strand alone.
+    beast::tcp_stream stream_;
+    const Services& services_;
+    const ServerSettings& settings_;
+    BlockingPool& pool_;
+    bool bound_to_loopback_;
+    std::span<const Route> routes_;
+    Welcome welcome_;
+    beast::flat_buffer buffer_{kReadBufferMax};
+    bool idle_ = false;  // nothing is lost by closing now
+    bool stopping_ = false;
+    bool http11_ = true;  // the request now answered
+    // While an answer waits for what is not there yet.
+    std::shared_ptr<WakeSignal> waiting_;
+    bool gone_ = false;  // the client has left, or close() was called
+    // Of the body now read: time that the client let pass, and what it sent.
+    Steady::duration body_waited_{};
+    std::int64_t body_received_ = 0;
+};
+
+}  // namespace durascribe::api
