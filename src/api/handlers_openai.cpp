@@ -34,23 +34,22 @@ Result<std::unique_ptr<BodySink>> openai_transcribe(const Services& services,
     const std::int64_t limit = services.settings.upload_limit_bytes;
     const bool keyed = request.header("idempotency-key") != nullptr;
     return make_openai_sink(
-        request,
-        {.begin = [&services, limit] { return services.engine.begin_upload(0, limit); },
-         .options =
-             [&services](const OpenAiRequest& asked) {
-                 return openai_task_options(asked, services.settings.task_defaults,
-                                            services.engine.models());
-             },
-         .answer = [&services, keyed](const engine::Upload::Submitted& job,
-                                      const OpenAiRequest& asked) -> Result<Response> {
-             if (job.replayed && !keyed) {
-                 if (auto revived = revive(services, job); !revived) {
-                     return std::unexpected(revived.error());
-                 }
-             }
-             return openai_answer(services, {job.media.id, job.task.id, asked});
-         },
-         .limit_bytes = limit});
+        request, {.begin = [&services, limit] { return services.engine.begin_upload(0, limit); },
+                  .options =
+                      [&services](const OpenAiRequest& asked) {
+                          return openai_task_options(asked, services.settings.task_defaults,
+                                                     services.engine.models());
+                      },
+                  .answer = [&services, keyed](const engine::Upload::Submitted& job,
+                                               const OpenAiRequest& asked) -> Result<Response> {
+                      if (job.replayed && !keyed) {
+                          if (auto revived = revive(services, job); !revived) {
+                              return std::unexpected(revived.error());
+                          }
+                      }
+                      return openai_answer(services, {job.media.id, job.task.id, asked});
+                  },
+                  .limit_bytes = limit});
 }
 
 Result<std::unique_ptr<BodySink>> openai_translate(const Services&, const Request&) {

@@ -31,9 +31,8 @@ json::value param_of(const Error& error) {
     if (std::string_view{error.detail}.starts_with(kParam)) {
         return json::value(error.detail.substr(kParam.size()));
     }
-    const auto* found =
-        std::ranges::find(kParamOfCode, std::string_view{error.code},
-                          &std::pair<std::string_view, std::string_view>::first);
+    const auto* found = std::ranges::find(kParamOfCode, std::string_view{error.code},
+                                          &std::pair<std::string_view, std::string_view>::first);
     if (found != kParamOfCode.end()) {
         return json::value(json::string{found->second.data(), found->second.size()});
     }

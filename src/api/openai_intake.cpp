@@ -154,8 +154,7 @@ Result<std::unique_ptr<BodySink>> make_openai_sink(const Request& request,
     }
     auto key = idempotency_key_of(request);
     if (!key) {
-        return std::unexpected(
-            bad_parameter("Idempotency-Key", key.error().message));
+        return std::unexpected(bad_parameter("Idempotency-Key", key.error().message));
     }
     return std::make_unique<OpenAiUpload>(*boundary, std::move(rules), std::move(*key));
 }

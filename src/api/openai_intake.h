@@ -13,8 +13,8 @@ namespace durascribe::api {
 struct OpenAiIntakeRules {
     // engine::Engine::begin_upload.
     std::function<Result<std::unique_ptr<engine::Upload>>()> begin;
-    // The task that a request asks for. Whether the languages and the rest can be done is asked when
-    // the form is whole, by the upload's finish().
+    // The task that a request asks for. Whether the languages and the rest can be done is asked
+    // when the form is whole, by the upload's finish().
     std::function<Result<domain::TaskOptions>(const OpenAiRequest&)> options;
     // The answer to a job that is on disk.
     std::function<Result<Response>(const engine::Upload::Submitted&, const OpenAiRequest&)> answer;

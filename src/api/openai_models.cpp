@@ -40,8 +40,7 @@ Result<domain::TaskOptions> openai_task_options(const OpenAiRequest& request,
     if (std::ranges::find(kServersChoice, request.model) != kServersChoice.end()) {
         return options;
     }
-    const auto found =
-        std::ranges::find(installed, request.model, &domain::ModelCandidate::model);
+    const auto found = std::ranges::find(installed, request.model, &domain::ModelCandidate::model);
     if (found == installed.end()) {
         return std::unexpected(openai_model_not_found(request.model, installed));
     }

@@ -52,8 +52,7 @@ Result<OpenAiFormat> format_of(std::string_view value) {
     const auto* found =
         std::ranges::find(kFormats, value, &std::pair<std::string_view, OpenAiFormat>::first);
     if (found == kFormats.end()) {
-        return wrong("response_format",
-                     "json, text, srt, verbose_json, vtt or diarized_json");
+        return wrong("response_format", "json, text, srt, verbose_json, vtt or diarized_json");
     }
     return found->second;
 }
@@ -172,8 +171,8 @@ Result<OpenAiRequest> OpenAiForm::finished() const {
                           "unsupported_value"));
     }
     if (request_.logprobs && request_.format != OpenAiFormat::json) {
-        return std::unexpected(bad_parameter(
-            "include[]", "include[]=logprobs goes with response_format json alone."));
+        return std::unexpected(
+            bad_parameter("include[]", "include[]=logprobs goes with response_format json alone."));
     }
     return request_;
 }

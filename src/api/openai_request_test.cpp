@@ -102,16 +102,19 @@ TEST(OpenAiModels, NamesMeanTheServersChoiceOrAnInstalledModel) {
     defaults.engine = "chosen";
     defaults.language = "de";
     for (const char* name : {"auto", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"}) {
-        const auto options = openai_task_options({.model = name, .language = {}}, defaults, installed);
+        const auto options =
+            openai_task_options({.model = name, .language = {}}, defaults, installed);
         ASSERT_TRUE(options) << name;
         EXPECT_EQ(*options, defaults) << name;
     }
-    const auto own = openai_task_options({.model = "base.en", .language = "en"}, defaults, installed);
+    const auto own =
+        openai_task_options({.model = "base.en", .language = "en"}, defaults, installed);
     ASSERT_TRUE(own);
     EXPECT_EQ(own->engine, "whisper");
     EXPECT_EQ(own->model, "base.en");
     EXPECT_EQ(own->language, "en");
-    const auto none = openai_task_options({.model = "whisper-2", .language = {}}, defaults, installed);
+    const auto none =
+        openai_task_options({.model = "whisper-2", .language = {}}, defaults, installed);
     ASSERT_FALSE(none);
     EXPECT_EQ(openai_status(none.error()), 404);
     EXPECT_EQ(none.error().code, "model_not_found");

@@ -122,7 +122,9 @@ std::vector<domain::Segment> pieces_of(std::vector<domain::Segment> segments,
                             .words = {},
                             .speaker = {}});
     }
-    std::ranges::stable_sort(segments, {}, [](const domain::Segment& s) { return s.span.start; });
+    std::ranges::sort(segments, {}, [](const domain::Segment& piece) {
+        return std::pair{piece.span.start, piece.span.end};
+    });
     for (domain::Segment& piece : segments) {
         piece.text = domain::clean_text(piece.text);
         for (domain::Word& word : piece.words) {
@@ -179,10 +181,8 @@ std::string openai_done_text(const Heard& heard, bool logprobs) {
         event["logprobs"] = logprobs_of(heard.pieces);
     }
     // Its shape knows tokens alone, and there are none.
-    event["usage"] = json::object{{"type", "tokens"},
-                                  {"input_tokens", 0},
-                                  {"output_tokens", 0},
-                                  {"total_tokens", 0}};
+    event["usage"] = json::object{
+        {"type", "tokens"}, {"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
     return one_line(event);
 }
 

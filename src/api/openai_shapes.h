@@ -15,7 +15,8 @@
 
 namespace durascribe::api {
 
-// What was heard, in order: text is clean and never empty, and a chunk that failed for good is a piece
+// What was heard, in order: text is clean and never empty, and a chunk that failed for good is a
+// piece
 // "[inaudible]" without words.
 struct Heard {
     std::string language;  // BCP 47

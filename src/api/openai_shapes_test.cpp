@@ -19,7 +19,8 @@ Heard heard() {
                         .words = {{{Millis{0}, Millis{700}}, "hello", 1.0},
                                   {{Millis{800}, Millis{1'500}}, "there", 0.0}},
                         .speaker = "A"});
-    segments.push_back({.span = {Millis{40'000}, Millis{41'000}}, .text = "again", .words = {}, .speaker = {}});
+    segments.push_back(
+        {.span = {Millis{40'000}, Millis{41'000}}, .text = "again", .words = {}, .speaker = {}});
     return {.language = "en-US",
             .duration = Millis{41'200},
             .pieces = pieces_of(std::move(segments), {{{Millis{20'000}, Millis{40'000}}, "died"}})};
@@ -58,14 +59,15 @@ TEST(OpenAiShapes, VerboseJson) {
               "\n");
     EXPECT_NEAR(segments[0].at("avg_logprob").as_double(), -0.693, 0.001);
     ASSERT_EQ(body.at("words").as_array().size(), 2U);
-    EXPECT_EQ(body.at("words").as_array()[1], (json::object{{"word", "there"}, {"start", 0.8}, {"end", 1.5}}));
+    EXPECT_EQ(body.at("words").as_array()[1],
+              (json::object{{"word", "there"}, {"start", 0.8}, {"end", 1.5}}));
     request.segments = false;
     EXPECT_FALSE(openai_transcript_shape(heard(), request).contains("segments"));
 }
 
 TEST(OpenAiShapes, DiarizedJson) {
-    const auto body = openai_transcript_shape(
-        heard(), {.language = {}, .format = OpenAiFormat::diarized_json});
+    const auto body =
+        openai_transcript_shape(heard(), {.language = {}, .format = OpenAiFormat::diarized_json});
     const auto& segments = body.at("segments").as_array();
     ASSERT_EQ(segments.size(), 3U);
     EXPECT_EQ(segments[0].at("type"), "transcript.text.segment");

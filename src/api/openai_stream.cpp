@@ -54,9 +54,7 @@ class TranscriptionStream final : public BodyStream {
         return piece ? std::move(*piece) : broken_off(piece.error());
     }
 
-    std::string farewell() override {
-        return sse(openai_error_text(openai_interrupted()));
-    }
+    std::string farewell() override { return sse(openai_error_text(openai_interrupted())); }
 
   private:
     static Piece broken_off(const Error& error) {

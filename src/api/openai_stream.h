@@ -1,5 +1,5 @@
-// transcript.text.delta and transcript.text.done: what is heard, as server-sent events, in the order
-// of the recording, each chunk as soon as it and all before it are done.
+// transcript.text.delta and transcript.text.done: what is heard, as server-sent events, in the
+// order of the recording, each chunk as soon as it and all before it are done.
 #pragma once
 
 #include <memory>

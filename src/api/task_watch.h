@@ -1,5 +1,5 @@
-// Wakes those who wait for tasks: one subscriber of the event feed for all of them, so that a commit
-// costs no more with a thousand that wait than with one.
+// Wakes those who wait for tasks: one subscriber of the event feed for all of them, so that a
+// commit costs no more with a thousand that wait than with one.
 #pragma once
 
 #include <cstdint>

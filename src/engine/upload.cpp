@@ -31,8 +31,7 @@ class StoredUpload final : public Upload {
 
     Result<Submitted> finish(const std::string& filename, const std::string& title,
                              const domain::TaskOptions& options,
-                             std::optional<ports::IdempotencyKey> idempotency,
-                             bool join) override {
+                             std::optional<ports::IdempotencyKey> idempotency, bool join) override {
         if (blob_->size_bytes() == 0) {
             return fail(ErrorClass::input, "empty_file",
                         fmt::format("{} is empty: there is nothing to transcribe.",

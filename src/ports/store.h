@@ -166,8 +166,8 @@ struct NewTask {
 struct Submission {
     MediaRow media;
     TaskRow task;
-    bool source_known = false;       // another media had the same bytes
-    bool replayed = false;           // made before: under the same idempotency key or ids, or joined
+    bool source_known = false;  // another media had the same bytes
+    bool replayed = false;      // made before: under the same idempotency key or ids, or joined
     std::optional<TaskId> replaced;  // the active task that `force` asked to cancel
     std::vector<Lease> stopping;     // its units that run: to be stopped now
 };

@@ -43,12 +43,11 @@ class OpenAiTest : public HttpTest {
             }
             ports::TranscribeOutcome outcome{.segments = {}, .engine = "scripted", .model = "none"};
             const bool first = job.span.start == Millis{0};
-            outcome.segments.push_back(
-                {.span = job.span,
-                 .text = first ? "hello" : "again",
-                 .confidence = 0.5,
-                 .words = {{job.span, first ? "hello" : "again", 0.5}},
-                 .speaker = {}});
+            outcome.segments.push_back({.span = job.span,
+                                        .text = first ? "hello" : "again",
+                                        .confidence = 0.5,
+                                        .words = {{job.span, first ? "hello" : "again", 0.5}},
+                                        .speaker = {}});
             return outcome;
         };
     }
@@ -56,8 +55,8 @@ class OpenAiTest : public HttpTest {
     static std::string form(const Parts& parts, const std::string& file) {
         std::string body;
         for (const auto& [name, value] : parts) {
-            body += fmt::format(
-                "--B\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n", name, value);
+            body += fmt::format("--B\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n",
+                                name, value);
         }
         if (!file.empty()) {
             body += fmt::format(
@@ -161,8 +160,8 @@ TEST_F(OpenAiTest, ErrorsAreInTheirShape) {
     EXPECT_EQ(error_of(transcribe({{"model", "auto"}}, "")), (E{400, "file", "no_file"}));
     EXPECT_EQ(error_of(transcribe({}, std::string(2'000, 'x'))),
               (E{413, "file", "body_too_large"}));
-    EXPECT_EQ(error_of(ask("POST", "/v1/audio/transcriptions",
-                           "Content-Type: application/json\r\n", "{}")),
+    EXPECT_EQ(error_of(ask("POST", "/v1/audio/transcriptions", "Content-Type: application/json\r\n",
+                           "{}")),
               (E{415, "", "unsupported_content_type"}));
     EXPECT_EQ(error_of(ask("GET", "/v1/chat/completions")), (E{404, "", "no_route"}));
     const Answer method = ask("GET", "/v1/audio/transcriptions");
@@ -181,10 +180,9 @@ TEST_F(OpenAiTest, ModelsAreThoseInstalledAndTheServersChoice) {
     EXPECT_EQ(text(list, "object"), "list");
     const auto& data = list.at("data").as_array();
     ASSERT_EQ(data.size(), 5U);
-    EXPECT_EQ(data[0], (json::object{{"id", "none"},
-                                     {"object", "model"},
-                                     {"created", 0},
-                                     {"owned_by", "scripted"}}));
+    EXPECT_EQ(data[0],
+              (json::object{
+                  {"id", "none"}, {"object", "model"}, {"created", 0}, {"owned_by", "scripted"}}));
     EXPECT_EQ(text(ask_json("GET", "/v1/models/whisper-1"), "owned_by"), "durascribe");
     EXPECT_EQ(std::get<2>(error_of(ask("GET", "/v1/models/gpt-5"))), "model_not_found");
 }
@@ -199,7 +197,8 @@ TEST_F(OpenAiTest, ADroppedConnectionIsFoundAgain) {
         ASSERT_TRUE(await_inside());
     }
     const std::string task = await_task();
-    auto again = std::async(std::launch::async, [&] { return transcribe({{"model", "whisper-1"}}); });
+    auto again =
+        std::async(std::launch::async, [&] { return transcribe({{"model", "whisper-1"}}); });
     auto meanwhile =
         std::async(std::launch::async, [&] { return transcribe({{"response_format", "text"}}); });
     EXPECT_NE(again.wait_for(std::chrono::milliseconds{200}), std::future_status::ready);
@@ -271,14 +270,17 @@ TEST_F(OpenAiTest, AStreamTellsEachChunkOnceItIsDone) {
         }
         return body.contains(wanted);
     };
-    ASSERT_TRUE(read_until("data: {\"type\":\"transcript.text.delta\",\"delta\":\"hello\"}\n\n")) << body;
+    ASSERT_TRUE(read_until("data: {\"type\":\"transcript.text.delta\",\"delta\":\"hello\"}\n\n"))
+        << body;
     body.clear();
     ASSERT_TRUE(read_until(": keep-alive\n\n")) << "while the second chunk is at the gate";
     EXPECT_FALSE(body.contains("again"));
     open_gate();
     ASSERT_TRUE(read_until("0\r\n\r\n")) << body;
-    const auto delta = body.find("data: {\"type\":\"transcript.text.delta\",\"delta\":\" again\"}\n\n");
-    const auto done = body.find("data: {\"type\":\"transcript.text.done\",\"text\":\"hello again\"");
+    const auto delta =
+        body.find("data: {\"type\":\"transcript.text.delta\",\"delta\":\" again\"}\n\n");
+    const auto done =
+        body.find("data: {\"type\":\"transcript.text.done\",\"text\":\"hello again\"");
     EXPECT_LT(delta, done) << body;
     EXPECT_NE(done, std::string::npos) << body;
 }
@@ -297,7 +299,8 @@ TEST_F(OpenAiTest, AStreamEndsWithTheErrorOfItsJob) {
     for (std::string more = "x"; !body.contains("0\r\n\r\n") && !more.empty(); body += more) {
         more = client.read_bytes(1);
     }
-    EXPECT_TRUE(body.contains("data: {\"error\":{\"message\":\"There is no speech in it.\"")) << body;
+    EXPECT_TRUE(body.contains("data: {\"error\":{\"message\":\"There is no speech in it.\""))
+        << body;
 }
 
 TEST_F(OpenAiTest, ManyWhoWaitHoldNoThread) {
