@@ -86,7 +86,7 @@ async function dropped() {
   const first = transcribe('talk.ogg', {}, { signal: leaving.signal });
   const gone = assert.rejects(first, OpenAI.APIUserAbortError);
   while ((await tasks()).length === before) await new Promise(setImmediate);
-  const task = (await tasks())[0].id;
+  const task = (await tasks())[0].task_id;
   leaving.abort();
   await gone;
   const { data, response } = await transcribe('talk.ogg', {}).withResponse();
