@@ -37,6 +37,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/v1/models", openai_list_models},
     {Method::get, "/v1/models/{id}", openai_get_model},
 
+    {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
     {Method::get, "/", get_start_page},
