@@ -1,4 +1,5 @@
 // OpenAI's paths over real sockets, with scripted workers: shapes, errors, the job behind them.
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -35,14 +36,14 @@ class OpenAiTest : public HttpTest {
         workers_.on_transcribe =
             [this](const ports::TranscribeJob& job,
                    const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
-            if ((gate_all_ || job.span.start > Millis{0}) && !pass(control.stop)) {
+            const bool first = job.span.start == Millis{0};
+            if ((gate_all_ || first == gate_first_) && !pass(control.stop)) {
                 return fail(ErrorClass::lost, "stopped", "Stopped.");
             }
             if (fails_) {
                 return fail(ErrorClass::input, "not_speech", "There is no speech in it.");
             }
             ports::TranscribeOutcome outcome{.segments = {}, .engine = "scripted", .model = "none"};
-            const bool first = job.span.start == Millis{0};
             outcome.segments.push_back({.span = job.span,
                                         .text = first ? "hello" : "again",
                                         .confidence = 0.5,
@@ -109,6 +110,7 @@ class OpenAiTest : public HttpTest {
     }
 
     std::atomic<bool> gate_all_ = false;
+    std::atomic<bool> gate_first_ = false;  // the first chunk, in place of the others
     std::atomic<bool> fails_ = false;
 };
 
@@ -283,6 +285,41 @@ TEST_F(OpenAiTest, AStreamTellsEachChunkOnceItIsDone) {
         body.find("data: {\"type\":\"transcript.text.done\",\"text\":\"hello again\"");
     EXPECT_LT(delta, done) << body;
     EXPECT_NE(done, std::string::npos) << body;
+}
+
+TEST_F(OpenAiTest, AStreamKeepsTheOrderOfTheRecording) {
+    shut_gate();
+    gate_first_ = true;
+    engine_settings_.chunks.target = Millis{20'000};
+    settings_.keep_alive_interval = Millis{50};
+    start();
+    RawClient client = connect();
+    client.send(request({{"stream", "true"}}, "bytes"));
+    const auto head = client.read();
+    ASSERT_TRUE(head);
+    const TaskId task{head->field("x-durascribe-task-id")};
+    const auto second_is_done = [&] {
+        const auto units = store_->units(task);
+        return units && std::ranges::any_of(*units, [](const ports::UnitRow& unit) {
+                   return unit.step == domain::Step::transcribe && unit.ordinal == 1 &&
+                          unit.state == domain::UnitState::completed;
+               });
+    };
+    for (std::int64_t seen = 0; !second_is_done();) {
+        seen = engine_->feed().wait_after(seen, Millis{20'000});
+    }
+    std::string body;
+    for (std::string more = "x"; !body.contains(": keep-alive\n\n") && !more.empty();
+         body += more) {
+        more = client.read_bytes(1);
+    }
+    EXPECT_FALSE(body.contains("delta")) << body;
+    open_gate();
+    for (std::string more = "x"; !body.contains("0\r\n\r\n") && !more.empty(); body += more) {
+        more = client.read_bytes(1);
+    }
+    EXPECT_LT(body.find("\"delta\":\"hello\""), body.find("\"delta\":\" again\"")) << body;
+    EXPECT_TRUE(body.contains("\"text\":\"hello again\"")) << body;
 }
 
 TEST_F(OpenAiTest, AStreamEndsWithTheErrorOfItsJob) {
