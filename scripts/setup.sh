@@ -26,13 +26,14 @@ packages_of() {
     return 0
 }
 
-# Those of the named sections that are not installed.
+# Those of the named sections that are neither installed nor provided by what is (a nodejs of
+# another source brings its npm, and refuses Debian's).
 missing_packages() {
     local wanted
     mapfile -t wanted < <(packages_of "$@")
     comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) \
-        <(dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' "${wanted[@]}" 2>/dev/null |
-            sed -n 's/^installed \([^:]*\).*/\1/p' | sort -u)
+        <(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' 2>/dev/null |
+            sed -n -e 's/ ([^)]*)//g' -e 's/^installed //p' | tr -s ', ' '\n' | sort -u)
 }
 
 # with_log <log> <what> <remedy> <command...>: runs it with its output in the log; on failure shows

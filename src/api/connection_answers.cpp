@@ -67,7 +67,7 @@ asio::awaitable<std::optional<Response>> HttpConnection::settle(Response respons
     later->start(waiting_->waker());
     while (!settled && !gone_) {
         if (stopping_) {
-            settled = problem_response(later->interrupted(), "");
+            settled = later->refused(later->interrupted());
             break;
         }
         auto found = co_await blocking(pool_, [&later]() -> Result<std::optional<Response>> {
@@ -78,7 +78,7 @@ asio::awaitable<std::optional<Response>> HttpConnection::settle(Response respons
             }
         });
         if (!found) {
-            settled = problem_response(found.error(), "");
+            settled = later->refused(found.error());
         } else if (*found) {
             settled = std::move(*found);
         } else {

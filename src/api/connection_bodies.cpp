@@ -134,6 +134,9 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
                 return std::unexpected(error_of_exception(e));
             }
         });
+    // The answer may come much later (LaterResponse): nothing that large waits with it.
+    std::vector<char>{}.swap(chunk);
+    buffer_.shrink_to_fit();
     if (broken) {
         if (!is_parse_error(broken)) {
             co_return Next::hang_up;

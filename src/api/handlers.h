@@ -32,6 +32,12 @@ Result<Response> get_queue(const Services&, const Request&);
 Result<Response> pause_queue(const Services&, const Request&);
 Result<Response> resume_queue(const Services&, const Request&);
 
+// handlers_openai.cpp
+Result<std::unique_ptr<BodySink>> openai_transcribe(const Services&, const Request&);
+Result<std::unique_ptr<BodySink>> openai_translate(const Services&, const Request&);
+Result<Response> openai_list_models(const Services&, const Request&);
+Result<Response> openai_get_model(const Services&, const Request&);
+
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);

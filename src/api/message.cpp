@@ -7,6 +7,7 @@
 #include <boost/url.hpp>
 
 #include "durascribe/api/names.h"
+#include "durascribe/api/problem.h"
 
 namespace durascribe::api {
 namespace {
@@ -133,6 +134,10 @@ std::int64_t Response::length() const {
 
 Error LaterResponse::interrupted() const {
     return {ErrorClass::request, "busy", "The server is stopping. Ask again in a moment.", {}};
+}
+
+Response LaterResponse::refused(const Error& error) const {
+    return problem_response(error, "");
 }
 
 std::string response_head(const Response& response, bool keep_alive, WallTime now,

@@ -80,6 +80,8 @@ class LaterResponse {
     virtual Result<std::optional<Response>> look() = 0;
     // On an I/O thread: what is answered when the server stops before.
     virtual Error interrupted() const;  // request "busy"
+    // On an I/O thread: how that, and an error of look(), is said.
+    virtual Response refused(const Error& error) const;  // problem_response
 };
 
 // How the end of a body is told.

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/api/json_text.h"
+#include "durascribe/api/openai_errors.h"
 #include "durascribe/base/ids.h"
 #include "durascribe/base/log.h"
 
@@ -18,11 +19,13 @@ namespace {
 constexpr std::array kByCode{
     std::pair<std::string_view, int>{"not_found", 404},
     std::pair<std::string_view, int>{"no_route", 404},
+    std::pair<std::string_view, int>{"model_not_found", 404},
     std::pair<std::string_view, int>{"no_transcript", 404},
     std::pair<std::string_view, int>{"waveform_not_ready", 404},
     std::pair<std::string_view, int>{"method_not_allowed", 405},
     std::pair<std::string_view, int>{"task_running", 409},
     std::pair<std::string_view, int>{"task_ended", 409},
+    std::pair<std::string_view, int>{"task_cancelled", 409},
     std::pair<std::string_view, int>{"not_retryable", 409},
     std::pair<std::string_view, int>{"body_too_large", 413},
     std::pair<std::string_view, int>{"idempotency_key_reused", 422},
@@ -73,10 +76,19 @@ int http_status(const Error& error) {
     assertion_failed("known ErrorClass", __FILE__, __LINE__);
 }
 
+void say_when_to_retry(Response& response) {
+    if (response.status == 503 || response.status == 507) {
+        response.headers.emplace_back("Retry-After", response.status == 503 ? "1" : "30");
+    }
+}
+
 Response problem_response(const Error& error, std::string_view instance) {
     const int status = http_status(error);
     if (status >= 500) {
         log::error("{}: {} ({}: {})", instance, error.message, error.code, error.detail);
+    }
+    if (speaks_openai(instance)) {
+        return openai_error_response(error);
     }
     boost::json::object body;
     body["type"] = "urn:durascribe:problem:" + error.code;
@@ -92,9 +104,7 @@ Response problem_response(const Error& error, std::string_view instance) {
     response.status = status;
     response.headers = {{"Content-Type", "application/problem+json"},
                         {"Cache-Control", "no-store"}};
-    if (status == 503 || status == 507) {
-        response.headers.emplace_back("Retry-After", status == 503 ? "1" : "30");
-    }
+    say_when_to_retry(response);
     response.body = json_text(body);
     return response;
 }

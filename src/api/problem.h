@@ -11,8 +11,12 @@ namespace durascribe::api {
 
 int http_status(const Error& error);
 
+// Adds Retry-After to what is worth asking again.
+void say_when_to_retry(Response& response);
+
 // {type, title, status, detail, code, instance} and, where another task stands in the way (409),
-// task_id. An Error's `detail` is for the log and is never sent, but for that task's id.
+// task_id. An Error's `detail` is for the log and is never sent, but for that task's id. At the
+// paths of OpenAI's API: their shape in its place (openai_errors.h).
 Response problem_response(const Error& error, std::string_view instance);
 
 // Errors that this layer makes.

@@ -33,6 +33,7 @@
 #include "durascribe/api/blocking_pool.h"
 #include "durascribe/api/connection.h"
 #include "durascribe/api/live_hub.h"
+#include "durascribe/api/task_watch.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -121,7 +122,8 @@ class Server::Impl {
         : facts_(std::move(facts)),
           settings_(std::move(settings)),
           live_(engine, store),
-          services_{engine, store, blobs, facts_, settings_, live_} {}
+          watch_(engine.feed()),
+          services_{engine, store, blobs, facts_, settings_, live_, watch_} {}
 
     ~Impl() { stop(Millis{0}); }
 
@@ -159,6 +161,7 @@ class Server::Impl {
     const NodeFacts facts_;
     const ServerSettings settings_;
     LiveHub live_;
+    TaskWatch watch_;
     const Services services_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "durascribe/api/server.h"
+#include "durascribe/api/task_watch.h"
 
 namespace durascribe::api {
 
@@ -14,6 +15,7 @@ struct Services {
     const NodeFacts& facts;
     const ServerSettings& settings;
     LiveHub& live;
+    TaskWatch& watch;
 };
 
 }  // namespace durascribe::api

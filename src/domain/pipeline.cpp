@@ -25,6 +25,12 @@ std::span<const Step> all_steps(const TaskOptions& options) {
 
 }  // namespace
 
+bool same_work(TaskOptions a, TaskOptions b) {
+    a.priority = b.priority = 0;
+    a.from_step = b.from_step = std::nullopt;
+    return a == b;
+}
+
 std::span<const Step> steps_for(const TaskOptions& options) {
     const auto steps = all_steps(options);
     const Step from = options.from_step.value_or(steps.front());

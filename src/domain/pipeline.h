@@ -33,6 +33,10 @@ struct TaskOptions {
     bool operator==(const TaskOptions&) const = default;
 };
 
+// Whether two tasks over the same media give the same transcript: equal but for what only says when
+// and from where they run.
+bool same_work(TaskOptions a, TaskOptions b);
+
 // The steps of a task with these options, in order, from `from_step` on.
 std::span<const Step> steps_for(const TaskOptions& options);
 // The step after `step`, or nullopt after the last.

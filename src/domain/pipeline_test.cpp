@@ -49,6 +49,15 @@ TEST(Pipeline, WeightsAreOfTheStepsThatRun) {
     EXPECT_EQ(weight_of(Step::transcribe, {}), 60);
 }
 
+TEST(Pipeline, TheSameWorkDiffersOnlyInWhenAndFromWhere) {
+    TaskOptions other;
+    other.priority = 7;
+    other.from_step = Step::finalize;
+    EXPECT_TRUE(same_work({}, other));
+    other.language = "de";
+    EXPECT_FALSE(same_work({}, other));
+}
+
 TEST(Pipeline, NamesRoundTripAndLanesAreNamed) {
     for (int i = 0; i < kSteps; ++i) {
         EXPECT_EQ(step_from(to_string(static_cast<Step>(i))), static_cast<Step>(i));

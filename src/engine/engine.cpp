@@ -140,11 +140,11 @@ class Engine::Impl final : public ports::CommitListener {
                         "diarize is true, and no diarizer is installed here. Leave it out: the "
                         "transcript comes without the names of speakers.");
         }
-        if (!settings_.models) {
-            return {};
-        }
-        return domain::check_installed(options.engine, options.model, options.language,
-                                       settings_.models());
+        return domain::check_installed(options.engine, options.model, options.language, models());
+    }
+
+    std::vector<domain::ModelCandidate> models() const {
+        return settings_.models ? settings_.models() : std::vector<domain::ModelCandidate>{};
     }
 
     Result<ports::TaskRow> cancel(const TaskId& task) {
@@ -431,6 +431,9 @@ Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes
         [impl = impl_.get()](const auto& options) { return impl->check_options(options); });
 }
 
+std::vector<domain::ModelCandidate> Engine::models() const {
+    return impl_->models();
+}
 Result<void> Engine::check_options(const domain::TaskOptions& options) {
     return impl_->check_options(options);
 }

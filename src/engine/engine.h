@@ -64,14 +64,16 @@ class Upload {
         ports::MediaRow media;
         ports::TaskRow task;
         bool stored_before = false;  // the same bytes were there: kept once
-        bool replayed = false;       // the first answer to this idempotency key, again
+        bool replayed = false;       // made before: the first answer to this key, or joined
     };
     // Bytes, media and task are on disk when it returns. Errors: input "empty_file"; storage.
     // What was uploaded is added to the key's fingerprint. Error also: request
-    // "idempotency_key_reused".
+    // "idempotency_key_reused". With `join`, and no key, a task that did or does the same with
+    // these bytes is given instead of a new one, as replayed (ports::NewMedia::join).
     virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
                                      const domain::TaskOptions& options,
-                                     std::optional<ports::IdempotencyKey> idempotency = {}) = 0;
+                                     std::optional<ports::IdempotencyKey> idempotency = {},
+                                     bool join = false) = 0;
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
@@ -97,6 +99,9 @@ class Engine {
     // themselves; ask before a large upload is taken. Errors: input "unknown_engine",
     // "unknown_model", "unsupported_language" (each names what is installed), "no_diarizer".
     Result<void> check_options(const domain::TaskOptions& options);
+
+    // The models installed.
+    std::vector<domain::ModelCandidate> models() const;
 
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
     // "body_too_large"; of its finish() also those of check_options.

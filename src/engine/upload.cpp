@@ -31,7 +31,7 @@ class StoredUpload final : public Upload {
 
     Result<Submitted> finish(const std::string& filename, const std::string& title,
                              const domain::TaskOptions& options,
-                             std::optional<ports::IdempotencyKey> idempotency) override {
+                             std::optional<ports::IdempotencyKey> idempotency, bool join) override {
         if (blob_->size_bytes() == 0) {
             return fail(ErrorClass::input, "empty_file",
                         fmt::format("{} is empty: there is nothing to transcribe.",
@@ -55,13 +55,15 @@ class StoredUpload final : public Upload {
         if (idempotency) {
             idempotency->fingerprint += blob->sha256;
         }
+        join = join && !idempotency;
         const ports::NewMedia media{.id = new_id<MediaId>(),
                                     .task_id = new_id<TaskId>(),
                                     .title = title.empty() ? filename : title,
                                     .filename = filename,
                                     .source = *blob,
                                     .options = options,
-                                    .idempotency = std::move(idempotency)};
+                                    .idempotency = std::move(idempotency),
+                                    .join = join};
         auto made = store_.submit(media);
         if (!made) {
             hold.release();

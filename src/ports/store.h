@@ -149,6 +149,9 @@ struct NewMedia {
     BlobRef source;  // committed in the blob store
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
+    // Where the same bytes have a task that does the same (same_work), in whatever state but one
+    // that is being cancelled: that one, as replayed, and nothing new.
+    bool join = false;
 };
 
 struct NewTask {
@@ -163,8 +166,8 @@ struct NewTask {
 struct Submission {
     MediaRow media;
     TaskRow task;
-    bool source_known = false;       // another media had the same bytes
-    bool replayed = false;           // made before, under the same idempotency key or the same ids
+    bool source_known = false;  // another media had the same bytes
+    bool replayed = false;      // made before: under the same idempotency key or ids, or joined
     std::optional<TaskId> replaced;  // the active task that `force` asked to cancel
     std::vector<Lease> stopping;     // its units that run: to be stopped now
 };
@@ -343,8 +346,8 @@ class Store {
     // -- intake --
 
     // One media, its first task, the task's first units, their events. Idempotent in the ids: the
-    // same media id and task id again returns the rows as they are. Errors: request
-    // "idempotency_key_reused".
+    // same media id and task id again returns the rows as they are; so does NewMedia::join, with
+    // the newest task that it finds. Errors: request "idempotency_key_reused".
     virtual Result<Submission> submit(const NewMedia& media) = 0;
 
     // A new task over a media that is there. With TaskOptions::from_step it takes over what the

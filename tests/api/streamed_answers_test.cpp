@@ -165,6 +165,7 @@ class StreamedAnswers : public HttpTest {
         }
         work_.reset();
         io_thread_ = {};
+        watch_.reset();  // of the engine's feed
         HttpTest::TearDown();
     }
 
@@ -172,7 +173,8 @@ class StreamedAnswers : public HttpTest {
     RawClient serve() {
         start();
         live_.emplace(*engine_, *store_);
-        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_);
+        watch_.emplace(engine_->feed());
+        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_);
         const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -198,6 +200,7 @@ class StreamedAnswers : public HttpTest {
     Tap tap_;
     NodeFacts facts_{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
     std::optional<LiveHub> live_;
+    std::optional<TaskWatch> watch_;
     std::optional<Services> services_;
     asio::io_context io_;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{

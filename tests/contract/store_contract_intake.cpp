@@ -56,6 +56,52 @@ TEST_P(StoreContract, ARequestThatComesTwiceIsAnsweredTwiceAndDoneOnce) {
                  "idempotency_key_reused");
 }
 
+TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'a'), 7},
+                          .options = {.language = "de", .priority = 3},
+                          .idempotency = {},
+                          .join = true};
+    const auto submit = [&] {
+        media.id = new_id<MediaId>();
+        media.task_id = new_id<TaskId>();
+        return store_->submit(media).value();
+    };
+    const auto first = submit();
+    EXPECT_FALSE(first.replayed) << "there was nothing to join";
+    media.options.priority = 0;
+    const auto joined = submit();
+    EXPECT_TRUE(joined.replayed);
+    EXPECT_EQ(joined.media.id, first.media.id);
+    EXPECT_EQ(joined.task.id, first.task.id);
+    EXPECT_EQ(joined.task.options.priority, 3) << "the task as it is";
+
+    media.options.language = "en";
+    const auto other_work = submit();
+    EXPECT_FALSE(other_work.replayed);
+    media.source = {std::string(64, 'b'), 7};
+    EXPECT_FALSE(submit().replayed) << "other bytes";
+    media.source = {std::string(64, 'a'), 7};
+    media.options.language = "de";
+    EXPECT_EQ(submit().task.id, first.task.id) << "also past a newer one of other work";
+
+    // One that is being cancelled is left to end; one that was is found again.
+    claim(Lane::media);
+    ASSERT_TRUE(store_->request_cancel(first.task.id).has_value());
+    const auto second = submit();
+    EXPECT_FALSE(second.replayed);
+    media.join = false;
+    EXPECT_FALSE(submit().replayed) << "not asked to join";
+    media.join = true;
+    ASSERT_TRUE(store_->request_cancel(second.task.id).has_value());
+    const auto newest = submit();
+    EXPECT_TRUE(newest.replayed);
+    EXPECT_NE(newest.task.id, second.task.id) << "the newest is the one that did not join";
+}
+
 TEST_P(StoreContract, AnAnswerOutlivesWhatItTellsOf) {
     const auto row = submit_extracted(0);
     finalize(claim(Lane::local).lease);

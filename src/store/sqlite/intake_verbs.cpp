@@ -12,6 +12,9 @@ namespace {
 namespace json = boost::json;
 using domain::Step;
 
+// Tasks over the same bytes that are looked at for one to join; then a new one is made.
+constexpr int kLooksBackMax = 200;
+
 std::optional<ports::MediaRow> find_media(Connection& db, const MediaId& id) {
     Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS " FROM media WHERE id = ?", id);
     return rows.step() ? std::optional{read_media(rows)} : std::nullopt;
@@ -235,6 +238,32 @@ Result<std::optional<ports::Submission>> made_before(
     return made;
 }
 
+std::optional<ports::Submission> same_work_before(WriteTx& tx, const ports::NewMedia& media) {
+    std::optional<ports::TaskRow> found;
+    {
+        Rows rows = tx.db.query("SELECT " DURASCRIBE_TASK_COLUMNS
+                                " FROM tasks WHERE media_id IN (SELECT id FROM media WHERE"
+                                " source_sha256 = ?1 AND source_size = ?2)"
+                                " ORDER BY created_at DESC, id DESC LIMIT ?3",
+                                media.source.sha256, media.source.size_bytes, kLooksBackMax);
+        while (!found && rows.step()) {
+            ports::TaskRow task = read_task(rows);
+            const bool stopping = task.cancel_requested_at && !domain::is_terminal(task.state);
+            if (!stopping && domain::same_work(task.options, media.options)) {
+                found = std::move(task);
+            }
+        }
+    }
+    if (!found) {
+        return std::nullopt;
+    }
+    auto row = find_media(tx.db, found->media_id);
+    return ports::Submission{.media = std::move(*row),
+                             .task = std::move(*found),
+                             .source_known = true,
+                             .replayed = true};
+}
+
 }  // namespace
 
 Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
@@ -251,6 +280,11 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     }
     if (load_task(tx.db, media.task_id)) {
         return std::unexpected(id_conflict("task", media.task_id.value));
+    }
+    if (media.join) {
+        if (auto before = same_work_before(tx, media)) {
+            return std::move(*before);
+        }
     }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
