@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -71,8 +72,8 @@ TEST_P(Resources, OneThatGrowsPastItsLimitIsKilledWithinASecond) {
     if (const auto reason = reason_to_skip(); !reason.empty()) {
         GTEST_SKIP() << reason;
     }
-    ProcessWorkerFactory factory(limited("grows"));
-    auto worker = factory.start(ports::WorkerRole::speech);
+    std::optional<ProcessWorkerFactory> factory(limited("grows"));
+    auto worker = factory->start(ports::WorkerRole::speech);
     ASSERT_TRUE(worker.has_value()) << worker.error().message;
     ASSERT_TRUE((*worker)->wait_ready(Millis{5'000}, {}).has_value());
     const int pid = (*worker)->pid();
@@ -83,7 +84,7 @@ TEST_P(Resources, OneThatGrowsPastItsLimitIsKilledWithinASecond) {
     const auto took = watch.elapsed();
     ASSERT_FALSE(outcome.has_value());
     const Error& error = outcome.error();
-    std::printf("%s: dead after %.0f ms: %s\n", factory.limits().text().c_str(),
+    std::printf("%s: dead after %.0f ms: %s\n", factory->limits().text().c_str(),
                 static_cast<double>(took.count()) / 1000, error.message.c_str());
     EXPECT_EQ(error.cls, ErrorClass::memory);
     EXPECT_EQ(error.code, "memory_limit");
@@ -94,6 +95,7 @@ TEST_P(Resources, OneThatGrowsPastItsLimitIsKilledWithinASecond) {
     EXPECT_TRUE(error.detail.starts_with(found_by())) << error.detail;
     EXPECT_LT(took, Millis{1'000});
     EXPECT_TRUE(gone(pid));
+    factory.reset();
     EXPECT_EQ(groups_left(), 0);
 }
 
