@@ -88,8 +88,8 @@ bool place(int from, int to) {
 
 // Returns only where something failed; errno says what. All descriptors in `l` are above kSocketFd.
 void become_the_program(const Launch& l) {
-    // First of all, with the server's own share of the processor: until then this process holds what
-    // the server holds, the lock of its data directory too, and a successor would wait for it.
+    // First of all, with the server's own share of the processor: until then this process holds
+    // what the server holds, the lock of its data directory too, and a successor would wait for it.
     if (!place(l.null_fd, STDIN_FILENO) || !place(l.null_fd, STDOUT_FILENO) ||
         !place(l.errors_fd, STDERR_FILENO) || !place(l.socket_fd, kSocketFd) ||
         !close_the_rest(l.groups) || !join_groups(l.groups)) {

@@ -44,8 +44,8 @@ pid_t holder_of(int fd) {
 }
 
 // A server killed just while it started a worker leaves its lock to that child until the child has
-// closed what it inherited: some microseconds, in which its successor may come. Nobody tells when they
-// are over, so it is asked again, and only while the holder that is named is dead.
+// closed what it inherited: some microseconds, in which its successor may come. Nobody tells when
+// they are over, so it is asked again, and only while the holder that is named is dead.
 bool lock_it(int fd) {
     constexpr int kAgainMax = 15'000;  // half a minute: a child may wait long for the processor
     constexpr timespec kAgain{.tv_sec = 0, .tv_nsec = 2'000'000};
