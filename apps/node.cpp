@@ -6,6 +6,8 @@
 #include <mutex>
 #include <optional>
 
+#include <sys/resource.h>
+
 #include "durascribe/api/server.h"
 #include "durascribe/base/log.h"
 #include "durascribe/blobs/local/local_blob_store.h"
@@ -44,6 +46,17 @@ std::function<std::vector<domain::ModelCandidate>()> models_of(std::filesystem::
         });
         return known->models;
     };
+}
+
+// Many listeners, each a descriptor: as many as the system allows this process.
+void raise_open_files() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        if (::setrlimit(RLIMIT_NOFILE, &files) != 0) {
+            log::warning("The limit of open files could not be raised.");
+        }
+    }
 }
 
 engine::EngineSettings engine_settings(const cli::Settings& settings, const Program& program) {
@@ -116,9 +129,11 @@ class WholeNode final : public cli::Node {
         server.host = settings_.listen_host;
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
+        server.websockets = settings_.enable_progress_websocket;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;
+        raise_open_files();
         server_.emplace(engine_, *store_, *blobs_, facts, server);
         if (auto started = server_->start(); !started) {
             server_.reset();

@@ -40,11 +40,11 @@ bool is_loopback_name(std::string_view host) {
     return host == "localhost" || host.ends_with(".localhost");
 }
 
+}  // namespace
+
 bool changes_state(Method m) {
     return m != Method::get && m != Method::head && m != Method::options;
 }
-
-}  // namespace
 
 Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback) {
     const auto hosts = std::ranges::count(request.headers, "host", &Fields::value_type::first);
@@ -65,7 +65,9 @@ Result<void> check_origin(const Request& request, bool http11, bool bound_to_loo
                     "http://localhost; to serve other names, listen on another address.");
     }
     const std::string* origin_field = request.header("origin");
-    if (origin_field == nullptr || !changes_state(request.method)) {
+    // A WebSocket of a foreign page would read everything: browsers ask no one before.
+    const bool guarded = changes_state(request.method) || request.asks_for_websocket();
+    if (origin_field == nullptr || !guarded) {
         return {};
     }
     const auto origin = parse_url(*origin_field);
@@ -74,7 +76,7 @@ Result<void> check_origin(const Request& request, bool http11, bool bound_to_loo
                       (origin->port == host->port || (origin->port == "443" && host->port == "80"));
     if (!same) {
         return fail(ErrorClass::request, "foreign_origin",
-                    "A page of another site asked for this change, and was refused. Use the page "
+                    "A page of another site asked for this, and was refused. Use the page "
                     "that this server itself serves.");
     }
     return {};

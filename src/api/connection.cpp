@@ -14,6 +14,7 @@
 #include <boost/beast/http/read.hpp>
 
 #include "durascribe/api/admission.h"
+#include "durascribe/api/blocking.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/routes.h"
@@ -193,9 +194,14 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     }
     const auto begun = Steady::now();
     const std::string what = fmt::format("{} {}", to_string(request.method), request.path);
-    const Next next = (*admitted)->sink != nullptr
-                          ? co_await serve_upload(parser, std::move(request), *admitted)
-                          : co_await serve_small(parser, std::move(request), *admitted);
+    Next next = Next::hang_up;
+    if ((*admitted)->talk != nullptr) {
+        next = co_await serve_websocket(parser, std::move(request), *admitted);
+    } else if ((*admitted)->sink != nullptr) {
+        next = co_await serve_upload(parser, std::move(request), *admitted);
+    } else {
+        next = co_await serve_small(parser, std::move(request), *admitted);
+    }
     log::debug("{}: {} ms", what,
                std::chrono::duration_cast<Millis>(Steady::now() - begun).count());
     co_return next;
@@ -215,6 +221,55 @@ Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
         return fail(ErrorClass::request, "busy", "The server is busy. Try again in a moment.");
     }
     return nullptr;
+}
+
+// Returns when the WebSocket has ended, or where it was refused.
+asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& parser,
+                                                                      Request request,
+                                                                      const Route* route) {
+    Result<std::unique_ptr<SocketTalk>> talk = nullptr;
+    if (!settings_.websockets) {
+        talk = fail(ErrorClass::request, "websocket_off",
+                    "WebSockets are turned off here (ENABLE_PROGRESS_WEBSOCKET). The same events "
+                    "come from /api/v1/events.");
+    } else if (!request.asks_for_websocket()) {
+        talk = fail(ErrorClass::request, "upgrade_required",
+                    "This address speaks WebSocket alone. Over plain HTTP the same events come "
+                    "from /api/v1/events.");
+    } else if (request.has_body() || buffer_.size() > 0) {
+        talk = fail(ErrorClass::request, "bad_request",
+                    "A request for a WebSocket has no body, and nothing follows it before the "
+                    "answer.");
+    } else {
+        const Services& services = services_;
+        talk = co_await blocking(
+            pool_, [&services, &request, route]() -> Result<std::unique_ptr<SocketTalk>> {
+                try {
+                    return route->talk(services, request);
+                } catch (const std::exception& e) {
+                    return std::unexpected(error_of_exception(e));
+                }
+            });
+    }
+    if (!talk) {
+        Response response = problem_response(talk.error(), request.path);
+        if (response.status == 426) {
+            response.headers.emplace_back("Upgrade", "websocket");
+        }
+        co_return co_await respond_unread(std::move(response), parser);
+    }
+    if (stopping_) {
+        co_return Next::hang_up;
+    }
+    stream_.expires_never();
+    socket_ = std::make_shared<WebSocketSession>(stream_.release_socket(), pool_, settings_,
+                                                 std::move(*talk));
+    // It may last for days: what only the request needed goes.
+    request = {};
+    buffer_.shrink_to_fit();
+    co_await socket_->run(std::move(parser.release().base()));
+    socket_.reset();
+    co_return Next::hang_up;
 }
 
 // Closing with unread bytes would reset the connection and take the answer with it (RFC 9112 §9.6):

@@ -1,5 +1,4 @@
 // What comes in: small bodies and uploads.
-#include <array>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -8,15 +7,20 @@
 #include <fmt/format.h>
 #include <boost/beast/http/read.hpp>
 
+#include "durascribe/api/admission.h"
 #include "durascribe/api/blocking.h"
 #include "durascribe/api/http_connection.h"
+#include "durascribe/api/live_hub.h"
 #include "durascribe/api/problem.h"
 
 namespace durascribe::api {
 namespace {
 
 constexpr std::size_t kUploadChunk = 256 << 10;  // read, then written to disk, then the next
-constexpr std::int64_t kSlowestBody = 512;       // bytes a second, once the body's patience is over
+// What was changed is told to those who listen before it is answered; one who does not read makes
+// nobody wait longer.
+constexpr Millis kSettlePatience{100};
+constexpr std::int64_t kSlowestBody = 512;  // bytes a second, once the body's patience is over
 
 }  // namespace
 
@@ -34,7 +38,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
         if (!co_await say_continue(parser)) {
             co_return Next::hang_up;
         }
-        std::array<char, 8 << 10> piece;
+        std::vector<char> piece(8 << 10);  // not in the frame, which an answer over time keeps
         while (!parser.is_done()) {
             std::size_t got = 0;
             const error_code ec = co_await read_body(parser, piece.data(), piece.size(), got);
@@ -56,7 +60,11 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
     Result<Response> result =
         co_await blocking(pool_, [&services, &request, route]() -> Result<Response> {
             try {
-                return route->handler(services, request);
+                Result<Response> done = route->handler(services, request);
+                if (done && changes_state(request.method)) {
+                    services.live.settle(kSettlePatience);
+                }
+                return done;
             } catch (const std::exception& e) {
                 return std::unexpected(error_of_exception(e));
             }
@@ -111,17 +119,21 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     }
     const bool whole = good && !broken;
     // Finished or dropped, on a blocking thread either way: dropping removes a file.
-    Result<Response> result = co_await blocking(pool_, [&sink, whole, &good]() -> Result<Response> {
-        try {
-            Result<Response> done = !good   ? std::unexpected(good.error())
-                                    : whole ? sink->finish()
-                                            : Result<Response>{Response{}};
-            sink.reset();
-            return done;
-        } catch (const std::exception& e) {
-            return std::unexpected(error_of_exception(e));
-        }
-    });
+    Result<Response> result =
+        co_await blocking(pool_, [&services, &sink, whole, &good]() -> Result<Response> {
+            try {
+                Result<Response> done = !good   ? std::unexpected(good.error())
+                                        : whole ? sink->finish()
+                                                : Result<Response>{Response{}};
+                sink.reset();
+                if (whole && done) {
+                    services.live.settle(kSettlePatience);
+                }
+                return done;
+            } catch (const std::exception& e) {
+                return std::unexpected(error_of_exception(e));
+            }
+        });
     // The answer may come much later (LaterResponse): nothing that large waits with it.
     std::vector<char>{}.swap(chunk);
     buffer_.shrink_to_fit();

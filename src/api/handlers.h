@@ -44,6 +44,11 @@ Result<Response> get_ready(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_start_page(const Services&, const Request&);
 
+// handlers_live.cpp
+Result<Response> get_events(const Services&, const Request&);
+Result<std::unique_ptr<SocketTalk>> open_live_talk(const Services&, const Request&);
+Result<std::unique_ptr<SocketTalk>> open_progress_talk(const Services&, const Request&);
+
 // The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.
 Result<MediaId> media_id_of(const Request& request);
 Result<TaskId> task_id_of(const Request& request);

@@ -29,6 +29,7 @@
 #include "durascribe/api/message.h"
 #include "durascribe/api/router.h"
 #include "durascribe/api/wake_signal.h"
+#include "durascribe/api/websocket_session.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -78,6 +79,9 @@ class HttpConnection final : public Connection,
                 self->stream_.close();
             }
             self->wake_waiting();
+            if (self->socket_) {
+                self->socket_->finish_soon();
+            }
         });
     }
 
@@ -87,6 +91,9 @@ class HttpConnection final : public Connection,
             self->gone_ = true;
             self->stream_.close();
             self->wake_waiting();
+            if (self->socket_) {
+                self->socket_->cut();
+            }
         });
     }
 
@@ -101,6 +108,7 @@ class HttpConnection final : public Connection,
     Result<const Route*> admit(Request& request, bool http11);
     asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
+    asio::awaitable<Next> serve_websocket(Parser& parser, Request request, const Route* route);
     asio::awaitable<bool> say_continue(const Parser& parser);
     asio::awaitable<error_code> read_body(Parser& parser, char* into, std::size_t size,
                                           std::size_t& got);
@@ -144,7 +152,8 @@ class HttpConnection final : public Connection,
     beast::flat_buffer buffer_{kReadBufferMax};
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;
-    bool http11_ = true;  // the request now answered
+    bool http11_ = true;                        // the request now answered
+    std::shared_ptr<WebSocketSession> socket_;  // once this has become one
     // While an answer waits for what is not there yet.
     std::shared_ptr<WakeSignal> waiting_;
     bool gone_ = false;  // the client has left, or close() was called

@@ -70,6 +70,14 @@ const std::string* Request::header(std::string_view name) const {
     return found == headers.end() ? nullptr : &found->second;
 }
 
+bool Request::asks_for_websocket() const {
+    static constexpr std::string_view kWanted = "websocket";
+    const std::string* upgrade = header("upgrade");
+    return upgrade != nullptr && !std::ranges::search(*upgrade, kWanted, [](char a, char b) {
+                                      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+                                  }).empty();
+}
+
 std::string_view Request::capture(std::string_view name) const {
     const auto found = std::ranges::find(captures, name, &Fields::value_type::first);
     return found == captures.end() ? std::string_view{} : std::string_view{found->second};

@@ -34,6 +34,8 @@ struct Request {
     std::string body;          // of routes that take a small body
     bool legacy_path = false;  // came by a path of earlier clients
 
+    // Asks to become a WebSocket (RFC 6455 §4.2.1).
+    bool asks_for_websocket() const;
     bool has_body() const { return chunked || content_length.value_or(0) > 0; }
     // The first of that name (lower case), or nullptr.
     const std::string* header(std::string_view name) const;

@@ -33,6 +33,8 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"unsupported_content_type", 415},
     std::pair<std::string_view, int>{"range_not_satisfiable", 416},
     std::pair<std::string_view, int>{"expectation_failed", 417},
+    std::pair<std::string_view, int>{"websocket_off", 404},
+    std::pair<std::string_view, int>{"upgrade_required", 426},
     std::pair<std::string_view, int>{"header_too_large", 431},
     std::pair<std::string_view, int>{"foreign_origin", 403},
     std::pair<std::string_view, int>{"foreign_host", 403},

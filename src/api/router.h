@@ -8,6 +8,7 @@
 
 #include "durascribe/api/message.h"
 #include "durascribe/api/services.h"
+#include "durascribe/api/socket_talk.h"
 
 namespace durascribe::api {
 
@@ -20,8 +21,9 @@ class BodySink {
     virtual Result<Response> finish() = 0;
 };
 
-// Both run on blocking threads and may call the store and the disk.
+// All run on blocking threads and may call the store and the disk.
 using Handler = Result<Response> (*)(const Services&, const Request&);
+using TalkMaker = Result<std::unique_ptr<SocketTalk>> (*)(const Services&, const Request&);
 using SinkMaker = Result<std::unique_ptr<BodySink>> (*)(const Services&, const Request&);
 
 struct Route {
@@ -30,6 +32,7 @@ struct Route {
     std::string_view pattern;
     Handler handler = nullptr;  // gets the whole body, at most ServerSettings::json_limit_bytes
     SinkMaker sink = nullptr;   // or: gets the body as it comes
+    TalkMaker talk = nullptr;   // or: becomes a WebSocket
 };
 
 // An earlier client's path: what begins with `from` is served as if it began with `to`.

@@ -36,6 +36,9 @@ constexpr Route kRoutes[] = {
     {Method::post, "/v1/audio/translations", nullptr, openai_translate},
     {Method::get, "/v1/models", openai_list_models},
     {Method::get, "/v1/models/{id}", openai_get_model},
+    {Method::get, "/api/v1/events", get_events},
+    {Method::get, "/api/v1/ws", nullptr, nullptr, open_live_talk},
+    {Method::get, "/api/transcription/{id}/progress", nullptr, nullptr, open_progress_talk},
 
     {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},

@@ -32,6 +32,7 @@
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking_pool.h"
 #include "durascribe/api/connection.h"
+#include "durascribe/api/live_hub.h"
 #include "durascribe/api/task_watch.h"
 #include "durascribe/base/log.h"
 
@@ -121,7 +122,8 @@ class Server::Impl {
         : facts_(std::move(facts)),
           settings_(std::move(settings)),
           watch_(engine.feed()),
-          services_{engine, store, blobs, facts_, settings_, watch_} {}
+          live_(engine, store),
+          services_{engine, store, blobs, facts_, settings_, watch_, live_} {}
 
     ~Impl() { stop(Millis{0}); }
 
@@ -159,6 +161,7 @@ class Server::Impl {
     const NodeFacts facts_;
     const ServerSettings settings_;
     TaskWatch watch_;
+    LiveHub live_;
     const Services services_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;
@@ -177,6 +180,9 @@ Result<void> Server::Impl::start() {
     auto bound = bind_socket(settings_.host, settings_.port);
     if (!bound) {
         return std::unexpected(bound.error());
+    }
+    if (auto started = live_.start(); !started) {
+        return started;
     }
     port_ = bound->port;
     loopback_ = bound->loopback;
@@ -316,6 +322,7 @@ void Server::Impl::stop(Millis grace) {
         for_each_connection([](Connection& c) { c.close(); });
         wait_until_empty(std::nullopt);  // blocking calls in progress return first
     }
+    live_.stop();
     running_->work.reset();
     running_->threads.clear();  // joins
     context_.reset();

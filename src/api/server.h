@@ -22,6 +22,8 @@ struct ServerSettings {
     Millis body_timeout{60'000};         // without a byte
     Millis keep_alive_interval{15'000};  // of a body that is made over time, while it has nothing
     int connections_max = 12'000;
+    Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
+    bool websockets = true;              // ENABLE_PROGRESS_WEBSOCKET
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };

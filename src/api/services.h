@@ -6,6 +6,8 @@
 
 namespace durascribe::api {
 
+class LiveHub;
+
 struct Services {
     engine::Engine& engine;
     ports::Store& store;
@@ -13,6 +15,7 @@ struct Services {
     const NodeFacts& facts;
     const ServerSettings& settings;
     TaskWatch& watch;
+    LiveHub& live;
 };
 
 }  // namespace durascribe::api

@@ -273,6 +273,24 @@ json::object progress_shape(const MediaId& media, const std::optional<engine::Ta
     return out;
 }
 
+json::object progress_message_shape(const MediaId& media,
+                                    const std::optional<engine::TaskView>& view) {
+    json::object data = progress_shape(media, view, Dialect::legacy);
+    json::object out;
+    out["type"] = "progress";
+    out["task_id"] = data["task_id"];
+    out["media_id"] = media.value;
+    out["status"] = data["status"];
+    out["step"] = data["current_step"];
+    out["stage"] = data["stage"];
+    const bool failed = view && view->row.error;
+    out["message"] = failed ? json::value(view->row.error->message) : data["stage"];
+    out["progress"] = data["progress"];
+    out["eta"] = data["eta_seconds"];
+    out["data"] = std::move(data);
+    return out;
+}
+
 json::object accepted_shape(const ports::TaskRow& task, std::string message, Dialect dialect) {
     json::object out;
     out["task_id"] = task.id.value;

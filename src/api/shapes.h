@@ -40,6 +40,9 @@ json::object status_shape(const MediaId& media, const std::optional<engine::Task
 // TaskProgressResponse; without a task: every step pending, 0 %.
 json::object progress_shape(const MediaId& media, const std::optional<engine::TaskView>& view,
                             Dialect dialect);
+// What earlier clients get over their WebSocket.
+json::object progress_message_shape(const MediaId& media,
+                                    const std::optional<engine::TaskView>& view);
 // AsyncTaskResponse.
 json::object accepted_shape(const ports::TaskRow& task, std::string message, Dialect dialect);
 

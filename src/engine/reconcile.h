@@ -18,8 +18,8 @@ struct Reconciled {
     bool complete = false;      // false: stopped before its end
 };
 
-// `stop` ends it after a batch: a small store is always held whole. Takes a fifth of the time of one
-// processor (leisure.h).
+// `stop` ends it after a batch: a small store is always held whole. Takes a fifth of the time of
+// one processor (leisure.h).
 //
 // Removes the files that nothing names and finds the rows whose file is gone. Those stay as they
 // are: a restored backup or the same bytes uploaded again mend them, and only a task that needs the

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -97,6 +98,22 @@ class RawClient {
         std::string bytes = buffer_.substr(0, size);
         buffer_.erase(0, size);
         return bytes;
+    }
+
+    // Up to and with `end`; less: as above.
+    std::string read_until(std::string_view end) {
+        while (buffer_.find(end) == std::string::npos && fill()) {
+        }
+        const std::size_t at = buffer_.find(end);
+        return read_bytes(at == std::string::npos ? buffer_.size() : at + end.size());
+    }
+    // What has arrived already.
+    std::string arrived() {
+        char piece[64 << 10];
+        for (ssize_t n = 0; (n = ::recv(fd_.get(), piece, sizeof piece, MSG_DONTWAIT)) > 0;) {
+            buffer_.append(piece, static_cast<std::size_t>(n));
+        }
+        return std::exchange(buffer_, {});
     }
 
     // Waits for the end of the connection; false: something else came, or nothing in time.
