@@ -267,7 +267,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     } else {
         RouteMatch match = find_route(routes(), path_aliases(), request);
         admitted = admit(request, parser.get().version() >= 11);
-        if (admitted && request.method == Method::options &&
+        if (admitted && request.method == Method::options && match.route == nullptr &&
             (request.path == "*" || !match.allow.empty())) {
             Response response;
             response.status = 204;
