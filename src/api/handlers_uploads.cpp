@@ -272,7 +272,8 @@ Result<std::unique_ptr<BodySink>> append_upload(const Services& services, const 
     if (!piece) {
         return std::unexpected(piece.error());
     }
-    return std::make_unique<PatchBody>(services, PieceBody(std::move(*piece), std::move(*checksum)));
+    return std::make_unique<PatchBody>(services,
+                                       PieceBody(std::move(*piece), std::move(*checksum)));
 }
 
 // For clients that can't send PATCH or DELETE.
@@ -307,17 +308,16 @@ Result<Response> get_upload(const Services& services, const Request& request) {
         return there ? json::value(text) : json::value(nullptr);
     };
     Response response = json_response(
-        200,
-        {{"id", row->id.value},
-         {"offset", row->offset},
-         {"length", row->length ? json::value(*row->length) : json::value(nullptr)},
-         {"filename", row->filename},
-         {"title", row->title},
-         {"finished", row->finished},
-         {"media_id", or_null(row->finished, row->media_id.value)},
-         {"task_id", or_null(row->finished, row->task_id.value)},
-         {"created_at", to_rfc3339(row->created_at)},
-         {"expires_at", or_null(!row->finished, to_rfc3339(expiry(services, *row)))}});
+        200, {{"id", row->id.value},
+              {"offset", row->offset},
+              {"length", row->length ? json::value(*row->length) : json::value(nullptr)},
+              {"filename", row->filename},
+              {"title", row->title},
+              {"finished", row->finished},
+              {"media_id", or_null(row->finished, row->media_id.value)},
+              {"task_id", or_null(row->finished, row->task_id.value)},
+              {"created_at", to_rfc3339(row->created_at)},
+              {"expires_at", or_null(!row->finished, to_rfc3339(expiry(services, *row)))}});
     std::erase_if(response.headers, [](const auto& h) { return h.first == "Cache-Control"; });
     add_fields(services, *row, response);
     if (row->length) {
@@ -351,13 +351,13 @@ Result<Response> remove_upload(const Services& services, const Request& request)
 Result<Response> get_upload_options(const Services& services, const Request& request) {
     Response response;
     response.status = 204;
-    response.headers = {{"Allow", request.capture("id").empty()
-                                      ? "POST, OPTIONS"
-                                      : "GET, HEAD, PATCH, POST, DELETE, OPTIONS"},
-                        {"Tus-Resumable", std::string{kTusVersion}},
-                        {"Tus-Version", std::string{kTusVersion}},
-                        {"Tus-Extension", std::string{kTusExtensions}},
-                        {"Tus-Checksum-Algorithm", std::string{kTusChecksums}}};
+    response.headers = {
+        {"Allow", request.capture("id").empty() ? "POST, OPTIONS"
+                                                : "GET, HEAD, PATCH, POST, DELETE, OPTIONS"},
+        {"Tus-Resumable", std::string{kTusVersion}},
+        {"Tus-Version", std::string{kTusVersion}},
+        {"Tus-Extension", std::string{kTusExtensions}},
+        {"Tus-Checksum-Algorithm", std::string{kTusChecksums}}};
     if (services.settings.upload_limit_bytes > 0) {
         response.headers.emplace_back("Tus-Max-Size",
                                       std::to_string(services.settings.upload_limit_bytes));

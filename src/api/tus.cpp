@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -52,9 +54,9 @@ Result<void> check_piece_type(const Request& request) {
     if (type && type->value == kPieceType && (encoding == nullptr || *encoding == "identity")) {
         return {};
     }
-    return fail(ErrorClass::request, "unsupported_content_type",
-                fmt::format("Send a piece of an upload as it is, with Content-Type: {}.",
-                            kPieceType));
+    return fail(
+        ErrorClass::request, "unsupported_content_type",
+        fmt::format("Send a piece of an upload as it is, with Content-Type: {}.", kPieceType));
 }
 
 Result<std::optional<std::int64_t>> bytes_field(const Request& request, std::string_view name) {
@@ -67,8 +69,7 @@ Result<std::optional<std::int64_t>> bytes_field(const Request& request, std::str
         return std::nullopt;
     }
     std::int64_t value = -1;
-    const auto [end, failed] =
-        std::from_chars(text->data(), text->data() + text->size(), value);
+    const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (failed != std::errc{} || end != text->data() + text->size() || value < 0) {
         return std::unexpected(bad_value(name, "a number of bytes, 0 or more"));
     }
@@ -131,7 +132,7 @@ Result<UploadMetadata> parse_metadata(const Request& request) {
         const std::size_t space = std::min(pair.find(' '), pair.size());
         const std::string_view key = pair.substr(0, space);
         const auto value = decode_base64(trimmed(pair.substr(space)));
-        if (!is_metadata_key(key) || !value || std::ranges::contains(seen, key)) {
+        if (!is_metadata_key(key) || !value || std::ranges::find(seen, key) != seen.end()) {
             return std::unexpected(bad_metadata());
         }
         seen.push_back(key);
@@ -166,9 +167,9 @@ Result<std::unique_ptr<Checksum>> Checksum::of(const Request& request) {
     const auto wanted = decode_base64(trimmed(std::string_view{*field}.substr(space)));
     if (kind == nullptr || !wanted ||
         wanted->size() != static_cast<std::size_t>(EVP_MD_get_size(kind))) {
-        return std::unexpected(bad_value(
-            "Upload-Checksum",
-            fmt::format("one of {}, a space, and the digest in Base64", kTusChecksums)));
+        return std::unexpected(
+            bad_value("Upload-Checksum",
+                      fmt::format("one of {}, a space, and the digest in Base64", kTusChecksums)));
     }
     auto checksum = std::make_unique<Checksum>();
     checksum->wanted_ = *wanted;
@@ -176,7 +177,8 @@ Result<std::unique_ptr<Checksum>> Checksum::of(const Request& request) {
     DURASCRIBE_ASSERT(checksum->context_);
     if (EVP_DigestInit_ex(checksum->context_.get(), kind, nullptr) != 1) {
         // As where policy forbids it (FIPS).
-        return std::unexpected(bad_value("Upload-Checksum", "an algorithm that this machine allows"));
+        return std::unexpected(
+            bad_value("Upload-Checksum", "an algorithm that this machine allows"));
     }
     return checksum;
 }

@@ -21,16 +21,17 @@ TEST(Tus, Base64) {
     EXPECT_EQ(decode_base64("YWI="), "ab");
     EXPECT_EQ(decode_base64("YWJj"), "abc");
     EXPECT_EQ(decode_base64("+/+/")->size(), 3U);
-    for (const char* bad : {"Y", "YQ=", "YQ", "Y===", "====", "YQ==YQ==", "YWJ\n", "YW-_", " YWJ"}) {
+    for (const char* bad :
+         {"Y", "YQ=", "YQ", "Y===", "====", "YQ==YQ==", "YWJ\n", "YW-_", " YWJ"}) {
         EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
     }
 }
 
 TEST(Tus, MetadataCarriesNameAndOptionsAndLeavesTheRestAlone) {
     // filename "talk (ü).mp4", language "de", priority "5", and keys of a client's own
-    const auto metadata = parse_metadata(
-        with("upload-metadata",
-             "filename dGFsayAow7wpLm1wNA==,language ZGU=, priority NQ==,relativePath bnVsbA==,empty"));
+    const auto metadata = parse_metadata(with(
+        "upload-metadata",
+        "filename dGFsayAow7wpLm1wNA==,language ZGU=, priority NQ==,relativePath bnVsbA==,empty"));
     ASSERT_TRUE(metadata.has_value()) << metadata.error().message;
     EXPECT_EQ(metadata->filename, "talk (ü).mp4");
     const auto options = metadata->fields.over({});
@@ -40,8 +41,8 @@ TEST(Tus, MetadataCarriesNameAndOptionsAndLeavesTheRestAlone) {
 }
 
 TEST(Tus, MetadataThatIsMalformedIsRefused) {
-    for (const char* bad : {"filename talk", "filename dA==,filename dA==", ",", "a dA==,,b dA==",
-                            "priority bWFueQ==", "title Cg=="}) {
+    for (const char* bad : {"filename talk", "filename dA==,filename dA==", ",",
+                            "a dA==,,b dA==", "priority bWFueQ==", "title Cg=="}) {
         EXPECT_EQ(code_of(parse_metadata(with("upload-metadata", bad))), "bad_value") << bad;
     }
 }

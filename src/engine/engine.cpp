@@ -75,7 +75,8 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
-        housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, uploads_, clock_, settings_);
+        housekeeper_ =
+            std::make_unique<Housekeeper>(store_, blobs_, guard_, uploads_, clock_, settings_);
         DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }

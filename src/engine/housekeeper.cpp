@@ -60,8 +60,9 @@ void Housekeeper::reconcile_files(std::stop_token stop) {
 void Housekeeper::sweep_uploads() {
     const auto removed = uploads_.sweep();
     if (!removed) {
-        log::warning("files of uploads that are gone could not be removed: {} Tried again in a day.",
-                     removed.error().message);
+        log::warning(
+            "files of uploads that are gone could not be removed: {} Tried again in a day.",
+            removed.error().message);
     } else if (*removed > 0) {
         log::info("{} files of uploads that are gone were removed", *removed);
     }

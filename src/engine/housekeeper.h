@@ -1,5 +1,6 @@
 // The thread that keeps house: at start, then daily. It holds files and rows against each other
-// (reconcile.h), finishes uploads that were whole when the last server died, and throws away what is older than the operator wants to keep.
+// (reconcile.h), finishes uploads that were whole when the last server died, and throws away what
+// is older than the operator wants to keep.
 #pragma once
 
 #include <condition_variable>

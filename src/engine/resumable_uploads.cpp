@@ -28,10 +28,10 @@ Error locked() {
 }
 
 Error wrong_offset(std::int64_t at) {
-    return {ErrorClass::request, "upload_offset",
-            fmt::format("The upload is at offset {}. Ask for it with HEAD, and go on from there.",
-                        at),
-            std::to_string(at)};
+    return {
+        ErrorClass::request, "upload_offset",
+        fmt::format("The upload is at offset {}. Ask for it with HEAD, and go on from there.", at),
+        std::to_string(at)};
 }
 
 Error past_its_length(std::int64_t length) {
@@ -107,13 +107,14 @@ class ResumableUploads::Piece final : public UploadPiece {
 
     Result<void> write(std::span<const std::byte> bytes) override {
         const std::scoped_lock lock(open_->mutex);
+        const auto mine = open_->row.source.empty() ? check_mine() : Result<void>{};
+        if (!mine) {
+            return mine;
+        }
         const std::int64_t end = open_->size() + static_cast<std::int64_t>(bytes.size());
         const auto length = open_->row.length ? open_->row.length : length_;
         if (length && end > *length) {
             return std::unexpected(past_its_length(*length));
-        }
-        if (auto mine = check_mine(); !mine) {
-            return mine;
         }
         if (limit_bytes_ > 0 && end > limit_bytes_) {
             return std::unexpected(body_too_large(limit_bytes_));
@@ -341,6 +342,10 @@ Result<ResumableUploads::Use> ResumableUploads::use(const UploadId& id) {
         loaded = fail(ErrorClass::request, "not_found", "This upload was removed.");
     } else if (!open->loaded) {
         loaded = load(*open);
+    } else if (open->writer == nullptr) {
+        if (auto there = store_.upload(id); !there) {  // it has expired, perhaps
+            loaded = std::unexpected(there.error());
+        }
     }
     if (!loaded) {
         open->doubt();

@@ -100,7 +100,7 @@ struct UnitRow {
 
 struct UploadRow {
     UploadId id;
-    MediaId media_id;                    // of what it becomes
+    MediaId media_id;  // of what it becomes
     TaskId task_id;
     std::optional<std::int64_t> length;  // nullopt: not said yet
     std::int64_t offset = 0;             // that is durable; the length once whole, and only then
@@ -109,8 +109,8 @@ struct UploadRow {
     domain::TaskOptions options;
     std::string metadata;
     WallTime created_at;
-    WallTime updated_at;  // when a piece came last
-    BlobRef source;       // once it is whole
+    WallTime updated_at;    // when a piece came last
+    BlobRef source;         // once it is whole
     bool finished = false;  // media and task are made
 };
 
@@ -392,8 +392,8 @@ class Store {
                                             const UploadLimits& limits) = 0;
 
     // So much of it is durable; it may be less than before (a piece was lost). `length`, where
-    // given, is said with it. Requires an offset below the length. Errors: request "not_found", also
-    // where it is whole.
+    // given, is said with it. Requires an offset below the length. Errors: request "not_found",
+    // also where it is whole.
     virtual Result<UploadRow> record_upload(const UploadId& id, std::int64_t offset,
                                             std::optional<std::int64_t> length = {}) = 0;
 

@@ -41,9 +41,7 @@ class Uploads : public HttpTest {
         SetUp();
         start();
     }
-    std::size_t media() {
-        return ask_json("GET", "/api/v1/media").at("items").as_array().size();
-    }
+    std::size_t media() { return ask_json("GET", "/api/v1/media").at("items").as_array().size(); }
     std::size_t halves() {
         std::size_t count = 0;
         for ([[maybe_unused]] const auto& file :
@@ -103,8 +101,9 @@ TEST_F(Uploads, WhatTheServerCanIsTold) {
     EXPECT_EQ(options.field("allow"), "POST, OPTIONS");
     EXPECT_EQ(options.field("tus-version"), "1.0.0");
     EXPECT_EQ(options.field("tus-max-size"), std::to_string(settings_.upload_limit_bytes));
-    EXPECT_EQ(options.field("tus-extension"),
-              "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration");
+    EXPECT_EQ(
+        options.field("tus-extension"),
+        "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration");
     EXPECT_EQ(options.field("tus-checksum-algorithm"), "sha1,sha256,md5");
     const Answer put = ask("PUT", "/api/v1/uploads");
     EXPECT_EQ(put.status, 405);
@@ -118,7 +117,8 @@ TEST_F(Uploads, WhatTheProtocolRefuses) {
     const auto post = [&](const std::string& fields) {
         return ask("POST", "/api/v1/uploads", fields).status;
     };
-    const Answer old = ask("POST", "/api/v1/uploads", "Tus-Resumable: 0.2.2\r\nUpload-Length: 1\r\n");
+    const Answer old =
+        ask("POST", "/api/v1/uploads", "Tus-Resumable: 0.2.2\r\nUpload-Length: 1\r\n");
     EXPECT_EQ(old.status, 412);
     EXPECT_EQ(old.field("tus-version"), "1.0.0");
     EXPECT_EQ(old.field("tus-resumable"), "1.0.0");
@@ -138,9 +138,9 @@ TEST_F(Uploads, WhatTheProtocolRefuses) {
     EXPECT_EQ(wrong.field("tus-resumable"), "1.0.0");
     EXPECT_EQ(patch(upload, 0, "12345").status, 413);
     EXPECT_EQ(ask("PATCH", upload, kPiece, "x").status, 400) << "without an offset";
-    EXPECT_EQ(ask("PATCH", upload, kTus + "Content-Type: video/mp4\r\nUpload-Offset: 0\r\n", "x")
-                  .status,
-              415);
+    EXPECT_EQ(
+        ask("PATCH", upload, kTus + "Content-Type: video/mp4\r\nUpload-Offset: 0\r\n", "x").status,
+        415);
     EXPECT_EQ(ask("PATCH", upload,
                   "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\n", "x")
                   .status,
@@ -155,9 +155,9 @@ TEST_F(Uploads, WhatTheProtocolRefuses) {
 TEST_F(Uploads, AChecksumThatDoesNotMatchKeepsNothingOfThePiece) {
     start();
     const std::string upload = create(6);
-    ASSERT_EQ(patch(upload, 0, "abc", "Upload-Checksum: sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\r\n")
-                  .status,
-              204);
+    ASSERT_EQ(
+        patch(upload, 0, "abc", "Upload-Checksum: sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\r\n").status,
+        204);
     const Answer bad =
         patch(upload, 3, "xyz", "Upload-Checksum: sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\r\n");
     EXPECT_EQ(bad.status, 460);
@@ -165,7 +165,8 @@ TEST_F(Uploads, AChecksumThatDoesNotMatchKeepsNothingOfThePiece) {
     EXPECT_EQ(offset(upload), "3");
     EXPECT_EQ(media(), 0U);
     EXPECT_EQ(patch(upload, 3, "xyz", "Upload-Checksum: crc32 AAAAAA==\r\n").status, 400);
-    const Answer good = patch(upload, 3, "abc", "Upload-Checksum: md5 kAFQmDzST7DWlj99KOF/cg==\r\n");
+    const Answer good =
+        patch(upload, 3, "abc", "Upload-Checksum: md5 kAFQmDzST7DWlj99KOF/cg==\r\n");
     EXPECT_EQ(good.status, 204);
     EXPECT_EQ(ask("GET", "/api/v1/media/" + good.field("x-durascribe-media-id") + "/source").body,
               "abcabc");
@@ -181,9 +182,9 @@ TEST_F(Uploads, CreationMayCarryTheFirstPieceAndItsLengthMayComeLater) {
                   kTus + "Content-Type: audio/wav\r\nUpload-Length: 3\r\n", "abc")
                   .status,
               415);
-    const Answer mismatch =
-        ask("POST", "/api/v1/uploads",
-            kPiece + "Upload-Length: 9\r\nUpload-Checksum: md5 kAFQmDzST7DWlj99KOF/cg==\r\n", "abd");
+    const Answer mismatch = ask(
+        "POST", "/api/v1/uploads",
+        kPiece + "Upload-Length: 9\r\nUpload-Checksum: md5 kAFQmDzST7DWlj99KOF/cg==\r\n", "abd");
     EXPECT_EQ(mismatch.status, 460);
     EXPECT_EQ(halves(), 0U) << "nobody knows its name";
 
@@ -199,7 +200,8 @@ TEST_F(Uploads, CreationMayCarryTheFirstPieceAndItsLengthMayComeLater) {
     const Answer done = patch(upload, 6, "jkl");
     EXPECT_FALSE(done.field("x-durascribe-media-id").empty());
 
-    const Answer other = ask("POST", "/api/v1/uploads", kPiece + "Upload-Defer-Length: 1\r\n", "xy");
+    const Answer other =
+        ask("POST", "/api/v1/uploads", kPiece + "Upload-Defer-Length: 1\r\n", "xy");
     const Answer said = patch(other.field("location"), 2, "", "Upload-Length: 2\r\n");
     EXPECT_EQ(said.status, 204);
     EXPECT_FALSE(said.field("x-durascribe-media-id").empty());
@@ -209,8 +211,8 @@ TEST_F(Uploads, CreationMayCarryTheFirstPieceAndItsLengthMayComeLater) {
 TEST_F(Uploads, MethodsMayBeOverridden) {
     start();
     const std::string upload = create(4);
-    const Answer piece = ask("POST", upload,
-                             kPiece + "X-HTTP-Method-Override: PATCH\r\nUpload-Offset: 0\r\n", "ab");
+    const Answer piece =
+        ask("POST", upload, kPiece + "X-HTTP-Method-Override: PATCH\r\nUpload-Offset: 0\r\n", "ab");
     EXPECT_EQ(piece.status, 204) << piece.body;
     EXPECT_EQ(ask("POST", upload, kPiece + "Upload-Offset: 2\r\n", "cd").status, 400);
     EXPECT_EQ(ask("POST", upload, kTus + "X-HTTP-Method-Override: DELETE\r\n").status, 204);
@@ -238,9 +240,10 @@ TEST_F(Uploads, AConnectionThatBreaksLosesNothingThatCame) {
     start();
     const std::string upload = create(100);
     RawClient client = connect();
-    client.send(fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
-                            "Content-Length: 100\r\n\r\n{}",
-                            upload, kPiece, std::string(40, 'a')));
+    client.send(
+        fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
+                    "Content-Length: 100\r\n\r\n{}",
+                    upload, kPiece, std::string(40, 'a')));
     client.close();
     // The server notices by itself; until then HEAD tells what has come so far.
     std::string at;
@@ -260,9 +263,10 @@ TEST_F(Uploads, ASecondPieceAtTheSameOffsetTakesOverFromOneThatHangs) {
     start();
     const std::string upload = create(100);
     RawClient hanging = connect();
-    hanging.send(fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
-                             "Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
-                             upload, kPiece));
+    hanging.send(
+        fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
+                    "Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+                    upload, kPiece));
     ASSERT_EQ(hanging.read()->status, 100) << "it has begun";
     EXPECT_EQ(patch(upload, 0, std::string(30, 'n')).status, 204);
     hanging.send(std::string(100, 'o'));
@@ -304,6 +308,7 @@ TEST_F(Uploads, FilesOfUploadsThatAreGoneAreSweptAndThoseInUseStay) {
     ASSERT_EQ(patch(expired, 0, "ab").status, 204);
     ASSERT_TRUE(store_->delete_upload(UploadId{expired.substr(expired.rfind('/') + 1)}));
     ASSERT_EQ(halves(), 2U);
+    EXPECT_EQ(head(expired).status, 404);
     EXPECT_EQ(*engine_->uploads().sweep(), 1);
     EXPECT_EQ(halves(), 1U);
     EXPECT_EQ(patch(half, 2, "cd").status, 204);

@@ -81,6 +81,7 @@ class LocalPartialBlob final : public ports::PartialBlob {
             return failed("drop a piece of an upload");
         }
         size_ = size_bytes;
+        address_ = {};
         if (hashed_ > size_) {
             hash_ = Sha256{};
             hashed_ = 0;

@@ -77,7 +77,10 @@ TEST_F(PartialBlobs, WhatIsCutIsNotInTheHash) {
     EXPECT_EQ(blob->address()->sha256, kAbc);
     // Looked at, and then gone on with.
     ASSERT_TRUE(blob->cut(1).has_value());
-    ASSERT_TRUE(blob->write(bytes("bc")).has_value());
+    ASSERT_TRUE(blob->write(bytes("bd")).has_value());
+    EXPECT_NE(blob->address()->sha256, kAbc);
+    ASSERT_TRUE(blob->cut(2).has_value());
+    ASSERT_TRUE(blob->write(bytes("c")).has_value());
     EXPECT_EQ(blob->address()->sha256, kAbc);
 }
 

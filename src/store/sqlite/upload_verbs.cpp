@@ -8,8 +8,8 @@
 namespace durascribe::store {
 namespace {
 
-#define DURASCRIBE_UPLOAD_COLUMNS                                                                \
-    "id, media_id, task_id, length, offset, filename, title, options, metadata, created_at, "    \
+#define DURASCRIBE_UPLOAD_COLUMNS                                                             \
+    "id, media_id, task_id, length, offset, filename, title, options, metadata, created_at, " \
     "updated_at, source_sha256, finished_at IS NOT NULL"
 
 ports::UploadRow read_upload(Rows& rows) {
@@ -52,10 +52,11 @@ Result<void> check_limits(WriteTx& tx, const ports::NewUpload& upload,
     if (count < limits.count_max && !too_large) {
         return {};
     }
-    return fail(ErrorClass::request, "too_many_uploads",
-                "As many uploads are half done as this server keeps. Finish or remove some, or wait "
-                "until they have expired.",
-                fmt::format("{} uploads, {} bytes announced", count, bytes));
+    return fail(
+        ErrorClass::request, "too_many_uploads",
+        "As many uploads are half done as this server keeps. Finish or remove some, or wait "
+        "until they have expired.",
+        fmt::format("{} uploads, {} bytes announced", count, bytes));
 }
 
 Result<std::optional<ports::UploadRow>> created_before(WriteTx& tx,
@@ -128,8 +129,8 @@ Result<ports::Submission> finish_upload(WriteTx& tx, const UploadId& id) {
     if (!row || row->source.empty()) {
         return std::unexpected(row ? upload_not_found(id) : row.error());
     }
-    const bool gone = row->finished &&
-                      !tx.db.query("SELECT 1 FROM media WHERE id = ?", row->media_id).step();
+    const bool gone =
+        row->finished && !tx.db.query("SELECT 1 FROM media WHERE id = ?", row->media_id).step();
     if (gone) {
         ports::Submission made{.media = {}, .task = {}, .replayed = true};
         made.media.id = row->media_id;
@@ -161,7 +162,8 @@ Result<void> delete_upload(WriteTx& tx, const UploadId& id) {
 
 Result<std::vector<UploadId>> sealed_uploads(Connection& db) {
     std::vector<UploadId> ids;
-    Rows rows = db.query("SELECT id FROM uploads WHERE source_sha256 <> '' AND finished_at IS NULL");
+    Rows rows =
+        db.query("SELECT id FROM uploads WHERE source_sha256 <> '' AND finished_at IS NULL");
     while (rows.step()) {
         ids.push_back(UploadId{rows.text()});
     }
