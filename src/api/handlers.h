@@ -43,6 +43,7 @@ Result<Response> resume_queue(const Services&, const Request&);
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);
+Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_start_page(const Services&, const Request&);
 
 // The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.

@@ -1,4 +1,5 @@
 #include "durascribe/api/handlers.h"
+#include "durascribe/api/openapi.h"
 #include "durascribe/api/shapes.h"
 
 namespace durascribe::api {
@@ -77,6 +78,13 @@ Result<Response> get_ready(const Services& services, const Request&) {
     body["workers"] = workers_shape(services.engine.slots());
     body["tasks"] = counts ? json::value(counts_shape(*counts)) : json::value(nullptr);
     return json_response(ready ? 200 : 503, body);
+}
+
+Result<Response> get_openapi(const Services&, const Request&) {
+    Response response;
+    response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}};
+    response.body = openapi_document();
+    return response;
 }
 
 Result<Response> get_start_page(const Services&, const Request&) {

@@ -40,6 +40,7 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/queue/pause", pause_queue},
     {Method::post, "/api/v1/queue/resume", resume_queue},
 
+    {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
     {Method::get, "/", get_start_page},

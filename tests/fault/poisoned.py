@@ -1,20 +1,22 @@
-"""A recording that crashes the worker of poisoned_worker.cpp, and a server that has that worker."""
+"""Recordings with which the worker of poisoned_worker.cpp goes wrong, and a server that has that worker."""
 import array, io, shutil, wave
 from pathlib import Path
 
 from harness import demand
 
-_SAMPLE = 12345  # as in poisoned_worker.cpp
+_FIRST_SAMPLE = 12345  # as in poisoned_worker.cpp, and so is the order of the lies
+LIES = ("crash", "garbage", "half a frame", "a frame of 4 GB", "a closed socket", "exit 0", "progress without end")
 
 
-def recording():
+def recording(lie="crash"):
     """Two seconds of the samples by which the worker knows it."""
+    sample = _FIRST_SAMPLE + LIES.index(lie)
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(16000)
-        out.writeframes(array.array("h", [_SAMPLE, -_SAMPLE] * 16000).tobytes())
+        out.writeframes(array.array("h", [sample, -sample] * 16000).tobytes())
     return file.getvalue()
 
 

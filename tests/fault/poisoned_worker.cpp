@@ -1,27 +1,87 @@
-// The real durascribe-worker, but for one thing: it falls with SIGSEGV when the sound that it is to
-// recognise begins with the poison. A fake in that: no recording is known that fells the real one.
-// Linked with all that it is linked of; the reads of a job's file go through `pread` below.
+// The real durascribe-worker, but for one thing: it does something wrong when the sound that it is
+// to recognise begins with a poison, of which there are several. A fake in that: no recording is
+// known that fells the real one. Linked with all that it is linked of; the reads of a job's file go
+// through `pread` below.
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <string>
+#include <thread>
+
+#include "durascribe/protocol/channel.h"
+#include "durascribe/protocol/messages.h"
 
 namespace {
 
-// What tests/fault/poison writes: samples that go up and down by this.
-constexpr std::int16_t kPoison = 12'345;
+using namespace durascribe;  // NOLINT: one small program
+using protocol::FrameType;
 
-bool is_poison(const void* bytes, ssize_t size) {
+void write_raw(std::string_view bytes) {
+    static_cast<void>(::write(protocol::kWorkerSocketFd, bytes.data(), bytes.size()));
+}
+
+[[noreturn]] void hang() {
+    while (true) {
+        ::pause();
+    }
+}
+
+[[noreturn]] void keep_saying_progress() {
+    for (Millis done{1};; done += Millis{1}) {
+        write_raw(*protocol::encode_frame(FrameType::progress,
+                                          protocol::encode(protocol::Progress{done})));
+        std::this_thread::sleep_for(Millis{5});
+    }
+}
+
+// What tests/fault/poisoned.py writes: samples that go up and down by kFirst + the lie's place
+// here.
+constexpr int kFirst = 12'345;
+constexpr std::array<void (*)(), 7> kLies{
+    [] { ::raise(SIGSEGV); },
+    [] {
+        write_raw("Segmentation fault\n");
+        hang();
+    },
+    [] {
+        write_raw(protocol::encode_frame(FrameType::progress, "{}")->substr(0, 9));
+        std::_Exit(0);
+    },
+    [] {  // a frame of 4 GB
+        std::string frame = *protocol::encode_frame(FrameType::transcribed, "");
+        frame[8] = frame[9] = frame[10] = frame[11] = '\xff';
+        write_raw(frame);
+        hang();
+    },
+    [] {
+        ::close(protocol::kWorkerSocketFd);
+        hang();
+    },
+    [] { std::_Exit(0); },
+    [] { keep_saying_progress(); },
+};
+
+void look_for_poison(const void* bytes, long size) {
     std::array<std::int16_t, 64> first{};
-    if (size < static_cast<ssize_t>(sizeof first)) {
-        return false;
+    if (size < static_cast<long>(sizeof first)) {
+        return;
     }
     std::memcpy(first.data(), bytes, sizeof first);
-    return std::ranges::all_of(first, [](int s) { return s == kPoison || s == -kPoison; });
+    const int sample = std::abs(first[0]);
+    for (const std::int16_t s : first) {
+        if (std::abs(s) != sample) {
+            return;
+        }
+    }
+    if (sample >= kFirst && sample < kFirst + static_cast<int>(kLies.size())) {
+        kLies[static_cast<std::size_t>(sample - kFirst)]();
+    }
 }
 
 }  // namespace
@@ -29,8 +89,6 @@ bool is_poison(const void* bytes, ssize_t size) {
 // Stands before the C library's: the program's own symbol is found first.
 extern "C" ssize_t pread(int fd, void* buffer, std::size_t size, off_t offset) {
     const long got = ::syscall(SYS_pread64, fd, buffer, size, offset);
-    if (is_poison(buffer, got)) {
-        ::raise(SIGSEGV);
-    }
+    look_for_poison(buffer, got);
     return got;
 }
