@@ -165,7 +165,8 @@ class StreamedAnswers : public HttpTest {
         }
         work_.reset();
         io_thread_ = {};
-        watch_.reset();  // of the engine's feed
+        watch_.reset();  // of the engine, as the next
+        live_.reset();
         HttpTest::TearDown();
     }
 
