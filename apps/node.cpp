@@ -99,6 +99,16 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
     return out;
 }
 
+access::AccessSettings access_settings(const cli::Settings& settings) {
+    access::AccessSettings out;
+    out.everyone = settings.no_auth;
+    out.required_on_loopback = settings.auth_on_loopback;
+    out.defaults = {.requests_per_second = settings.token_requests_per_second,
+                    .jobs = settings.token_max_jobs,
+                    .storage_bytes = settings.token_max_storage_bytes};
+    return out;
+}
+
 // Members are made from the top and go from the bottom: what uses another stands below it.
 class WholeNode final : public cli::Node {
   public:
@@ -130,6 +140,9 @@ class WholeNode final : public cli::Node {
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
         server.websockets = settings_.enable_progress_websocket;
+        server.access = access_settings(settings_);
+        server.allowed_hosts = settings_.allowed_hosts;
+        server.trusted_proxies = settings_.trusted_proxies;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;
@@ -140,6 +153,10 @@ class WholeNode final : public cli::Node {
             return std::unexpected(started.error());
         }
         return server_->port();
+    }
+
+    std::string command_token() const override {
+        return server_ ? server_->command_token() : std::string();
     }
 
     void close(Millis grace) override {

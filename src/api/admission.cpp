@@ -46,7 +46,11 @@ bool changes_state(Method m) {
     return m != Method::get && m != Method::head && m != Method::options;
 }
 
-Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback) {
+Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback,
+                          std::span<const std::string> allowed_hosts) {
+    const auto is_allowed = [&](const HostAndPort& host) {
+        return std::ranges::find(allowed_hosts, host.host) != allowed_hosts.end();
+    };
     const auto hosts = std::ranges::count(request.headers, "host", &Fields::value_type::first);
     const std::string* host_field = request.header("host");
     if (hosts > 1 || (hosts == 0 && http11)) {
@@ -59,10 +63,12 @@ Result<void> check_origin(const Request& request, bool http11, bool bound_to_loo
             return fail(ErrorClass::request, "bad_host", "The Host field is malformed.");
         }
     }
-    if (bound_to_loopback && host && !host->is_address && !is_loopback_name(host->host)) {
+    const bool names_matter = bound_to_loopback || !allowed_hosts.empty();
+    if (names_matter && host && !host->is_address && !is_loopback_name(host->host) &&
+        !is_allowed(*host)) {
         return fail(ErrorClass::request, "foreign_host",
-                    "This server answers on localhost only. Use http://127.0.0.1 or "
-                    "http://localhost; to serve other names, listen on another address.");
+                    "This server does not answer to that name. Use its address, or have the name "
+                    "added to ALLOWED_HOSTS.");
     }
     const std::string* origin_field = request.header("origin");
     // A WebSocket of a foreign page would read everything: browsers ask no one before.
@@ -74,7 +80,7 @@ Result<void> check_origin(const Request& request, bool http11, bool bound_to_loo
     // Behind a proxy that ends TLS, the page's port is 443 where the Host field says none.
     const bool same = origin && host && origin->host == host->host &&
                       (origin->port == host->port || (origin->port == "443" && host->port == "80"));
-    if (!same) {
+    if (!same && !(origin && is_allowed(*origin))) {
         return fail(ErrorClass::request, "foreign_origin",
                     "A page of another site asked for this, and was refused. Use the page "
                     "that this server itself serves.");

@@ -188,6 +188,11 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
         if (admitted) {
             admitted = match.route;
         }
+        if (admitted) {
+            if (auto known = authorise(request, *match.route); !known) {
+                admitted = std::unexpected(known.error());
+            }
+        }
     }
     if (!admitted) {
         co_return co_await respond_unread(problem_response(admitted.error(), request.path), parser);
@@ -209,7 +214,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
 
 // What can be refused before any route is asked; the route itself is found by the caller.
 Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
-    if (auto allowed = check_origin(request, http11, bound_to_loopback_); !allowed) {
+    if (auto allowed = check_origin(request, http11, bound_to_loopback_, settings_.allowed_hosts);
+        !allowed) {
         return std::unexpected(allowed.error());
     }
     const std::string* expect = request.header("expect");
@@ -221,6 +227,19 @@ Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
         return fail(ErrorClass::request, "busy", "The server is busy. Try again in a moment.");
     }
     return nullptr;
+}
+
+// The one place where it is decided who may do what, by what the route needs.
+Result<void> HttpConnection::authorise(Request& request, const Route& route) {
+    auto who = services_.access.admit(credentials_of(request, peer_, bound_to_loopback_, settings_),
+                                      route.need);
+    if (!who) {
+        return std::unexpected(who.error());
+    }
+    who_ = *who;
+    request.who = std::move(*who);
+    request.by_https = came_by_https(request, peer_, settings_);
+    return {};
 }
 
 // Returns when the WebSocket has ended, or where it was refused.

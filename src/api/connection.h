@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include <boost/asio/io_context.hpp>
 
@@ -22,8 +23,8 @@ struct ConnectionContext {
     std::span<const Route> routes = api::routes();
 };
 
-// Runs on a strand of its own. Every method may be called from any thread, the last two also after
-// its end.
+// Runs on a strand of its own. Every method may be called from any thread, all but begin() also
+// after its end.
 class Connection {
   public:
     virtual ~Connection() = default;
@@ -31,6 +32,9 @@ class Connection {
     // Once. `ended` is called from an I/O thread as the last thing that the connection does; until
     // then it keeps itself alive.
     virtual void begin(std::function<void(Connection*)> ended) = 0;
+    // Ends a WebSocket, an answer over time or an upload of the token of this id, or of the session
+    // of this digest, which may do nothing any more.
+    virtual void hang_up_on(const std::string& owner) = 0;
     // No further request: closes now where it waits for one, else after the answer in progress.
     virtual void finish_soon() = 0;
     // Ends all reading and writing now. A blocking call in progress still returns first.

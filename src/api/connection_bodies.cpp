@@ -103,6 +103,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     std::vector<char> chunk(broken || parser.is_done() ? 0 : kUploadChunk);
     // Beast reads as much at a time as the buffer has room: after a small header, 512 bytes.
     buffer_.reserve(kReadBufferMax);
+    receiving_ = true;
     while (good && !broken && !parser.is_done()) {
         std::size_t got = 0;
         broken = co_await read_body(parser, chunk.data(), chunk.size(), got);
@@ -117,6 +118,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
             });
         }
     }
+    receiving_ = false;
     const bool whole = good && !broken;
     // Finished or dropped, on a blocking thread either way: dropping removes a file.
     Result<Response> result =

@@ -44,6 +44,14 @@ Result<Response> get_ready(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_start_page(const Services&, const Request&);
 
+// handlers_access.cpp
+Result<Response> open_session(const Services&, const Request&);
+Result<Response> get_session(const Services&, const Request&);
+Result<Response> end_session(const Services&, const Request&);
+Result<Response> list_tokens(const Services&, const Request&);
+Result<Response> create_token(const Services&, const Request&);
+Result<Response> revoke_token(const Services&, const Request&);
+
 // handlers_live.cpp
 Result<Response> get_events(const Services&, const Request&);
 Result<std::unique_ptr<SocketTalk>> open_live_talk(const Services&, const Request&);

@@ -46,10 +46,22 @@ Result<TaskId> task_id_of(const Request& request) {
 
 Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const Request& request) {
     const std::int64_t limit = services.settings.upload_limit_bytes;
+    const ports::Charge& charge = request.who.charge;
+    // Said before the bytes come, where it can be: what was asked before is answered again, and
+    // costs nothing more.
+    if (request.header("idempotency-key") == nullptr) {
+        const auto allowed =
+            services.store.check_charge(charge, request.content_length.value_or(0));
+        if (!allowed) {
+            return std::unexpected(allowed.error());
+        }
+    }
     return make_upload_sink(
         request,
-        {.begin = [&engine = services.engine,
-                   limit](std::int64_t expected) { return engine.begin_upload(expected, limit); },
+        {.begin =
+             [&engine = services.engine, limit, charge](std::int64_t expected) {
+                 return engine.begin_upload(expected, limit, charge);
+             },
          .check = [&engine = services.engine](
                       const domain::TaskOptions& options) { return engine.check_options(options); },
          .defaults = services.settings.task_defaults,

@@ -55,7 +55,7 @@ Result<Response> get_live(const Services&, const Request&) {
 
 // Ready: an upload sent now would be taken and kept. Workers that are not warm yet don't hold it
 // up.
-Result<Response> get_ready(const Services& services, const Request&) {
+Result<Response> get_ready(const Services& services, const Request& request) {
     const auto counts = services.store.counts();
     const auto free_bytes = services.blobs.free_bytes();
     const bool draining = services.engine.draining();
@@ -67,6 +67,9 @@ Result<Response> get_ready(const Services& services, const Request&) {
     const bool ready = !draining && counts && room;
     json::object body;
     body["status"] = status;
+    if (!request.who.known()) {
+        return json_response(ready ? 200 : 503, body);  // to a stranger no more than that
+    }
     body["version"] = services.facts.version;
     body["database"] = services.facts.database;
     body["store_ok"] = counts.has_value();

@@ -14,12 +14,13 @@ namespace {
 
 // A job that is there already and did not end well is tried again where the request found it by
 // what it asks for; under an Idempotency-Key the first answer stands.
-Result<void> revive(const Services& services, const engine::Upload::Submitted& found) {
+Result<void> revive(const Services& services, const engine::Upload::Submitted& found,
+                    const ports::Charge& charge) {
     const domain::TaskState state = found.task.state;
     if (!domain::is_terminal(state) || state == domain::TaskState::completed) {
         return {};
     }
-    const auto retried = services.engine.retry(found.task.id);
+    const auto retried = services.engine.retry(found.task.id, {}, charge);
     // Another request was faster.
     if (!retried && retried.error().code != "not_retryable") {
         return std::unexpected(retried.error());
@@ -32,24 +33,27 @@ Result<void> revive(const Services& services, const engine::Upload::Submitted& f
 Result<std::unique_ptr<BodySink>> openai_transcribe(const Services& services,
                                                     const Request& request) {
     const std::int64_t limit = services.settings.upload_limit_bytes;
+    const ports::Charge charge = request.who.charge;
     const bool keyed = request.header("idempotency-key") != nullptr;
     return make_openai_sink(
-        request, {.begin = [&services, limit] { return services.engine.begin_upload(0, limit); },
-                  .options =
-                      [&services](const OpenAiRequest& asked) {
-                          return openai_task_options(asked, services.settings.task_defaults,
-                                                     services.engine.models());
-                      },
-                  .answer = [&services, keyed](const engine::Upload::Submitted& job,
-                                               const OpenAiRequest& asked) -> Result<Response> {
-                      if (job.replayed && !keyed) {
-                          if (auto revived = revive(services, job); !revived) {
-                              return std::unexpected(revived.error());
-                          }
-                      }
-                      return openai_answer(services, {job.media.id, job.task.id, asked});
-                  },
-                  .limit_bytes = limit});
+        request,
+        {.begin = [&services, limit,
+                   charge] { return services.engine.begin_upload(0, limit, charge); },
+         .options =
+             [&services](const OpenAiRequest& asked) {
+                 return openai_task_options(asked, services.settings.task_defaults,
+                                            services.engine.models());
+             },
+         .answer = [&services, keyed, charge](const engine::Upload::Submitted& job,
+                                              const OpenAiRequest& asked) -> Result<Response> {
+             if (job.replayed && !keyed) {
+                 if (auto revived = revive(services, job, charge); !revived) {
+                     return std::unexpected(revived.error());
+                 }
+             }
+             return openai_answer(services, {job.media.id, job.task.id, asked});
+         },
+         .limit_bytes = limit});
 }
 
 Result<std::unique_ptr<BodySink>> openai_translate(const Services&, const Request&) {

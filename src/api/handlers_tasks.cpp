@@ -92,7 +92,8 @@ Result<Response> start_task(const Services& services, const Request& request) {
     if (!key) {
         return std::unexpected(key.error());
     }
-    const auto made = services.engine.submit_task(*id, options, start->force, *key);
+    const auto made =
+        services.engine.submit_task(*id, options, start->force, *key, request.who.charge);
     if (!made) {
         return std::unexpected(made.error());
     }
@@ -200,7 +201,7 @@ Result<Response> retry_task(const Services& services, const Request& request) {
     if (!key) {
         return std::unexpected(key.error());
     }
-    const auto outcome = services.engine.retry(*id, *key);
+    const auto outcome = services.engine.retry(*id, *key, request.who.charge);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }

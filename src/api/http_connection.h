@@ -26,6 +26,7 @@
 #include <boost/beast/http/parser.hpp>
 
 #include "durascribe/api/connection.h"
+#include "durascribe/api/credentials.h"
 #include "durascribe/api/message.h"
 #include "durascribe/api/router.h"
 #include "durascribe/api/wake_signal.h"
@@ -59,6 +60,7 @@ class HttpConnection final : public Connection,
           pool_(context.pool),
           bound_to_loopback_(context.bound_to_loopback),
           routes_(context.routes),
+          peer_(peer_of(stream_.socket().native_handle())),
           welcome_(welcome) {}
 
     void begin(std::function<void(Connection*)> ended) override {
@@ -97,6 +99,22 @@ class HttpConnection final : public Connection,
         });
     }
 
+    void hang_up_on(const std::string& owner) override {
+        asio::dispatch(stream_.get_executor(), [self = shared_from_this(), owner] {
+            const access::Principal& who = self->who_;
+            if (owner != who.token.value && owner != who.session) {
+                return;
+            }
+            if (self->socket_) {
+                self->socket_->end_access();
+            } else if (self->waiting_ || self->receiving_) {
+                self->gone_ = true;
+                self->stream_.close();
+                self->wake_waiting();
+            }
+        });
+    }
+
   private:
     enum class Next { keep_alive, hang_up, linger };
 
@@ -106,6 +124,7 @@ class HttpConnection final : public Connection,
     asio::awaitable<bool> wait_for_request(bool first);
     asio::awaitable<Next> serve_one(Parser& parser);
     Result<const Route*> admit(Request& request, bool http11);
+    Result<void> authorise(Request& request, const Route& route);
     asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_websocket(Parser& parser, Request request, const Route* route);
@@ -148,7 +167,10 @@ class HttpConnection final : public Connection,
     BlockingPool& pool_;
     bool bound_to_loopback_;
     std::span<const Route> routes_;
+    const Peer peer_;
     Welcome welcome_;
+    access::Principal who_;   // asks now
+    bool receiving_ = false;  // an upload
     beast::flat_buffer buffer_{kReadBufferMax};
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "durascribe/access/principal.h"
 #include "durascribe/api/body_stream.h"
 #include "durascribe/base/error.h"
 #include "durascribe/base/time.h"
@@ -33,6 +34,8 @@ struct Request {
     bool chunked = false;
     std::string body;          // of routes that take a small body
     bool legacy_path = false;  // came by a path of earlier clients
+    bool by_https = false;     // to the proxy that passed it on
+    access::Principal who;     // may do what the route needs
 
     // Asks to become a WebSocket (RFC 6455 §4.2.1).
     bool asks_for_websocket() const;

@@ -60,11 +60,11 @@ Result<Response> nothing(const Services&, const Request&) {
 }
 
 constexpr Route kRoutes[] = {
-    {Method::get, "/", nothing},
-    {Method::get, "/api/v1/media", nothing},
-    {Method::post, "/api/v1/media", nothing},
-    {Method::get, "/api/v1/media/{id}", nothing},
-    {Method::get, "/api/v1/media/{id}/transcript.{format}", nothing},
+    {Method::get, "/", access::Need::read, nothing},
+    {Method::get, "/api/v1/media", access::Need::read, nothing},
+    {Method::post, "/api/v1/media", access::Need::read, nothing},
+    {Method::get, "/api/v1/media/{id}", access::Need::read, nothing},
+    {Method::get, "/api/v1/media/{id}/transcript.{format}", access::Need::read, nothing},
 };
 constexpr PathAlias kAliases[] = {{"/media", "/api/v1/media"}, {"/api/v1/videos", "/api/v1/media"}};
 
@@ -101,11 +101,12 @@ TEST(Router, AWrongMethodKnowsTheRightOnes) {
     EXPECT_EQ(find_route(kRoutes, kAliases, head).route, &kRoutes[1]);
 }
 
-std::string admitted(Method method, Fields headers, bool loopback = true) {
+std::string admitted(Method method, Fields headers, bool loopback = true,
+                     const std::vector<std::string>& allowed = {}) {
     Request r;
     r.method = method;
     r.headers = std::move(headers);
-    const auto result = check_origin(r, true, loopback);
+    const auto result = check_origin(r, true, loopback, allowed);
     return result ? "" : result.error().code;
 }
 
@@ -135,6 +136,24 @@ TEST(Admission, ForeignPagesDoNot) {
     EXPECT_EQ(admitted(Method::get, {{"host", "rebound.example:8000"}}), "foreign_host");
     EXPECT_EQ(admitted(Method::get, {{"host", "127.evil.example"}}), "foreign_host");
     EXPECT_EQ(admitted(Method::get, {{"host", "rebound.example"}}, false), "");
+}
+
+TEST(Admission, HostsThatTheOperatorNamedGetIn) {
+    const std::vector<std::string> allowed{"talks.example"};
+    EXPECT_EQ(admitted(Method::get, {{"host", "Talks.Example:8443"}}, true, allowed), "");
+    EXPECT_EQ(admitted(Method::get, {{"host", "other.example"}}, true, allowed), "foreign_host");
+    EXPECT_EQ(admitted(Method::get, {{"host", "other.example"}}, false, allowed), "foreign_host")
+        << "where names are given, no other holds beyond loopback either";
+    EXPECT_EQ(admitted(Method::get, {{"host", "192.0.2.7:8000"}}, false, allowed), "");
+    // A proxy that passes on the page's Origin and a Host of its own.
+    EXPECT_EQ(
+        admitted(Method::post, {{"host", "127.0.0.1:8000"}, {"origin", "https://talks.example"}},
+                 true, allowed),
+        "");
+    EXPECT_EQ(
+        admitted(Method::post, {{"host", "127.0.0.1:8000"}, {"origin", "https://evil.example"}},
+                 true, allowed),
+        "foreign_origin");
 }
 
 TEST(Admission, ExactlyOneHost) {

@@ -39,10 +39,15 @@ json::value param_of(const Error& error) {
     return error.cls == ErrorClass::input ? json::value("file") : json::value(nullptr);
 }
 
+const char* type_of(int status) {
+    return status >= 500   ? "server_error"
+           : status == 429 ? "rate_limit_error"
+                           : "invalid_request_error";
+}
+
 json::object body_of(const Error& error) {
     return {{"error", json::object{{"message", error.message},
-                                   {"type", openai_status(error) >= 500 ? "server_error"
-                                                                        : "invalid_request_error"},
+                                   {"type", type_of(openai_status(error))},
                                    {"param", param_of(error)},
                                    {"code", error.code}}}};
 }
@@ -67,7 +72,7 @@ Response openai_error_response(const Error& error) {
     Response response;
     response.status = openai_status(error);
     response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-    say_when_to_retry(response);
+    add_refusal_fields(response, error);
     response.body = json_text(body_of(error));
     return response;
 }

@@ -44,6 +44,55 @@ TEST(OpenApi, HasEveryRouteAndNoOther) {
     EXPECT_EQ(served, described);
 }
 
+json::array security_of(access::Need need) {
+    const auto requirement = [](std::string_view scope) {
+        json::array scopes;
+        if (!scope.empty()) {
+            scopes.emplace_back(json::string{scope.data(), scope.size()});
+        }
+        return json::array{json::object{{"bearer", scopes}}, json::object{{"session", scopes}}};
+    };
+    switch (need) {
+        case access::Need::open:
+            return {};
+        case access::Need::known:
+            return requirement("");
+        case access::Need::read:
+        case access::Need::metrics:
+            return requirement("read");
+        case access::Need::write:
+            return requirement("write");
+        case access::Need::admin:
+            return requirement("admin");
+    }
+    return {};
+}
+
+// What the table says is what is enforced (HttpConnection::authorise): here it is what is told.
+TEST(OpenApi, SaysOfEveryRouteWhoMayAskForIt) {
+    const json::object root = document();
+    for (const Route& route : routes()) {
+        std::string method{to_string(route.method)};
+        std::ranges::transform(method, method.begin(),
+                               [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        const json::object& operation =
+            root.at("paths")
+                .at(json::string_view{route.pattern.data(), route.pattern.size()})
+                .at(method)
+                .as_object();
+        ASSERT_TRUE(operation.contains("security")) << method << " " << route.pattern;
+        EXPECT_EQ(operation.at("security"), json::value(security_of(route.need)))
+            << method << " " << route.pattern;
+        for (const char* status : {"401", "403", "429"}) {
+            EXPECT_TRUE(route.need == access::Need::open ||
+                        operation.at("responses").as_object().contains(status))
+                << method << " " << route.pattern << " " << status;
+        }
+    }
+    EXPECT_TRUE(root.at("components").at("securitySchemes").as_object().contains("bearer"));
+    EXPECT_TRUE(root.at("components").at("securitySchemes").as_object().contains("session"));
+}
+
 void expect_references_resolve(const json::value& in, const json::value& root) {
     if (in.is_array()) {
         for (const auto& item : in.get_array()) {

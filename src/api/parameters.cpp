@@ -138,7 +138,9 @@ Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& r
             bad_value("Idempotency-Key",
                       fmt::format("1 to {} printable ASCII characters", kIdempotencyKeyMax)));
     }
-    std::string fingerprint = fmt::format("{} {}", to_string(request.method), request.path);
+    // Whose it is, too: a key of one token gives another token nothing.
+    std::string fingerprint =
+        fmt::format("{}{} {}", request.who.token.value, to_string(request.method), request.path);
     for (const auto& [name, value] : request.query) {
         fingerprint += fmt::format("\n{}={}", name, value);
     }

@@ -22,6 +22,15 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"model_not_found", 404},
     std::pair<std::string_view, int>{"no_transcript", 404},
     std::pair<std::string_view, int>{"waveform_not_ready", 404},
+    std::pair<std::string_view, int>{"token_required", 401},
+    std::pair<std::string_view, int>{"invalid_token", 401},
+    std::pair<std::string_view, int>{"insufficient_scope", 403},
+    std::pair<std::string_view, int>{"bad_csrf_token", 403},
+    std::pair<std::string_view, int>{"token_name_taken", 409},
+    std::pair<std::string_view, int>{"too_many_tokens", 409},
+    std::pair<std::string_view, int>{"rate_limited", 429},
+    std::pair<std::string_view, int>{"too_many_jobs", 429},
+    std::pair<std::string_view, int>{"storage_quota", 429},
     std::pair<std::string_view, int>{"method_not_allowed", 405},
     std::pair<std::string_view, int>{"task_running", 409},
     std::pair<std::string_view, int>{"task_ended", 409},
@@ -43,6 +52,14 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"in_doubt", 503},
     std::pair<std::string_view, int>{"blob_missing", 410},
     std::pair<std::string_view, int>{"events_pruned", 410},
+};
+
+// In seconds: a bucket has one more request after a second at most; a task or a media has to go
+// first.
+constexpr std::array kRetryAfter{
+    std::pair<std::string_view, std::string_view>{"rate_limited", "1"},
+    std::pair<std::string_view, std::string_view>{"too_many_jobs", "10"},
+    std::pair<std::string_view, std::string_view>{"storage_quota", "3600"},
 };
 
 }  // namespace
@@ -76,9 +93,24 @@ int http_status(const Error& error) {
     assertion_failed("known ErrorClass", __FILE__, __LINE__);
 }
 
-void say_when_to_retry(Response& response) {
-    if (response.status == 503 || response.status == 507) {
+void add_refusal_fields(Response& response, const Error& error) {
+    const auto* seconds = std::ranges::find(kRetryAfter, std::string_view{error.code},
+                                            &std::pair<std::string_view, std::string_view>::first);
+    if (seconds != kRetryAfter.end()) {
+        response.headers.emplace_back("Retry-After", seconds->second);
+    } else if (response.status == 503 || response.status == 507) {
         response.headers.emplace_back("Retry-After", response.status == 503 ? "1" : "30");
+    }
+    if (error.code == "insufficient_scope") {
+        response.headers.emplace_back(
+            "WWW-Authenticate",
+            fmt::format(R"(Bearer realm="durascribe", error="insufficient_scope", scope="{}")",
+                        error.detail));
+    } else if (response.status == 401) {
+        response.headers.emplace_back("WWW-Authenticate",
+                                      error.code == "invalid_token"
+                                          ? R"(Bearer realm="durascribe", error="invalid_token")"
+                                          : R"(Bearer realm="durascribe")");
     }
 }
 
@@ -100,11 +132,14 @@ Response problem_response(const Error& error, std::string_view instance) {
     if (status == 409 && is_uuid(error.detail)) {
         body["task_id"] = error.detail;
     }
+    if (error.code == "insufficient_scope") {
+        body["required_scope"] = error.detail;
+    }
     Response response;
     response.status = status;
     response.headers = {{"Content-Type", "application/problem+json"},
                         {"Cache-Control", "no-store"}};
-    say_when_to_retry(response);
+    add_refusal_fields(response, error);
     response.body = json_text(body);
     return response;
 }

@@ -11,11 +11,13 @@ namespace durascribe::api {
 
 int http_status(const Error& error);
 
-// Adds Retry-After to what is worth asking again.
-void say_when_to_retry(Response& response);
+// Adds the fields that a refusal has beside its body: Retry-After where it is worth asking again,
+// WWW-Authenticate where another token would do (RFC 6750 §3).
+void add_refusal_fields(Response& response, const Error& error);
 
 // {type, title, status, detail, code, instance} and, where another task stands in the way (409),
-// task_id. An Error's `detail` is for the log and is never sent, but for that task's id. At the
+// task_id, and where a scope is missing, required_scope. An Error's `detail` is for the log and is
+// never sent, but for those two. At the
 // paths of OpenAI's API: their shape in its place (openai_errors.h).
 Response problem_response(const Error& error, std::string_view instance);
 

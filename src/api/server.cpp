@@ -35,6 +35,7 @@
 #include "durascribe/api/live_hub.h"
 #include "durascribe/api/task_watch.h"
 #include "durascribe/base/log.h"
+#include "durascribe/ports/clock.h"
 
 namespace durascribe::api {
 namespace {
@@ -123,12 +124,18 @@ class Server::Impl {
           settings_(std::move(settings)),
           live_(engine, store),
           watch_(engine.feed()),
-          services_{engine, store, blobs, facts_, settings_, live_, watch_} {}
+          access_(store, clock_, settings_.access),
+          services_{engine, store, blobs, facts_, settings_, live_, watch_, access_} {
+        access_.on_end([this](const std::string& owner) {
+            for_each_connection([&owner](Connection& c) { c.hang_up_on(owner); });
+        });
+    }
 
     ~Impl() { stop(Millis{0}); }
 
     Result<void> start();
     std::uint16_t port() const { return port_; }
+    const std::string& command_token() const { return access_.command_token(); }
     void stop(Millis grace);
 
   private:
@@ -162,6 +169,8 @@ class Server::Impl {
     const ServerSettings settings_;
     LiveHub live_;
     TaskWatch watch_;
+    const ports::SystemClock clock_;
+    access::AccessControl access_;
     const Services services_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;
@@ -182,6 +191,10 @@ Result<void> Server::Impl::start() {
         return std::unexpected(bound.error());
     }
     if (auto started = live_.start(); !started) {
+        return started;
+    }
+    if (auto started = access_.start(); !started) {
+        live_.stop();
         return started;
     }
     port_ = bound->port;
@@ -323,6 +336,7 @@ void Server::Impl::stop(Millis grace) {
         wait_until_empty(std::nullopt);  // blocking calls in progress return first
     }
     live_.stop();
+    access_.stop();
     running_->work.reset();
     running_->threads.clear();  // joins
     context_.reset();
@@ -341,6 +355,10 @@ Result<void> Server::start() {
 
 std::uint16_t Server::port() const {
     return impl_->port();
+}
+
+const std::string& Server::command_token() const {
+    return impl_->command_token();
 }
 
 void Server::stop(Millis grace) {

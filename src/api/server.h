@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "durascribe/access/access_control.h"
 #include "durascribe/base/error.h"
 #include "durascribe/engine/engine.h"
 
@@ -24,6 +26,12 @@ struct ServerSettings {
     int connections_max = 12'000;
     Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
     bool websockets = true;              // ENABLE_PROGRESS_WEBSOCKET
+    access::AccessSettings access;
+    // Names that this server is reached by, in lower case; empty: any where it is not bound to
+    // loopback.
+    std::vector<std::string> allowed_hosts;  // ALLOWED_HOSTS
+    // Addresses whose X-Forwarded-Proto is believed, and whose requests never count as local.
+    std::vector<std::string> trusted_proxies;  // TRUSTED_PROXIES
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };
@@ -49,6 +57,8 @@ class Server {
     // the remedy), request "bad_address".
     Result<void> start();
     std::uint16_t port() const;  // bound
+    // What lets the command line in, whatever the settings; as long as this object lives.
+    const std::string& command_token() const;
 
     // Takes no new connections, lets requests in progress end within `grace`, then closes all.
     void stop(Millis grace);

@@ -1,6 +1,7 @@
 // What the handlers may use. All of it outlives the server.
 #pragma once
 
+#include "durascribe/access/access_control.h"
 #include "durascribe/api/server.h"
 #include "durascribe/api/task_watch.h"
 
@@ -16,6 +17,7 @@ struct Services {
     const ServerSettings& settings;
     LiveHub& live;
     TaskWatch& watch;
+    access::AccessControl& access;
 };
 
 }  // namespace durascribe::api

@@ -178,6 +178,10 @@ void WebSocketSession::finish_soon() {
     close_with(websocket::close_code::going_away, "The server is stopping. Connect again soon.");
 }
 
+void WebSocketSession::end_access() {
+    close_with(websocket::close_code::policy_error, "The token was revoked, or has run out.");
+}
+
 void WebSocketSession::cut() {
     beast::get_lowest_layer(stream_).close();
     look_->wake_here();

@@ -37,6 +37,8 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
     // Closes with 1001 once the message being sent is out; a peer that does not take part in the
     // closing is cut soon after.
     void finish_soon();
+    // Closes with 1008: whoever opened it may do nothing any more.
+    void end_access();
     void cut();
 
   private:

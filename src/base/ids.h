@@ -18,6 +18,7 @@ struct TextId {
 
 using MediaId = TextId<struct MediaTag>;
 using TaskId = TextId<struct TaskTag>;
+using TokenId = TextId<struct TokenTag>;
 using NodeId = TextId<struct NodeTag>;  // one run of one server process
 
 struct UnitId {

@@ -39,6 +39,11 @@ int list_tasks(const Settings& settings, const Composition& composition, bool js
 int cancel_task(const Settings& settings, const Composition& composition, const std::string& id);
 int retry_task(const Settings& settings, const Composition& composition, const std::string& id);
 int set_paused(const Settings& settings, const Composition& composition, bool paused);
+// The token alone on standard output.
+int create_token(const Settings& settings, const Composition& composition,
+                 const access::TokenRequest& request);
+int list_tokens(const Settings& settings, const Composition& composition, bool json);
+int revoke_token(const Settings& settings, const Composition& composition, const std::string& id);
 int list_models(const Composition& composition);
 int back_up(const Settings& settings, const Composition& composition,
             const std::filesystem::path& destination);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "durascribe/cli/server_answer.h"
 #include "durascribe/cli/source_file.h"
 #include "durascribe/cli/terminal_text.h"
 
@@ -17,50 +18,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr Millis kQuickAnswer{1'000};
+constexpr Millis kPatience{30'000};
 constexpr Millis kPoll{300};  // where nothing pushes events
-constexpr unsigned kFirstError = 300;
-
-std::string text_in(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-}
-
-std::optional<double> number_in(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_number() ? std::optional(value->to_number<double>())
-                                                  : std::nullopt;
-}
-
-const json::object* object_in(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
-    return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
-}
-
-std::unexpected<Error> strange_answer(std::string_view what) {
-    return fail(ErrorClass::internal, "strange_answer",
-                fmt::format("The server's answer is not understood ({}). Its version may differ "
-                            "from this program's: "
-                            "restart it with this version.",
-                            what));
-}
-
-// The answer's JSON object, or the error that it tells of (RFC 9457).
-Result<json::object> object_of(const Result<HttpReply>& reply) {
-    if (!reply) {
-        return std::unexpected(reply.error());
-    }
-    boost::system::error_code problem;
-    json::value content = json::parse(reply->body, problem);
-    if (problem || !content.is_object()) {
-        return strange_answer(fmt::format("status {}, no JSON object", reply->status));
-    }
-    const json::object& object = content.get_object();
-    if (reply->status >= kFirstError) {
-        return fail(ErrorClass::request, text_in(object, "code"), text_in(object, "detail"));
-    }
-    return object;
-}
 
 Result<TaskStatus> status_from(const json::object& task) {
     const auto state = domain::task_state_from(text_in(task, "status"));
@@ -183,7 +142,8 @@ Result<Submission> upload(HttpConnection& server, SourceFile& file, const std::s
 
 }  // namespace
 
-HttpClient::HttpClient(ServerAddress server) : server_(std::move(server.host), server.port) {}
+HttpClient::HttpClient(ServerAddress server)
+    : server_(std::move(server.host), server.port, kPatience, std::move(server.token)) {}
 
 bool HttpClient::answers(const ServerAddress& server) {
     const auto reply = HttpConnection(server.host, server.port, kQuickAnswer).get("/health/live");

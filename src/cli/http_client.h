@@ -26,6 +26,9 @@ class HttpClient final : public TaskClient {
     Result<TaskStatus> cancel(const std::string& task_id) override;
     Result<TaskStatus> retry(const std::string& task_id) override;
     Result<void> set_paused(bool paused) override;
+    Result<access::IssuedToken> create_token(const access::TokenRequest& request) override;
+    Result<std::vector<ports::TokenRow>> tokens() override;
+    Result<void> revoke_token(const std::string& id) override;
     void wait_for_change(Millis patience, std::stop_token stop) override;
     void leave() override {}
     bool goes_on_without_us() const override { return true; }

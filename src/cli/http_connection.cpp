@@ -1,5 +1,8 @@
 #include "durascribe/cli/http_connection.h"
 
+#include <type_traits>
+#include <utility>
+
 #include <fmt/format.h>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -22,8 +25,8 @@ constexpr std::uint64_t kReplyBytesMax = 512ULL << 20;
 // Beast; each is waited for at once.
 class Exchange {
   public:
-    Exchange(const std::string& host, std::uint16_t port, Millis patience)
-        : host_(host), port_(port), patience_(patience), stream_(io_) {}
+    Exchange(const std::string& host, std::uint16_t port, Millis patience, const std::string& token)
+        : host_(host), port_(port), patience_(patience), token_(token), stream_(io_) {}
 
     Result<void> connect() {
         error_code problem;
@@ -43,6 +46,9 @@ class Exchange {
         out.set(http::field::host, fmt::format("{}:{}", host_, port_));
         out.set(http::field::user_agent, "durascribe");
         out.set(http::field::connection, "close");
+        if (!token_.empty()) {
+            out.set(http::field::authorization, "Bearer " + token_);
+        }
         return out;
     }
 
@@ -78,6 +84,27 @@ class Exchange {
         return HttpReply{parser.get().result_int(), std::move(parser.get().body())};
     }
 
+    // The whole of it; `body` is JSON where it is not empty.
+    template <typename Body>
+    Result<HttpReply> ask(http::verb verb, const std::string& target,
+                          typename Body::value_type body) {
+        if (auto connected = connect(); !connected) {
+            return std::unexpected(connected.error());
+        }
+        auto message = request<Body>(verb, target);
+        message.body() = std::move(body);
+        if constexpr (std::is_same_v<Body, http::string_body>) {
+            if (!message.body().empty()) {
+                message.set(http::field::content_type, "application/json");
+            }
+            message.prepare_payload();
+        }
+        if (auto sent = outcome(write(message)); !sent) {
+            return std::unexpected(sent.error());
+        }
+        return read();
+    }
+
     Result<void> outcome(error_code problem) const {
         if (problem) {
             return unreachable(problem);
@@ -104,43 +131,39 @@ class Exchange {
     const std::string& host_;
     std::uint16_t port_;
     Millis patience_;
+    const std::string& token_;
     asio::io_context io_{1};
     beast::tcp_stream stream_;
 };
 
 }  // namespace
 
-HttpConnection::HttpConnection(std::string host, std::uint16_t port, Millis patience)
-    : host_(std::move(host)), port_(port), patience_(patience) {}
+HttpConnection::HttpConnection(std::string host, std::uint16_t port, Millis patience,
+                               std::string token)
+    : host_(std::move(host)), port_(port), patience_(patience), token_(std::move(token)) {}
 
 Result<HttpReply> HttpConnection::get(const std::string& target) {
-    Exchange exchange(host_, port_, patience_);
-    if (auto connected = exchange.connect(); !connected) {
-        return std::unexpected(connected.error());
-    }
-    auto request = exchange.request<http::empty_body>(http::verb::get, target);
-    if (auto sent = exchange.outcome(exchange.write(request)); !sent) {
-        return std::unexpected(sent.error());
-    }
-    return exchange.read();
+    return Exchange(host_, port_, patience_, token_)
+        .ask<http::empty_body>(http::verb::get, target, {});
 }
 
 Result<HttpReply> HttpConnection::post(const std::string& target) {
-    Exchange exchange(host_, port_, patience_);
-    if (auto connected = exchange.connect(); !connected) {
-        return std::unexpected(connected.error());
-    }
-    auto request = exchange.request<http::string_body>(http::verb::post, target);
-    request.prepare_payload();
-    if (auto sent = exchange.outcome(exchange.write(request)); !sent) {
-        return std::unexpected(sent.error());
-    }
-    return exchange.read();
+    return post_json(target, {});
+}
+
+Result<HttpReply> HttpConnection::post_json(const std::string& target, std::string body) {
+    return Exchange(host_, port_, patience_, token_)
+        .ask<http::string_body>(http::verb::post, target, std::move(body));
+}
+
+Result<HttpReply> HttpConnection::del(const std::string& target) {
+    return Exchange(host_, port_, patience_, token_)
+        .ask<http::empty_body>(http::verb::delete_, target, {});
 }
 
 Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int64_t size,
                                              const NextPiece& next) {
-    Exchange exchange(host_, port_, patience_);
+    Exchange exchange(host_, port_, patience_, token_);
     if (auto connected = exchange.connect(); !connected) {
         return std::unexpected(connected.error());
     }

@@ -19,10 +19,14 @@ struct HttpReply {
 // One thread. All errors: network "server_unreachable".
 class HttpConnection {
   public:
-    HttpConnection(std::string host, std::uint16_t port, Millis patience = Millis{30'000});
+    // `token`, where it is not empty, is sent with every request.
+    HttpConnection(std::string host, std::uint16_t port, Millis patience = Millis{30'000},
+                   std::string token = {});
 
     Result<HttpReply> get(const std::string& target);
     Result<HttpReply> post(const std::string& target);
+    Result<HttpReply> post_json(const std::string& target, std::string body);
+    Result<HttpReply> del(const std::string& target);
 
     // Sends `size` bytes that `next` gives piece by piece (empty: its source failed; the request is
     // broken off). A server that answers before the end is listened to.
@@ -34,6 +38,7 @@ class HttpConnection {
     std::string host_;
     std::uint16_t port_;
     Millis patience_;
+    std::string token_;
 };
 
 // For a query: everything but letters, digits and -._~ as %XX.

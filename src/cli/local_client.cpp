@@ -207,6 +207,19 @@ Result<void> LocalClient::set_paused(bool paused) {
     return node_->store().set_paused(paused);
 }
 
+Result<access::IssuedToken> LocalClient::create_token(const access::TokenRequest& request) {
+    return access::issue_token(node_->store(), request,
+                               std::chrono::floor<Millis>(std::chrono::system_clock::now()));
+}
+
+Result<std::vector<ports::TokenRow>> LocalClient::tokens() {
+    return node_->store().tokens();
+}
+
+Result<void> LocalClient::revoke_token(const std::string& id) {
+    return node_->store().revoke_token(TokenId{id});
+}
+
 void LocalClient::wait_for_change(Millis patience, std::stop_token stop) {
     seen_ = node_->engine().feed().wait_after(seen_, patience, stop);
 }

@@ -28,6 +28,9 @@ class Node {
     // Answers HTTP on the address of the settings; returns the port. Errors: as api::Server::start.
     virtual Result<std::uint16_t> listen() = 0;
 
+    // What lets commands on this data directory in; empty before listen().
+    virtual std::string command_token() const = 0;
+
     // Takes nothing new, lets requests and units end within `grace`, hands the rest back, closes.
     virtual void close(Millis grace) = 0;
 };

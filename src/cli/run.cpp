@@ -95,6 +95,7 @@ class Program {
         add_serve();
         add_transcribe();
         add_task_commands();
+        add_token_commands();
         add_machine_commands();
     }
 
@@ -161,7 +162,7 @@ class Program {
         arguments_.add(*app, "--upload-limit", "upload_limit", "largest upload (default: 10GB)");
         app->add_flag_callback(
             "--no-auth", [this] { arguments_.flags.emplace_back("no_auth", "true"); },
-            "let anyone who can connect do everything; needed to listen beyond this machine");
+            "let anyone who can connect do everything, without tokens");
         arguments_.add_common(*app);
         app->footer(settings_help());
         on(app, log::Level::info,
@@ -248,6 +249,92 @@ class Program {
         }
     }
 
+    void add_token_commands() {
+        CLI::App* token = app_.add_subcommand(
+            "token", "Make, list and revoke the tokens that let other machines in");
+        token->require_subcommand(1);
+
+        CLI::App* create = token->add_subcommand("create", "Make a token, and show it this once");
+        create->add_option("NAME", id_, "what it is for")->required()->type_name("");
+        create
+            ->add_option("--scope", scopes_,
+                         "read, write or admin; several with commas (default: read,write)")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->type_name("");
+        create->add_option("--expires", lifetime_, "after how long it ends, such as 90d or 12h")
+            ->type_name("");
+        create
+            ->add_option_function<int>(
+                "--requests-per-second", [this](int n) { token_.limits.requests_per_second = n; },
+                "how often it may ask; 0: no limit (default: token_requests_per_second)")
+            ->type_name("");
+        create
+            ->add_option_function<int>(
+                "--max-jobs", [this](int n) { token_.limits.jobs = n; },
+                "how many of its tasks may run and wait; 0: no limit (default: token_max_jobs)")
+            ->type_name("");
+        create
+            ->add_option("--max-storage", storage_,
+                         "how much its media may take, such as 10GB; 0: no limit (default: "
+                         "token_max_storage)")
+            ->type_name("");
+        arguments_.add_common(*create);
+        on(create, log::Level::error,
+           [this](const Settings& settings) { return run_create_token(settings); });
+
+        CLI::App* list = token->add_subcommand("list", "List the tokens, oldest first");
+        list->add_flag("--json", json_, "as JSON");
+        arguments_.add_common(*list);
+        on(list, log::Level::error,
+           [this](const Settings& settings) { return list_tokens(settings, composition_, json_); });
+
+        CLI::App* revoke = token->add_subcommand("revoke", "End a token at once");
+        revoke->add_option("ID", id_, "of the token (see: durascribe token list)")
+            ->required()
+            ->type_name("");
+        arguments_.add_common(*revoke);
+        on(revoke, log::Level::error,
+           [this](const Settings& settings) { return revoke_token(settings, composition_, id_); });
+    }
+
+    int run_create_token(const Settings& settings) {
+        token_.name = id_;
+        if (!scopes_.empty()) {
+            token_.scopes = {};
+        }
+        for (const std::string& name : scopes_) {
+            const auto scope = domain::scope_from(name);
+            if (!scope) {
+                return usage_error({ErrorClass::request,
+                                    "bad_value",
+                                    fmt::format("--scope is \"{}\"; expected read, write or admin.",
+                                                printable(name)),
+                                    {}});
+            }
+            token_.scopes.add(*scope);
+        }
+        if (!lifetime_.empty()) {
+            const auto lifetime = access::lifetime_from(lifetime_);
+            if (!lifetime) {
+                return usage_error(lifetime.error());
+            }
+            token_.lifetime = *lifetime;
+        }
+        if (!storage_.empty()) {
+            token_.limits.storage_bytes = bytes_from(storage_);
+            if (!token_.limits.storage_bytes) {
+                return usage_error({ErrorClass::request,
+                                    "bad_value",
+                                    fmt::format("--max-storage is \"{}\"; expected a size, such "
+                                                "as 10GB.",
+                                                printable(storage_)),
+                                    {}});
+            }
+        }
+        return create_token(settings, composition_, token_);
+    }
+
     void add_machine_commands() {
         CLI::App* models = app_.add_subcommand("models", "List recognisers and their models");
         on(models, log::Level::error,
@@ -285,6 +372,10 @@ class Program {
     std::string language_;
     int audio_track_ = -1;
     std::string id_;
+    access::TokenRequest token_;
+    std::vector<std::string> scopes_;
+    std::string lifetime_;
+    std::string storage_;
     bool json_ = false;
 };
 

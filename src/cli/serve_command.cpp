@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "durascribe/access/tokens.h"
 #include "durascribe/base/failpoint.h"
 #include "durascribe/cli/commands.h"
 #include "durascribe/cli/server_file.h"
@@ -33,20 +34,26 @@ std::string url_of(const std::string& host, std::uint16_t port) {
 }  // namespace
 
 int serve(const Settings& settings, const Composition& composition) {
-    if (!is_loopback(settings.listen_host) && !settings.no_auth) {
-        fmt::print(stderr,
-                   "durascribe: {} can be reached from other machines, and this version has no "
-                   "tokens yet: anyone "
-                   "there could read and delete everything. Listen on 127.0.0.1 behind a proxy "
-                   "that asks for a "
-                   "password, or, in a network where everyone may do everything, add --no-auth.\n",
-                   settings.listen_host);
-        return kUsage;
-    }
     StopSignals signals;
     auto node = composition.open_node(settings);
     if (!node) {
         return report(node.error());
+    }
+    if (!is_loopback(settings.listen_host) && !settings.no_auth) {
+        const auto tokens = (*node)->store().tokens();
+        if (!tokens) {
+            return report(tokens.error());
+        }
+        if (!access::any_usable(*tokens,
+                                std::chrono::floor<Millis>(std::chrono::system_clock::now()))) {
+            fmt::print(stderr,
+                       "durascribe: {} can be reached from other machines, and there is no token "
+                       "that would let anyone in. Make one, then start again:\n"
+                       "  durascribe token create NAME --data {}\n"
+                       "In a network where everyone may do everything, add --no-auth instead.\n",
+                       settings.listen_host, settings.data_dir.string());
+            return kUsage;
+        }
     }
     if (auto started = (*node)->start(); !started) {
         return report(started.error());
@@ -58,7 +65,8 @@ int serve(const Settings& settings, const Composition& composition) {
     auto file = ServerFile::write(settings.data_dir, {.pid = getpid(),
                                                       .host = connectable(settings.listen_host),
                                                       .port = *port,
-                                                      .version = composition.version});
+                                                      .version = composition.version,
+                                                      .token = (*node)->command_token()});
     if (!file) {
         return report(file.error());
     }

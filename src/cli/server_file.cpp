@@ -26,7 +26,8 @@ Result<ServerFile> ServerFile::write(const std::filesystem::path& data_dir,
     const boost::json::object content{{"pid", address.pid},
                                       {"address", address.host},
                                       {"port", address.port},
-                                      {"version", address.version}};
+                                      {"version", address.version},
+                                      {"token", address.token}};
     const std::string text = boost::json::serialize(content) + "\n";
     const auto path = file_in(data_dir);
     auto temporary = path;
@@ -72,9 +73,11 @@ std::optional<ServerAddress> read_server_file(const std::filesystem::path& data_
         port->get_int64() > 65'535 || version == nullptr || !version->is_string()) {
         return std::nullopt;
     }
-    return ServerAddress{static_cast<int>(pid->get_int64()), std::string(host->get_string()),
-                         static_cast<std::uint16_t>(port->get_int64()),
-                         std::string(version->get_string())};
+    const auto* token = object.if_contains("token");
+    return ServerAddress{
+        static_cast<int>(pid->get_int64()), std::string(host->get_string()),
+        static_cast<std::uint16_t>(port->get_int64()), std::string(version->get_string()),
+        token != nullptr && token->is_string() ? std::string(token->get_string()) : std::string()};
 }
 
 }  // namespace durascribe::cli

@@ -16,6 +16,7 @@ struct ServerAddress {
     std::string host;  // to connect to
     std::uint16_t port = 0;
     std::string version;
+    std::string token;  // that lets this machine's commands in; empty: of an older server
     bool operator==(const ServerAddress&) const = default;
 };
 

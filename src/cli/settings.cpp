@@ -7,6 +7,9 @@
 
 #include <toml++/toml.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace durascribe::cli {
@@ -109,6 +112,46 @@ bool set_word(std::string& field, std::string_view text) {
     return true;
 }
 
+// A name without scheme, port or path.
+std::optional<std::string> host_from(std::string_view text) {
+    const bool plain = std::ranges::all_of(text, [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '.' || c == '_';
+    });
+    return plain ? std::optional{lower(text)} : std::nullopt;
+}
+
+// As inet_ntop writes it, so that it is found again.
+std::optional<std::string> address_from(std::string_view text) {
+    const std::string given{text};
+    std::array<unsigned char, sizeof(in6_addr)> address{};
+    std::array<char, INET6_ADDRSTRLEN> shown{};
+    for (const int family : {AF_INET, AF_INET6}) {
+        if (::inet_pton(family, given.c_str(), address.data()) == 1) {
+            return ::inet_ntop(family, address.data(), shown.data(), shown.size());
+        }
+    }
+    return std::nullopt;
+}
+
+bool set_list(std::vector<std::string>& field, std::string_view text,
+              std::optional<std::string> (*item_from)(std::string_view)) {
+    std::vector<std::string> items;
+    while (true) {
+        const auto comma = std::min(text.find(','), text.size());
+        const auto item = item_from(trimmed(text.substr(0, comma)));
+        if (!item || item->empty()) {
+            return false;
+        }
+        items.push_back(*item);
+        if (comma == text.size()) {
+            field = std::move(items);
+            return true;
+        }
+        text.remove_prefix(comma + 1);
+    }
+}
+
 // One row for each key: its names, what is expected, and how a text becomes its value (false: it
 // does not).
 struct Key {
@@ -137,6 +180,27 @@ constexpr std::array kKeys{
         }},
     Key{{"no_auth", "DURASCRIBE_NO_AUTH", "--no-auth", "true or false"},
         [](Settings& s, std::string_view v) { return assign(s.no_auth, bool_from(v)); }},
+    Key{{"auth_on_loopback", "AUTH_ON_LOOPBACK", "", "true or false"},
+        [](Settings& s, std::string_view v) { return assign(s.auth_on_loopback, bool_from(v)); }},
+    Key{{"allowed_hosts", "ALLOWED_HOSTS", "", "names of hosts, separated by commas"},
+        [](Settings& s, std::string_view v) { return set_list(s.allowed_hosts, v, host_from); }},
+    Key{{"trusted_proxies", "TRUSTED_PROXIES", "", "IP addresses, separated by commas"},
+        [](Settings& s, std::string_view v) {
+            return set_list(s.trusted_proxies, v, address_from);
+        }},
+    Key{{"token_requests_per_second", "TOKEN_REQUESTS_PER_SECOND", "",
+         "a whole number from 0 to 1000000"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.token_requests_per_second, number_from<int>(v, 0, 1'000'000));
+        }},
+    Key{{"token_max_jobs", "TOKEN_MAX_JOBS", "", "a whole number from 0 to 1000000000"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.token_max_jobs, number_from<int>(v, 0, 1'000'000'000));
+        }},
+    Key{{"token_max_storage", "TOKEN_MAX_STORAGE", "", "a size, such as 10GB"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.token_max_storage_bytes, bytes_from(v));
+        }},
     Key{{"log_level", "DURASCRIBE_LOG_LEVEL", "--log-level", "debug, info, warning, error or off"},
         [](Settings& s, std::string_view v) { return assign(s.log_level, level_from(v)); }},
     Key{{"upload_limit", "DURASCRIBE_UPLOAD_LIMIT", "--upload-limit", "a size, such as 10GB"},

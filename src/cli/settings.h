@@ -25,6 +25,12 @@ struct Settings {
     std::uint16_t listen_port = 8000;  // 0: chosen by the system
     std::string database;              // "" and "sqlite": the database in the data directory
     bool no_auth = false;
+    bool auth_on_loopback = false;
+    std::vector<std::string> allowed_hosts;    // lower case
+    std::vector<std::string> trusted_proxies;  // addresses, as the system writes them
+    int token_requests_per_second = 0;         // 0: no limit, like the two below
+    int token_max_jobs = 0;
+    std::int64_t token_max_storage_bytes = 0;
     std::optional<log::Level> log_level;  // none: info for serve, error for the other commands
     std::int64_t upload_limit_bytes = 10LL << 30;
 

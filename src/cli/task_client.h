@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "durascribe/access/tokens.h"
 #include "durascribe/base/error.h"
 #include "durascribe/base/time.h"
 #include "durascribe/domain/pipeline.h"
@@ -77,6 +78,13 @@ class TaskClient {
 
     // While paused nothing new is started, and what runs goes on; kept over a restart.
     virtual Result<void> set_paused(bool paused) = 0;
+
+    // Errors: as access::issue_token.
+    virtual Result<access::IssuedToken> create_token(const access::TokenRequest& request) = 0;
+    virtual Result<std::vector<ports::TokenRow>>
+    tokens() = 0;  // without their digests; oldest first
+    // At once, also what the token has open. Errors: request "not_found".
+    virtual Result<void> revoke_token(const std::string& id) = 0;
 
     // Returns when something may have changed, after `patience`, or when asked to stop.
     virtual void wait_for_change(Millis patience, std::stop_token stop) = 0;

@@ -159,7 +159,8 @@ class Engine::Impl final : public ports::CommitListener {
 
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
-                                          const std::optional<ports::IdempotencyKey>& idempotency) {
+                                          const std::optional<ports::IdempotencyKey>& idempotency,
+                                          const ports::Charge& charge) {
         if (auto checked = check_options(options); !checked) {
             return std::unexpected(checked.error());
         }
@@ -168,7 +169,8 @@ class Engine::Impl final : public ports::CommitListener {
                                         .id = id,
                                         .options = options,
                                         .force = force,
-                                        .idempotency = idempotency});
+                                        .idempotency = idempotency,
+                                        .charge = charge});
         if (!made) {
             return std::unexpected(made.error());
         }
@@ -425,9 +427,10 @@ void Engine::stop(Millis grace) {
 }
 
 Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes,
-                                                     std::int64_t limit_bytes) {
+                                                     std::int64_t limit_bytes,
+                                                     const ports::Charge& charge) {
     return engine::begin_upload(
-        impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes, limit_bytes,
+        impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes, limit_bytes, charge,
         [impl = impl_.get()](const auto& options) { return impl->check_options(options); });
 }
 
@@ -440,16 +443,17 @@ Result<void> Engine::check_options(const domain::TaskOptions& options) {
 
 Result<ports::Submission> Engine::submit_task(
     const MediaId& media, const domain::TaskOptions& options, bool force,
-    const std::optional<ports::IdempotencyKey>& idempotency) {
-    return impl_->submit_task(media, options, force, idempotency);
+    const std::optional<ports::IdempotencyKey>& idempotency, const ports::Charge& charge) {
+    return impl_->submit_task(media, options, force, idempotency, charge);
 }
 
 Result<ports::TaskRow> Engine::cancel(const TaskId& task) {
     return impl_->cancel(task);
 }
 Result<ports::RetryOutcome> Engine::retry(const TaskId& task,
-                                          const std::optional<ports::IdempotencyKey>& idempotency) {
-    auto outcome = impl_->store().retry(task, idempotency);
+                                          const std::optional<ports::IdempotencyKey>& idempotency,
+                                          const ports::Charge& charge) {
+    auto outcome = impl_->store().retry(task, idempotency, charge);
     DURASCRIBE_FAILPOINT("retry.recorded");
     return outcome;
 }

@@ -13,6 +13,7 @@
 #include "durascribe/domain/model_choice.h"
 #include "durascribe/domain/retry_policy.h"
 #include "durascribe/engine/event_feed.h"
+#include "durascribe/engine/observer.h"
 #include "durascribe/engine/task_view.h"
 #include "durascribe/ports/blob_store.h"
 #include "durascribe/ports/clock.h"
@@ -50,6 +51,7 @@ struct EngineSettings {
     std::function<std::int64_t()> free_memory_bytes;
     std::int64_t worker_memory_bytes = 0;  // that a speech worker needs before one was measured
     NodeId node_name{"local"};             // of the machine: learned speeds are kept under it
+    Observer* observer = nullptr;          // not owned
 };
 
 // A file on its way in. Dropped without finish(), nothing of it stays. One thread at a time.
@@ -69,7 +71,8 @@ class Upload {
     // Bytes, media and task are on disk when it returns. Errors: input "empty_file"; storage.
     // What was uploaded is added to the key's fingerprint. Error also: request
     // "idempotency_key_reused". With `join`, and no key, a task that did or does the same with
-    // these bytes is given instead of a new one, as replayed (ports::NewMedia::join).
+    // these bytes is given instead of a new one, as replayed (ports::NewMedia::join). Errors also:
+    // those of the account (ports::Store::submit).
     virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
                                      const domain::TaskOptions& options,
                                      std::optional<ports::IdempotencyKey> idempotency = {},
@@ -104,14 +107,17 @@ class Engine {
     std::vector<domain::ModelCandidate> models() const;
 
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
-    // "body_too_large"; of its finish() also those of check_options.
+    // "body_too_large"; of its finish() also those of check_options. What comes of it is on the
+    // account of `charge`.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
-                                                 std::int64_t limit_bytes);
+                                                 std::int64_t limit_bytes,
+                                                 const ports::Charge& charge = {});
 
     // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
     Result<ports::Submission> submit_task(
         const MediaId& media, const domain::TaskOptions& options, bool force,
-        const std::optional<ports::IdempotencyKey>& idempotency = {});
+        const std::optional<ports::IdempotencyKey>& idempotency = {},
+        const ports::Charge& charge = {});
 
     // Requested when this returns: the row says cancel_requested_at, or cancelled where nothing
     // ran. The workers on it are dead within cancel_patience. Errors: request "not_found",
@@ -120,7 +126,8 @@ class Engine {
 
     // Errors: as ports::Store::retry.
     Result<ports::RetryOutcome> retry(const TaskId& task,
-                                      const std::optional<ports::IdempotencyKey>& idempotency = {});
+                                      const std::optional<ports::IdempotencyKey>& idempotency = {},
+                                      const ports::Charge& charge = {});
 
     // Removes rows, then the files that nothing names any more. Errors: as
     // ports::Store::delete_media.

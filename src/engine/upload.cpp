@@ -12,11 +12,12 @@ namespace {
 class StoredUpload final : public Upload {
   public:
     StoredUpload(ports::Store& store, BlobGuard& guard, std::unique_ptr<ports::PendingBlob> blob,
-                 std::int64_t limit_bytes, CheckOptions check)
+                 std::int64_t limit_bytes, const ports::Charge& charge, CheckOptions check)
         : store_(store),
           guard_(guard),
           blob_(std::move(blob)),
           limit_bytes_(limit_bytes),
+          charge_(charge),
           check_(std::move(check)) {}
 
     Result<void> write(std::span<const std::byte> bytes) override {
@@ -63,7 +64,8 @@ class StoredUpload final : public Upload {
                                     .source = *blob,
                                     .options = options,
                                     .idempotency = std::move(idempotency),
-                                    .join = join};
+                                    .join = join,
+                                    .charge = charge_};
         auto made = store_.submit(media);
         if (!made) {
             hold.release();
@@ -89,6 +91,7 @@ class StoredUpload final : public Upload {
     BlobGuard& guard_;
     std::unique_ptr<ports::PendingBlob> blob_;
     std::int64_t limit_bytes_;
+    const ports::Charge charge_;
     CheckOptions check_;
 };
 
@@ -104,7 +107,8 @@ Error body_too_large(std::int64_t limit_bytes) {
 
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes, CheckOptions check) {
+                                             std::int64_t limit_bytes, const ports::Charge& charge,
+                                             CheckOptions check) {
     if (limit_bytes > 0 && expected_bytes > limit_bytes) {
         return std::unexpected(body_too_large(limit_bytes));
     }
@@ -112,7 +116,7 @@ Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobSto
     if (!blob) {
         return std::unexpected(blob.error());
     }
-    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes,
+    return std::make_unique<StoredUpload>(store, guard, std::move(*blob), limit_bytes, charge,
                                           std::move(check));
 }
 

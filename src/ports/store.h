@@ -32,6 +32,7 @@
 #include "durascribe/domain/subtitle_formats.h"
 #include "durascribe/domain/transcript.h"
 #include "durascribe/ports/blob_store.h"
+#include "durascribe/ports/token_store.h"
 
 namespace durascribe::ports {
 
@@ -152,6 +153,7 @@ struct NewMedia {
     // Where the same bytes have a task that does the same (same_work), in whatever state but one
     // that is being cancelled: that one, as replayed, and nothing new.
     bool join = false;
+    Charge charge;
 };
 
 struct NewTask {
@@ -160,6 +162,7 @@ struct NewTask {
     domain::TaskOptions options;
     bool force = false;  // cancel the one that is active
     std::optional<IdempotencyKey> idempotency;
+    Charge charge;
 };
 
 // What a submission made, as it was when it was made.
@@ -336,10 +339,8 @@ class CommitListener {
 
 // ---- the store --------------------------------------------------------------------------------
 
-class Store {
+class Store : public TokenStore {
   public:
-    virtual ~Store() = default;
-
     // At most one, set before the first verb; not owned.
     virtual void set_listener(CommitListener* listener) = 0;
 
@@ -347,7 +348,9 @@ class Store {
 
     // One media, its first task, the task's first units, their events. Idempotent in the ids: the
     // same media id and task id again returns the rows as they are; so does NewMedia::join, with
-    // the newest task that it finds. Errors: request "idempotency_key_reused".
+    // the newest task that it finds. Errors: request "idempotency_key_reused"; request
+    // "too_many_jobs", "storage_quota" past what NewMedia::charge allows, judged in the same
+    // transaction.
     virtual Result<Submission> submit(const NewMedia& media) = 0;
 
     // A new task over a media that is there. With TaskOptions::from_step it takes over what the
@@ -356,7 +359,7 @@ class Store {
     // and the row's from_step says so. Errors: request "not_found", "idempotency_key_reused";
     // request "task_running" where an active task exists (one active task per media), whose id is
     // Error::detail. With `force` that one is asked to cancel in the same transaction; it may still
-    // be stopping while the new one waits or runs.
+    // be stopping while the new one waits or runs. Errors also: request "too_many_jobs".
     virtual Result<Submission> submit_task(const NewTask& task) = 0;
 
     // Errors: request "not_found".
@@ -412,9 +415,10 @@ class Store {
     // Queues again every failed or cancelled unit; finished ones keep their results. Errors:
     // request "not_found"; request "not_retryable" unless cancelled, failed or partial_failure;
     // request "task_running" where another task of the media is active; request
-    // "idempotency_key_reused".
+    // "idempotency_key_reused", "too_many_jobs". The task is then on the account of `charge`.
     virtual Result<RetryOutcome> retry(const TaskId& id,
-                                       const std::optional<IdempotencyKey>& idempotency = {}) = 0;
+                                       const std::optional<IdempotencyKey>& idempotency = {},
+                                       const Charge& charge = {}) = 0;
 
     // The task's time is over: its waiting units fail for good with `error`, and what was finished
     // is delivered once the running ones have ended (the caller stops them and fails them for
@@ -483,6 +487,9 @@ class Store {
     // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
     virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;
     virtual Result<TaskCounts> counts() = 0;
+    // For how long the task has waited that has waited unserved longest; nullopt: none waits. By a
+    // clock that never goes back and stands still while no server runs.
+    virtual Result<std::optional<Millis>> longest_wait() = 0;
     // How many units of other tasks will be served before the last of this one that may be claimed
     // now, by fair turns. Errors: request "not_found".
     virtual Result<int> units_before_end(const TaskId& task) = 0;

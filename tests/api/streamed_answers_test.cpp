@@ -147,9 +147,9 @@ Result<Response> with_later(const Services&, const Request&) {
 }
 
 constexpr Route kTestRoutes[] = {
-    {Method::get, "/stream", with_stream<TapBody>},
-    {Method::get, "/flood", with_stream<Flood>},
-    {Method::get, "/later", with_later},
+    {Method::get, "/stream", access::Need::read, with_stream<TapBody>},
+    {Method::get, "/flood", access::Need::read, with_stream<Flood>},
+    {Method::get, "/later", access::Need::read, with_later},
 };
 
 class StreamedAnswers : public HttpTest {
@@ -175,7 +175,8 @@ class StreamedAnswers : public HttpTest {
         start();
         live_.emplace(*engine_, *store_);
         watch_.emplace(engine_->feed());
-        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_);
+        access_.emplace(*store_, clock_, settings_.access);
+        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_, *access_);
         const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -202,6 +203,7 @@ class StreamedAnswers : public HttpTest {
     NodeFacts facts_{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
     std::optional<LiveHub> live_;
     std::optional<TaskWatch> watch_;
+    std::optional<access::AccessControl> access_;
     std::optional<Services> services_;
     asio::io_context io_;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
+#include "durascribe/store/sqlite/token_verbs.h"
 
 namespace durascribe::store {
 namespace {
@@ -121,7 +122,7 @@ void copy_chunks(WriteTx& tx, const TaskId& from, const TaskId& to) {
 
 // The row, its first step's units, and "task.created".
 ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
-                           const domain::TaskOptions& asked) {
+                           const domain::TaskOptions& asked, const std::optional<TokenId>& token) {
     const Inheritance i = inherit(tx, media, asked);
     TaskRecord t;
     t.row = {.id = id,
@@ -152,12 +153,12 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
     tx.db.execute(
         "INSERT INTO tasks (id, media_id, state, current_step, options, priority, created_at, "
         "updated_at, engine, model, model_reason, pcm_sha256, pcm_size, audio_ms, lane, step_units,"
-        " u_pending, u_claimable, u_completed, u_failed, fair_tag, waiting_since)"
-        " VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " u_pending, u_claimable, u_completed, u_failed, fair_tag, waiting_since, token_id)"
+        " VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id, media, t.row.current_step, to_json(i.options), i.options.priority, tx.now, tx.now,
         t.row.engine, t.row.model, t.row.model_reason, t.pcm.sha256, t.pcm.size_bytes, t.audio,
         static_cast<int>(t.lane), units, units, units, t.completed, t.failed, t.fair_tag,
-        t.waiting_since);
+        t.waiting_since, token);
     if (with_chunks && t.completed + t.failed > 0) {
         copy_chunks(tx, *i.from, id);
     }
@@ -286,20 +287,24 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
             return std::move(*before);
         }
     }
+    if (auto allowed = check_charge(tx.db, media.charge, media.source.size_bytes); !allowed) {
+        return std::unexpected(allowed.error());
+    }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
-        "updated_at, newest_task)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "updated_at, newest_task, token_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
-        tx.now, media.task_id);
+        tx.now, media.task_id, media.charge.token);
     emit_media(tx, "media.created", media.id, media.title);
     const bool known = tx.db
                            .query("SELECT 1 FROM media WHERE source_sha256 = ? AND id <> ? LIMIT 1",
                                   media.source.sha256, media.id)
                            .step();
-    ports::Submission made{.media = *find_media(tx.db, media.id),
-                           .task = create_task(tx, media.id, media.task_id, media.options),
-                           .source_known = known};
+    ports::Submission made{
+        .media = *find_media(tx.db, media.id),
+        .task = create_task(tx, media.id, media.task_id, media.options, media.charge.token),
+        .source_known = known};
     if (media.idempotency) {
         keep_answer(tx, *media.idempotency, to_json(made));
     }
@@ -333,9 +338,13 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
         made.replaced = *running;
         made.stopping = std::move(cancelled->running);
     }
+    // After the cancel: a task that takes another's place counts as one.
+    if (auto allowed = check_charge(tx.db, task.charge, 0); !allowed) {
+        return std::unexpected(allowed.error());
+    }
     tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task.id, tx.now,
                   task.media_id);
-    made.task = create_task(tx, task.media_id, task.id, task.options);
+    made.task = create_task(tx, task.media_id, task.id, task.options, task.charge.token);
     if (task.idempotency) {
         keep_answer(tx, *task.idempotency, to_json(made));
     }

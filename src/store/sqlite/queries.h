@@ -41,6 +41,8 @@ Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db);
 // queue_queries.cpp
 Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskId& task);
 Result<int> units_before_end(Connection& db, const TaskId& task);
+// `now`: by the queue's clock.
+Result<std::optional<Millis>> longest_wait(Connection& db, Millis now);
 Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit);
 Result<bool> paused(Connection& db);
 

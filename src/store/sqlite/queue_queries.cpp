@@ -1,4 +1,6 @@
 // Where those that wait stand, in the order of claim() without its aging.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "durascribe/store/sqlite/queries.h"
@@ -100,6 +102,19 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
         }
     }
     return list;
+}
+
+Result<std::optional<Millis>> longest_wait(Connection& db, Millis now) {
+    std::optional<Millis> longest;
+    for (int lane = 0; lane < domain::kLanes; ++lane) {
+        Rows rows = db.query(
+            "SELECT min(waiting_since) FROM tasks WHERE lane = ? AND u_claimable > 0", lane);
+        DURASCRIBE_ASSERT(rows.step());
+        if (const auto since = rows.maybe_integer()) {
+            longest = std::max(longest.value_or(Millis{0}), now - Millis{*since});
+        }
+    }
+    return longest;
 }
 
 }  // namespace durascribe::store

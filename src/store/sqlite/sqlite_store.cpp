@@ -12,6 +12,7 @@
 #include "durascribe/store/sqlite/migrations.h"
 #include "durascribe/store/sqlite/queries.h"
 #include "durascribe/store/sqlite/readers.h"
+#include "durascribe/store/sqlite/token_verbs.h"
 #include "durascribe/store/sqlite/verbs.h"
 #include "durascribe/store/sqlite/writer.h"
 
@@ -61,8 +62,9 @@ struct SqliteStore::Parts {
             return migrated;
         }
         readers = std::make_unique<Readers>(directory.database_file(), options_.readers);
-        writer = std::make_unique<Writer>(connection, clock, options_,
-                                          start_queue_clock(connection, clock.mono()));
+        const QueueClock queue = start_queue_clock(connection, clock.mono());
+        queue_ahead = queue.ahead;
+        writer = std::make_unique<Writer>(connection, clock, options_, queue);
         return {};
     }
 
@@ -89,6 +91,7 @@ struct SqliteStore::Parts {
     const ports::Clock& clock;
     Connection connection;
     const SqliteOptions options_;
+    Millis queue_ahead{0};  // of the queue's clock, before the monotonic one
     std::unique_ptr<Readers> readers;
     std::unique_ptr<Writer> writer;
 };
@@ -196,8 +199,10 @@ Result<ports::CancelOutcome> SqliteStore::request_cancel(const TaskId& id) {
 }
 
 Result<ports::RetryOutcome> SqliteStore::retry(
-    const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::retry(tx, id, idempotency); });
+    const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency,
+    const ports::Charge& charge) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::retry(tx, id, idempotency, charge); });
 }
 
 Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, const Error& error) {
@@ -230,11 +235,44 @@ Result<void> SqliteStore::learn(domain::Step step, const std::string& engine,
     });
 }
 
+Result<ports::TokenRow> SqliteStore::create_token(const ports::NewToken& token) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::create_token(tx, token); });
+}
+
+Result<void> SqliteStore::revoke_token(const TokenId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::revoke_token(tx, id); });
+}
+
+Result<void> SqliteStore::note_token_use(std::span<const ports::TokenUse> uses) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::note_token_use(tx, uses); });
+}
+
+Result<void> SqliteStore::open_session(const ports::SessionRow& session) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::open_session(tx, session); });
+}
+
+Result<void> SqliteStore::end_session(const std::string& secret_sha256) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::end_session(tx, secret_sha256); });
+}
+
 // ---- reads --------------------------------------------------------------------------------------
 
 Result<std::optional<WallTime>> SqliteStore::next_wake_up() {
     return parts_->readers->run(
         [&](Connection& db) { return store::next_wake_up(db, parts_->clock); });
+}
+
+Result<std::vector<ports::TokenRow>> SqliteStore::tokens() {
+    return parts_->readers->run([](Connection& db) { return store::tokens(db); });
+}
+
+Result<std::vector<ports::SessionRow>> SqliteStore::sessions() {
+    return parts_->readers->run([](Connection& db) { return store::sessions(db); });
+}
+
+Result<void> SqliteStore::check_charge(const ports::Charge& charge, std::int64_t more_bytes) {
+    return parts_->readers->run(
+        [&](Connection& db) { return store::check_charge(db, charge, more_bytes); });
 }
 
 Result<std::vector<domain::StepSpeed>> SqliteStore::speeds() {
@@ -310,6 +348,11 @@ Result<std::pair<std::int64_t, std::int64_t>> SqliteStore::event_range() {
 
 Result<std::optional<ports::QueuePlace>> SqliteStore::queue_place(const TaskId& task) {
     return parts_->readers->run([&](Connection& db) { return store::queue_place(db, task); });
+}
+
+Result<std::optional<Millis>> SqliteStore::longest_wait() {
+    const Millis now = parts_->clock.mono().since_boot + parts_->queue_ahead;
+    return parts_->readers->run([now](Connection& db) { return store::longest_wait(db, now); });
 }
 
 Result<int> SqliteStore::units_before_end(const TaskId& task) {

@@ -5,6 +5,8 @@
 // connections (readers.h) and never wait for the writer.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -26,6 +28,9 @@ struct SqliteOptions {
     // false: PRAGMA synchronous = OFF, and a power cut loses what was answered. For the test that
     // must notice it.
     bool power_safe = true;
+    // Told of each commit, on the writer's thread: how long it took with all its verbs, and how
+    // many these were. Must be quick. May be empty.
+    std::function<void(std::chrono::nanoseconds took, std::size_t verbs)> on_commit;
     // The longest that a unit may wait for its next attempt after a restart, whatever the wall
     // clock says: it may have jumped, and the monotonic one started anew.
     Millis longest_wait_after_restart{300'000};
@@ -70,8 +75,9 @@ class SqliteStore final : public ports::Store {
     Result<ports::UnitEnd> acknowledge_cancelled(const ports::Lease& lease) override;
 
     Result<ports::CancelOutcome> request_cancel(const TaskId& id) override;
-    Result<ports::RetryOutcome> retry(
-        const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency = {}) override;
+    Result<ports::RetryOutcome> retry(const TaskId& id,
+                                      const std::optional<ports::IdempotencyKey>& idempotency = {},
+                                      const ports::Charge& charge = {}) override;
     Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
     Result<void> set_paused(bool paused) override;
     Result<bool> paused() override;
@@ -85,6 +91,15 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<domain::StepSpeed>> speeds() override;
 
     Result<ports::Pruned> prune(const ports::Retention& retention, int batch_rows) override;
+
+    Result<ports::TokenRow> create_token(const ports::NewToken& token) override;
+    Result<void> revoke_token(const TokenId& id) override;
+    Result<void> note_token_use(std::span<const ports::TokenUse> uses) override;
+    Result<void> open_session(const ports::SessionRow& session) override;
+    Result<void> end_session(const std::string& secret_sha256) override;
+    Result<std::vector<ports::TokenRow>> tokens() override;
+    Result<std::vector<ports::SessionRow>> sessions() override;
+    Result<void> check_charge(const ports::Charge& charge, std::int64_t more_bytes) override;
 
     Result<ports::MediaRow> media(const MediaId& id) override;
     Result<ports::PageOf<ports::MediaRow>> list_media(const ports::MediaFilter& filter,
@@ -104,6 +119,7 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
     Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;
+    Result<std::optional<Millis>> longest_wait() override;
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;

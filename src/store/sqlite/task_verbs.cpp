@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "durascribe/store/sqlite/json.h"
+#include "durascribe/store/sqlite/token_verbs.h"
 
 namespace durascribe::store {
 namespace {
@@ -118,7 +119,8 @@ Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id) {
 }
 
 Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
-                                  const std::optional<ports::IdempotencyKey>& idempotency) {
+                                  const std::optional<ports::IdempotencyKey>& idempotency,
+                                  const ports::Charge& charge) {
     if (idempotency) {
         auto first = first_answer(tx, *idempotency);
         if (!first) {
@@ -153,6 +155,10 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
             ErrorClass::request, "not_retryable",
             fmt::format("The task {} has nothing left to do again. Start a new task.", id.value));
     }
+    if (auto allowed = check_charge(tx.db, charge, 0); !allowed) {
+        return std::unexpected(allowed.error());
+    }
+    tx.db.execute("UPDATE tasks SET token_id = ? WHERE id = ?", charge.token, id);
     const Step step =
         std::ranges::min(again, {}, [](const UnitRecord& u) { return u.row.step; }).row.step;
     forget_steps_after(tx, *t, step);

@@ -62,7 +62,8 @@ Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, cons
 // task_verbs.cpp
 Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id);
 Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
-                                  const std::optional<ports::IdempotencyKey>& idempotency);
+                                  const std::optional<ports::IdempotencyKey>& idempotency,
+                                  const ports::Charge& charge);
 Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error);
 
 // queue_verbs.cpp

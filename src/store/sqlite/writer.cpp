@@ -1,6 +1,7 @@
 #include "durascribe/store/sqlite/writer.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -88,7 +89,12 @@ void Writer::loop() {
 void Writer::run_batch(std::vector<Job*>& batch) {
     events_.clear();
     lanes_.fill(false);
-    if (const auto error = commit(batch)) {
+    const auto begun = std::chrono::steady_clock::now();
+    const auto error = commit(batch);
+    if (options_.on_commit) {
+        options_.on_commit(std::chrono::steady_clock::now() - begun, batch.size());
+    }
+    if (error) {
         for (Job* job : batch) {
             job->set_error(*error);
         }
