@@ -15,6 +15,14 @@ constexpr Route kRoutes[] = {
     {Method::del, "/api/v1/media/{id}", Need::write, delete_media},
     {Method::get, "/api/v1/media/{id}/status", Need::read, get_media_status},
 
+    {Method::options, "/api/v1/uploads", Need::open, get_upload_options},
+    {Method::post, "/api/v1/uploads", Need::write, nullptr, create_upload},
+    {Method::options, "/api/v1/uploads/{id}", Need::open, get_upload_options},
+    {Method::get, "/api/v1/uploads/{id}", Need::write, get_upload},
+    {Method::patch, "/api/v1/uploads/{id}", Need::write, nullptr, append_upload},
+    {Method::post, "/api/v1/uploads/{id}", Need::write, nullptr, overridden_upload},
+    {Method::del, "/api/v1/uploads/{id}", Need::write, remove_upload},
+
     {Method::get, "/api/v1/media/{id}/segments", Need::read, get_segments},
     {Method::get, "/api/v1/media/{id}/transcript.{format}", Need::read, get_transcript},
     {Method::get, "/api/v1/media/{id}/source", Need::read, get_source},

@@ -63,8 +63,11 @@ struct TokenUse {
 // On whose account a media or a task is made, and what that one may have.
 struct Charge {
     std::optional<TokenId> token;  // none: nobody's
-    int jobs_max = 0;              // that have not ended and are not being cancelled; 0: no limit
-    std::int64_t storage_max = 0;  // in all of its media; 0: no limit
+    // Tasks that have not ended and are not being cancelled, and uploads in pieces, which become
+    // tasks; 0: no limit.
+    int jobs_max = 0;
+    // In all of its media, and of what its uploads in pieces announced; 0: no limit.
+    std::int64_t storage_max = 0;
 };
 
 class TokenStore {

@@ -176,6 +176,37 @@ TEST_P(StoreContract, TheTasksOfATokenCountUntilTheyEnd) {
     EXPECT_TRUE(store_->check_charge(charge, 0).has_value());
 }
 
+TEST_P(StoreContract, AnUploadInPiecesIsOnAnAccountFromItsFirstByte) {
+    const auto token = *store_->create_token(token_named("t", '1'));
+    const ports::Charge charge{.token = token.id, .jobs_max = 2, .storage_max = 100};
+    const auto upload_of = [&](std::int64_t length) {
+        return ports::NewUpload{.id = new_id<UploadId>(),
+                                .media_id = new_id<MediaId>(),
+                                .task_id = new_id<TaskId>(),
+                                .length = length,
+                                .filename = "a.wav",
+                                .title = "a",
+                                .charge = charge};
+    };
+    const auto first = store_->create_upload(upload_of(60), {});
+    ASSERT_TRUE(first.has_value()) << first.error().message;
+    EXPECT_ERROR(store_->create_upload(upload_of(41), {}), ErrorClass::request, "storage_quota");
+    EXPECT_ERROR(store_->submit(media_of(charge, 41)), ErrorClass::request, "storage_quota");
+    const auto second = store_->create_upload(upload_of(40), {});
+    ASSERT_TRUE(second.has_value());
+    EXPECT_ERROR(store_->check_charge(charge, 0), ErrorClass::request, "too_many_jobs");
+
+    // What was begun within the limits is finished, whatever they are then.
+    ASSERT_TRUE(store_->seal_upload(first->id, {std::string(64, 'a'), 60}).has_value());
+    const auto made = store_->finish_upload(first->id);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    tasks_ = {made->task.id};
+    EXPECT_EQ(store_->tokens()->front().stored_bytes, 60);
+    EXPECT_ERROR(store_->check_charge(charge, 0), ErrorClass::request, "too_many_jobs");
+    ASSERT_TRUE(store_->delete_upload(second->id).has_value());
+    EXPECT_TRUE(store_->check_charge(charge, 40).has_value());
+}
+
 TEST_P(StoreContract, WhatWasAskedBeforeCostsNothingMore) {
     const auto token = *store_->create_token(token_named("t", '1'));
     ports::NewMedia media = media_of({.token = token.id, .jobs_max = 1, .storage_max = 10}, 10);

@@ -60,6 +60,21 @@ std::int64_t stored_bytes(Connection& db, const TokenId& id) {
     return rows.step() ? rows.integer() : 0;
 }
 
+// In pieces, and not a media yet.
+struct OnTheWay {
+    int uploads = 0;
+    std::int64_t bytes = 0;
+};
+OnTheWay on_the_way(Connection& db, const TokenId& id) {
+    Rows rows = db.query(
+        "SELECT count(*), coalesce(sum(coalesce(length, offset)), 0) FROM uploads"
+        " WHERE token_id = ? AND finished_at IS NULL",
+        id);
+    DURASCRIBE_ASSERT(rows.step());
+    const int uploads = rows.small();
+    return {uploads, rows.integer()};
+}
+
 }  // namespace
 
 Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token) {
@@ -147,14 +162,18 @@ Result<void> check_charge(Connection& db, const ports::Charge& charge, std::int6
     if (!charge.token) {
         return {};
     }
-    if (charge.jobs_max > 0 && active_jobs(db, *charge.token) >= charge.jobs_max) {
+    if (charge.jobs_max == 0 && charge.storage_max == 0) {
+        return {};
+    }
+    const OnTheWay coming = on_the_way(db, *charge.token);
+    if (charge.jobs_max > 0 && active_jobs(db, *charge.token) + coming.uploads >= charge.jobs_max) {
         return fail(ErrorClass::request, "too_many_jobs",
                     fmt::format("This token has {} tasks that run or wait, as many as it may "
                                 "have. Wait until one has ended, or cancel one.",
                                 charge.jobs_max));
     }
     if (charge.storage_max > 0 && more_bytes > 0 &&
-        stored_bytes(db, *charge.token) + more_bytes > charge.storage_max) {
+        stored_bytes(db, *charge.token) + coming.bytes + more_bytes > charge.storage_max) {
         return fail(ErrorClass::request, "storage_quota",
                     fmt::format("With this file the media of this token would take more than {} "
                                 "bytes, its share of the store. Delete some of them first.",

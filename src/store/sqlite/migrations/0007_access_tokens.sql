@@ -1,4 +1,5 @@
--- Tokens, the browser sessions opened with them, and on whose account media and tasks were made.
+-- Tokens, the browser sessions opened with them, and on whose account media, tasks and
+-- uploads were made.
 -- No secret is here: only the SHA-256 of it.
 CREATE TABLE tokens (
     id                  TEXT PRIMARY KEY NOT NULL,
@@ -26,8 +27,11 @@ CREATE INDEX sessions_by_token ON sessions (token_id);
 -- No foreign keys: what a token has made outlives it.
 ALTER TABLE media ADD COLUMN token_id TEXT;
 ALTER TABLE tasks ADD COLUMN token_id TEXT;
+ALTER TABLE uploads ADD COLUMN token_id TEXT;
 CREATE INDEX tasks_active_by_token ON tasks (token_id)
     WHERE token_id IS NOT NULL AND completed_at IS NULL AND cancel_requested_at IS NULL;
+CREATE INDEX uploads_unfinished_by_token ON uploads (token_id)
+    WHERE token_id IS NOT NULL AND finished_at IS NULL;
 
 CREATE TRIGGER media_counts_for_its_token AFTER INSERT ON media WHEN NEW.token_id IS NOT NULL
 BEGIN
