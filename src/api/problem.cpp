@@ -27,6 +27,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"task_ended", 409},
     std::pair<std::string_view, int>{"task_cancelled", 409},
     std::pair<std::string_view, int>{"not_retryable", 409},
+    std::pair<std::string_view, int>{"too_many_webhooks", 409},
     std::pair<std::string_view, int>{"body_too_large", 413},
     std::pair<std::string_view, int>{"idempotency_key_reused", 422},
     std::pair<std::string_view, int>{"uri_too_long", 414},

@@ -67,11 +67,14 @@ void Housekeeper::prune(std::stop_token stop) {
         all.events += pruned->events;
         all.attempts += pruned->attempts;
         all.idempotency_keys += pruned->idempotency_keys;
+        all.deliveries += pruned->deliveries;
         more = pruned->more;
     }
-    if (all.media + all.events + all.attempts + all.idempotency_keys > 0) {
-        log::info("removed what was old: {} media, {} events, {} attempts, {} idempotency keys",
-                  all.media, all.events, all.attempts, all.idempotency_keys);
+    if (all.media + all.events + all.attempts + all.idempotency_keys + all.deliveries > 0) {
+        log::info(
+            "removed what was old: {} media, {} events, {} attempts, {} idempotency keys, {} "
+            "deliveries of webhooks",
+            all.media, all.events, all.attempts, all.idempotency_keys, all.deliveries);
     }
 }
 
