@@ -249,13 +249,13 @@ TEST_P(WebhookStoreContract, DeliveriesAreListedInPages) {
     }
     fan_out();
     take(due().due.front());
-    std::vector<std::string> seen;
+    std::vector<std::int64_t> seen;
     std::string cursor;
     do {
         const auto page = hooks().list_deliveries(webhook.id, {}, {.limit = 2, .cursor = cursor});
         ASSERT_TRUE(page.has_value());
         for (const auto& d : page->rows) {
-            seen.push_back(d.id.value);
+            seen.push_back(d.event_seq);
         }
         cursor = page->next_cursor;
     } while (!cursor.empty());
