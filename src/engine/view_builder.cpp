@@ -319,9 +319,13 @@ TaskView build_view(ViewFacts facts) {
         view.steps.push_back(std::move(step.view));
     }
     view.stage = stage_of(facts.row, steps, view.chunks_total);
-    view.percent = facts.row.state == domain::TaskState::completed
-                       ? 100
-                       : std::max(facts.row.progress, progress.percent);
+    if (facts.row.state == domain::TaskState::completed) {
+        view.percent = 100;
+    } else if (domain::is_terminal(facts.row.state)) {
+        view.percent = facts.row.progress;  // where it ended
+    } else {
+        view.percent = std::max(facts.row.progress, progress.percent);
+    }
     if (!domain::is_terminal(facts.row.state)) {
         const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
         view.eta_seconds = progress.eta_seconds;

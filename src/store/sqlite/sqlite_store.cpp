@@ -324,6 +324,10 @@ Result<bool> SqliteStore::paused() {
     return parts_->readers->run([](Connection& db) { return store::paused(db); });
 }
 
+Result<bool> SqliteStore::key_known(const std::string& key) {
+    return parts_->readers->run([&](Connection& db) { return store::key_known(db, key); });
+}
+
 Result<bool> SqliteStore::blob_referenced(const std::string& sha256) {
     return parts_->readers->run([&](Connection& db) { return store::blob_referenced(db, sha256); });
 }
