@@ -11,6 +11,7 @@
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/resumable_uploads.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
@@ -30,6 +31,7 @@ class Engine::Impl final : public ports::CommitListener {
           clock_(clock),
           settings_(std::move(settings)),
           guard_(store, blobs),
+          uploads_(store, blobs, guard_, settings_.uploads),
           admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
           spare_(workers, admission_) {
         store_.set_listener(this);
@@ -74,7 +76,8 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
-        housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, clock_, settings_);
+        housekeeper_ =
+            std::make_unique<Housekeeper>(store_, blobs_, guard_, uploads_, clock_, settings_);
         DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }
@@ -287,6 +290,7 @@ class Engine::Impl final : public ports::CommitListener {
     ports::Store& store() { return store_; }
     ports::BlobStore& blobs() { return blobs_; }
     BlobGuard& guard() { return guard_; }
+    ResumableUploads& uploads() { return uploads_; }
     EventFeed& feed() { return feed_; }
     bool draining() const { return draining_; }
     Housekeeping housekeeping() {
@@ -366,7 +370,7 @@ class Engine::Impl final : public ports::CommitListener {
                 view.stage = "Waiting: the queue is paused";
             }
         }
-        show_percent(view);
+        never_back(view);
         return view;
     }
 
@@ -390,32 +394,16 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     // What a step weighs changes as speeds are learned, and the stored progress is up to a second
-    // old: what was shown once stays until it is passed. It is a share of time, and time passes
-    // also where a worker hangs or none runs: without work it stands, once the time that a chunk
-    // may take is over.
-    void show_percent(TaskView& view) {
+    // old: what was shown once stays until it is passed.
+    void never_back(TaskView& view) {
         const std::scoped_lock lock(shown_mutex_);
         if (domain::is_terminal(view.row.state)) {
             shown_.erase(view.row.id);
             return;
         }
-        double work = 0;
-        for (const StepView& step : view.steps) {
-            work += step.progress.progress;
-        }
         Shown& shown = shown_[view.row.id];
         if (shown.run_number != view.row.run_number) {
-            shown = {.run_number = view.row.run_number};
-        }
-        const MonoTime now = clock_.mono();
-        if (work != shown.work) {
-            shown.work = work;
-            shown.worked_at = now;
-        }
-        const Millis a_chunk{static_cast<std::int64_t>(1000 * view.predicted_seconds.value_or(0) /
-                                                       std::max(1, view.chunks_total))};
-        if (now - shown.worked_at > std::max(kStandsAfter, a_chunk)) {
-            view.percent = view.row.progress;
+            shown = {.run_number = view.row.run_number, .percent = 0};
         }
         view.percent = shown.percent = std::max(shown.percent, view.percent);
         // Ids grow with time: the oldest is the one that nobody asks for any more.
@@ -425,12 +413,9 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     static constexpr std::size_t kShownMax = 4096;
-    static constexpr Millis kStandsAfter{2'000};
     struct Shown {
         int run_number = 0;
         double percent = 0;
-        double work = -1;      // the steps' progress, added up
-        MonoTime worked_at{};  // when that last changed
     };
 
     Engine& self_;
@@ -441,6 +426,7 @@ class Engine::Impl final : public ports::CommitListener {
     const EngineSettings settings_;
     const NodeId node_ = new_id<NodeId>();
     BlobGuard guard_;
+    ResumableUploads uploads_;
     RunningUnits running_;
     LanePace pace_;
     MemoryAdmission admission_;
@@ -518,6 +504,9 @@ Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
 }
 Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format) {
     return impl_->document(task, format);
+}
+ResumableUploads& Engine::uploads() {
+    return impl_->uploads();
 }
 EventFeed& Engine::feed() {
     return impl_->feed();
