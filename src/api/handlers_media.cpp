@@ -61,15 +61,16 @@ Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const R
         }
     }
     return make_upload_sink(
-        request,
-        {.begin =
-             [&engine = services.engine, limit, charge](std::int64_t expected) {
-                 return engine.begin_upload(expected, limit, charge);
-             },
-         .check = [&engine = services.engine](
-                      const domain::TaskOptions& options) { return engine.check_options(options); },
-         .defaults = services.settings.task_defaults,
-         .limit_bytes = limit});
+        request, {.begin =
+                      [&engine = services.engine, limit, charge](std::int64_t expected) {
+                          return engine.begin_upload(expected, limit, charge);
+                      },
+                  .check =
+                      [&engine = services.engine](const auto& options, const auto& idempotency) {
+                          return engine.check_request(options, idempotency);
+                      },
+                  .defaults = services.settings.task_defaults,
+                  .limit_bytes = limit});
 }
 
 Result<Response> list_media(const Services& services, const Request& request) {

@@ -195,7 +195,8 @@ Result<ports::NewUpload> new_upload_of(const Services& services, const Request& 
         .metadata = metadata->raw,
         .idempotency = std::move(*key),
         .charge = request.who.charge};
-    if (auto checked = services.engine.check_options(upload.options); !checked) {
+    if (auto checked = services.engine.check_request(upload.options, upload.idempotency);
+        !checked) {
         return std::unexpected(checked.error());
     }
     return upload;

@@ -27,13 +27,12 @@ class Migrations : public ::testing::Test {
 };
 
 // A number may be missing: it belongs to work that comes later, and is applied then.
-TEST_F(Migrations, AreNumberedUpwardsFromOne) {
+TEST_F(Migrations, AreNumberedFromOneOnEachItsOwn) {
     int last = 0;
     for (const Migration& m : embedded_migrations()) {
         EXPECT_GT(m.version, last) << m.name;
         last = m.version;
     }
-    ASSERT_GT(last, 0);
     EXPECT_EQ(embedded_migrations().front().version, 1);
 }
 

@@ -12,6 +12,7 @@
 #include "durascribe/store/sqlite/migrations.h"
 #include "durascribe/store/sqlite/queries.h"
 #include "durascribe/store/sqlite/readers.h"
+#include "durascribe/store/sqlite/sqlite_webhooks.h"
 #include "durascribe/store/sqlite/token_verbs.h"
 #include "durascribe/store/sqlite/verbs.h"
 #include "durascribe/store/sqlite/writer.h"
@@ -65,6 +66,7 @@ struct SqliteStore::Parts {
         const QueueClock queue = start_queue_clock(connection, clock.mono());
         queue_ahead = queue.ahead;
         writer = std::make_unique<Writer>(connection, clock, options_, queue);
+        webhooks = std::make_unique<SqliteWebhooks>(*writer, *readers, clock);
         return {};
     }
 
@@ -94,6 +96,7 @@ struct SqliteStore::Parts {
     Millis queue_ahead{0};  // of the queue's clock, before the monotonic one
     std::unique_ptr<Readers> readers;
     std::unique_ptr<Writer> writer;
+    std::unique_ptr<SqliteWebhooks> webhooks;
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& data_directory,
@@ -125,6 +128,10 @@ SqliteStore::~SqliteStore() = default;
 
 void SqliteStore::set_listener(ports::CommitListener* listener) {
     parts_->writer->set_listener(listener);
+}
+
+ports::WebhookStore& SqliteStore::webhooks() {
+    return *parts_->webhooks;
 }
 
 // ---- verbs that write: the caller waits, so that its arguments outlive the call -----------------
@@ -390,6 +397,10 @@ Result<std::vector<ports::QueuedTask>> SqliteStore::queue(int limit) {
 
 Result<bool> SqliteStore::paused() {
     return parts_->readers->run([](Connection& db) { return store::paused(db); });
+}
+
+Result<bool> SqliteStore::key_known(const std::string& key) {
+    return parts_->readers->run([&](Connection& db) { return store::key_known(db, key); });
 }
 
 Result<ports::UploadRow> SqliteStore::upload(const UploadId& id) {
