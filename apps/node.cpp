@@ -13,6 +13,7 @@
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/cli/worker_description.h"
 #include "durascribe/engine/engine.h"
+#include "durascribe/metrics/metrics.h"
 #include "durascribe/ports/clock.h"
 #include "durascribe/process/available_memory.h"
 #include "durascribe/process/process_worker.h"
@@ -60,8 +61,10 @@ void raise_open_files() {
     }
 }
 
-engine::EngineSettings engine_settings(const cli::Settings& settings, const Program& program) {
+engine::EngineSettings engine_settings(const cli::Settings& settings, const Program& program,
+                                       metrics::Metrics& metrics) {
     engine::EngineSettings out;
+    out.observer = &metrics;
     out.speech_slots = settings.max_concurrent_transcriptions;
     out.task_timeout = settings.transcription_timeout;
     out.stall_floor = settings.transcription_stall_timeout;
@@ -106,6 +109,7 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
 access::AccessSettings access_settings(const cli::Settings& settings) {
     access::AccessSettings out;
     out.everyone = settings.no_auth;
+    out.metrics_public = settings.metrics_public;
     out.required_on_loopback = settings.auth_on_loopback;
     out.defaults = {.requests_per_second = settings.token_requests_per_second,
                     .jobs = settings.token_max_jobs,
@@ -117,15 +121,18 @@ access::AccessSettings access_settings(const cli::Settings& settings) {
 class WholeNode final : public cli::Node {
   public:
     WholeNode(const cli::Settings& settings, const Program& program,
-              std::unique_ptr<ports::SystemClock> clock, std::unique_ptr<store::SqliteStore> store,
+              std::unique_ptr<metrics::Metrics> metrics, std::unique_ptr<ports::SystemClock> clock,
+              std::unique_ptr<store::SqliteStore> store,
               std::unique_ptr<blobs::LocalBlobStore> blobs)
         : settings_(settings),
           version_(program.version),
+          metrics_(std::move(metrics)),
           clock_(std::move(clock)),
           store_(std::move(store)),
           blobs_(std::move(blobs)),
           workers_(worker_settings(settings, program)),
-          engine_(*store_, *blobs_, workers_, *clock_, engine_settings(settings, program)) {}
+          engine_(*store_, *blobs_, workers_, *clock_,
+                  engine_settings(settings, program, *metrics_)) {}
     ~WholeNode() override { close(Millis{0}); }
 
     engine::Engine& engine() override { return engine_; }
@@ -144,6 +151,7 @@ class WholeNode final : public cli::Node {
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
         server.websockets = settings_.enable_progress_websocket;
+        server.slow_request = settings_.slow_request;
         server.access = access_settings(settings_);
         server.allowed_hosts = settings_.allowed_hosts;
         server.trusted_proxies = settings_.trusted_proxies;
@@ -156,7 +164,7 @@ class WholeNode final : public cli::Node {
         }
         server.webhooks_changed = [this] { sender_->wake(); };
         raise_open_files();
-        server_.emplace(engine_, *store_, *blobs_, facts, server);
+        server_.emplace(engine_, *store_, *blobs_, facts, server, metrics_.get());
         if (auto started = server_->start(); !started) {
             server_.reset();
             return std::unexpected(started.error());
@@ -203,6 +211,7 @@ class WholeNode final : public cli::Node {
   private:
     const cli::Settings settings_;
     const std::string version_;
+    const std::unique_ptr<metrics::Metrics> metrics_;
     std::unique_ptr<ports::SystemClock> clock_;  // stays where the store found it
     std::unique_ptr<store::SqliteStore> store_;
     std::unique_ptr<blobs::LocalBlobStore> blobs_;
@@ -222,6 +231,10 @@ Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
     options.longest_wait_after_restart =
         Millis{static_cast<std::int64_t>(static_cast<double>(settings.retry_backoff_max.count()) *
                                          (1 + settings.retry_backoff_jitter))};
+    auto metrics = std::make_unique<metrics::Metrics>();
+    options.on_commit = [&counted = *metrics](std::chrono::nanoseconds took, std::size_t verbs) {
+        counted.committed(took, verbs);
+    };
     auto store = store::SqliteStore::open(settings.data_dir, *clock, options);
     if (!store) {
         return std::unexpected(store.error());
@@ -230,8 +243,8 @@ Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
     if (!blobs) {
         return std::unexpected(blobs.error());
     }
-    return std::make_unique<WholeNode>(settings, program, std::move(clock), std::move(*store),
-                                       std::move(*blobs));
+    return std::make_unique<WholeNode>(settings, program, std::move(metrics), std::move(clock),
+                                       std::move(*store), std::move(*blobs));
 }
 
 }  // namespace durascribe

@@ -17,6 +17,7 @@
 #include "durascribe/api/blocking.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
+#include "durascribe/api/request_id.h"
 #include "durascribe/api/routes.h"
 
 namespace durascribe::api {
@@ -102,7 +103,9 @@ asio::awaitable<void> HttpConnection::serve() {
         parser.body_limit(boost::none);  // handlers and the engine count
         stream_.expires_after(settings_.header_timeout);
         const auto [ec, size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+        services_.metrics.received(size);
         if (ec) {
+            now_ = {};
             if (is_parse_error(ec)) {
                 co_await respond(problem_response(error_of_parse(ec), ""), false, false);
                 co_await linger();
@@ -110,6 +113,7 @@ asio::awaitable<void> HttpConnection::serve() {
             break;
         }
         const Next next = co_await serve_one(parser);
+        tell_of_request();
         if (next == Next::linger) {
             co_await linger();
         }
@@ -150,6 +154,9 @@ asio::awaitable<bool> HttpConnection::wait_for_request(bool first) {
 
 asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) {
     Request request = request_of(parser);
+    now_ = {};
+    now_.id = request_id_of(request);
+    now_.method = to_string(request.method);
     http11_ = parser.get().version() >= 11;
     const std::string_view target{parser.get().target().data(), parser.get().target().size()};
     Result<const Route*> admitted = nullptr;
@@ -157,6 +164,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
         admitted = std::unexpected(parsed.error());
     } else {
         RouteMatch match = find_route(routes_, path_aliases(), request);
+        now_.what = fmt::format("{} {}", now_.method, request.path);
+        now_.route = match.route != nullptr ? match.route->pattern : std::string_view{};
         admitted = admit(request, http11_);
         if (admitted && request.method == Method::options && match.route == nullptr &&
             (request.path == "*" || !match.allow.empty())) {
@@ -197,8 +206,6 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     if (!admitted) {
         co_return co_await respond_unread(problem_response(admitted.error(), request.path), parser);
     }
-    const auto begun = Steady::now();
-    const std::string what = fmt::format("{} {}", to_string(request.method), request.path);
     Next next = Next::hang_up;
     if ((*admitted)->talk != nullptr) {
         next = co_await serve_websocket(parser, std::move(request), *admitted);
@@ -207,9 +214,30 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     } else {
         next = co_await serve_small(parser, std::move(request), *admitted);
     }
-    log::debug("{}: {} ms", what,
-               std::chrono::duration_cast<Millis>(Steady::now() - begun).count());
     co_return next;
+}
+
+// The one place from which a request is told to the log and the metrics.
+void HttpConnection::tell_of_request() {
+    if (now_.status == 0) {
+        return;  // the client went before there was an answer
+    }
+    services_.metrics.answered(now_.method, now_.route, now_.status, now_.worked);
+    const Millis worked = std::chrono::duration_cast<Millis>(now_.worked);
+    const bool slow = settings_.slow_request > Millis{0} && worked >= settings_.slow_request;
+    if (!slow && !log::enabled(log::Level::debug)) {
+        return;
+    }
+    const log::Scope about{{"request_id", now_.id},
+                           {"route", now_.route},
+                           {"status", std::to_string(now_.status)},
+                           {"took_ms", std::to_string(worked.count())}};
+    if (slow) {
+        log::warning("slow request: {} took the server {} ms, status {}, request {}", now_.what,
+                     worked.count(), now_.status, now_.id);
+    } else {
+        log::debug("{}: {}, {} ms", now_.what, now_.status, worked.count());
+    }
 }
 
 // What can be refused before any route is asked; the route itself is found by the caller.
@@ -261,8 +289,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
                     "answer.");
     } else {
         const Services& services = services_;
-        talk = co_await blocking(
-            pool_, [&services, &request, route]() -> Result<std::unique_ptr<SocketTalk>> {
+        talk =
+            co_await at_work([&services, &request, route]() -> Result<std::unique_ptr<SocketTalk>> {
                 try {
                     return route->talk(services, request);
                 } catch (const std::exception& e) {
@@ -281,8 +309,9 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
         co_return Next::hang_up;
     }
     stream_.expires_never();
+    now_.status = 101;
     socket_ = std::make_shared<WebSocketSession>(stream_.release_socket(), pool_, settings_,
-                                                 std::move(*talk));
+                                                 services_.metrics, std::move(*talk));
     // It may last for days: what only the request needed goes.
     request = {};
     buffer_.shrink_to_fit();

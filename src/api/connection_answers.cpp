@@ -16,6 +16,7 @@
 #include "durascribe/api/blocking.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
+#include "durascribe/api/request_id.h"
 
 namespace durascribe::api {
 namespace {
@@ -34,6 +35,8 @@ asio::awaitable<bool> HttpConnection::respond(Response response, bool head_only,
         }
         response = std::move(*settled);
     }
+    name_request(response, now_.id);
+    now_.status = response.status;
     const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
     const bool bodiless = head_only || response.status == 204 || response.status == 304;
     const Framing framing = !response.stream ? Framing::length
@@ -225,6 +228,7 @@ asio::awaitable<bool> HttpConnection::send(const char* data, std::size_t size) {
         stream_.expires_after(settings_.body_timeout);
         const auto [ec, written] =
             co_await asio::async_write(stream_, asio::buffer(data, piece), kTuple);
+        services_.metrics.sent(written);
         if (ec) {
             co_return false;
         }

@@ -58,18 +58,17 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
         }
     }
     const Services& services = services_;
-    Result<Response> result =
-        co_await blocking(pool_, [&services, &request, route]() -> Result<Response> {
-            try {
-                Result<Response> done = route->handler(services, request);
-                if (done && changes_state(request.method)) {
-                    services.live.settle(kSettlePatience);
-                }
-                return done;
-            } catch (const std::exception& e) {
-                return std::unexpected(error_of_exception(e));
+    Result<Response> result = co_await at_work([&services, &request, route]() -> Result<Response> {
+        try {
+            Result<Response> done = route->handler(services, request);
+            if (done && changes_state(request.method)) {
+                services.live.settle(kSettlePatience);
             }
-        });
+            return done;
+        } catch (const std::exception& e) {
+            return std::unexpected(error_of_exception(e));
+        }
+    });
     Response response =
         result ? std::move(*result) : problem_response(result.error(), request.path);
     const bool keep_alive = keeps_alive(parser);
@@ -84,8 +83,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     std::unique_ptr<BodySink> sink;
     error_code broken;
     {
-        Result<std::unique_ptr<BodySink>> made = co_await blocking(
-            pool_, [&services, &request, route]() -> Result<std::unique_ptr<BodySink>> {
+        Result<std::unique_ptr<BodySink>> made =
+            co_await at_work([&services, &request, route]() -> Result<std::unique_ptr<BodySink>> {
                 try {
                     return route->sink(services, request);
                 } catch (const std::exception& e) {
@@ -111,7 +110,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
         // Also where the connection broke: a piece of an upload keeps what has come.
         if (!broken || got > 0) {
             const std::string_view bytes{chunk.data(), got};
-            good = co_await blocking(pool_, [&sink, bytes]() -> Result<void> {
+            good = co_await at_work([&sink, bytes]() -> Result<void> {
                 try {
                     return sink->write(bytes);
                 } catch (const std::exception& e) {
@@ -124,7 +123,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     const bool whole = good && !broken;
     // Finished or dropped, on a blocking thread either way: dropping removes a file.
     Result<Response> result =
-        co_await blocking(pool_, [&services, &sink, whole, &good]() -> Result<Response> {
+        co_await at_work([&services, &sink, whole, &good]() -> Result<Response> {
             try {
                 Result<Response> done = !good   ? std::unexpected(good.error())
                                         : whole ? sink->finish()
@@ -186,6 +185,7 @@ asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into
             co_await http::async_read_some(stream_, buffer_, parser, kTuple);
         body_waited_ += Steady::now() - since;
         body_received_ += static_cast<std::int64_t>(transferred);
+        services_.metrics.received(transferred);
         got = size - body.size;
         if (ec && ec != http::error::need_buffer) {
             failure = ec;

@@ -50,6 +50,7 @@ Result<Response> openai_get_model(const Services&, const Request&);
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
+Result<Response> get_metrics(const Services&, const Request&);  // handlers_metrics.cpp
 Result<Response> get_start_page(const Services&, const Request&);
 
 // handlers_access.cpp

@@ -60,10 +60,10 @@ Result<Response> get_ready(const Services& services, const Request& request) {
     const auto free_bytes = services.blobs.free_bytes();
     const bool draining = services.engine.draining();
     const bool room = free_bytes && *free_bytes > 0;
-    const char* status = draining  ? "draining"
-                         : !counts ? "store_unavailable"
-                         : !room   ? "disk_full"
-                                   : "ready";
+    const char* status = draining                 ? "draining"
+                         : !counts || !free_bytes ? "store_unavailable"
+                         : !room                  ? "disk_full"
+                                                  : "ready";
     const bool ready = !draining && counts && room;
     json::object body;
     body["status"] = status;
@@ -72,7 +72,7 @@ Result<Response> get_ready(const Services& services, const Request& request) {
     }
     body["version"] = services.facts.version;
     body["database"] = services.facts.database;
-    body["store_ok"] = counts.has_value();
+    body["store_ok"] = counts.has_value() && free_bytes.has_value();
     body["disk_free_bytes"] = free_bytes ? json::value(*free_bytes) : json::value(nullptr);
     body["sandbox"] = services.facts.sandbox_level;
     body["engine"] = services.facts.engine;

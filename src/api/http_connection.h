@@ -12,6 +12,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -25,6 +27,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include "durascribe/api/blocking.h"
 #include "durascribe/api/connection.h"
 #include "durascribe/api/credentials.h"
 #include "durascribe/api/message.h"
@@ -32,6 +35,7 @@
 #include "durascribe/api/wake_signal.h"
 #include "durascribe/api/websocket_session.h"
 #include "durascribe/base/log.h"
+#include "durascribe/base/log_fields.h"
 
 namespace durascribe::api {
 
@@ -124,6 +128,18 @@ class HttpConnection final : public Connection,
     asio::awaitable<bool> wait_for_request(bool first);
     asio::awaitable<Next> serve_one(Parser& parser);
     Result<const Route*> admit(Request& request, bool http11);
+    void tell_of_request();
+    // Runs `work` on a blocking thread, its log lines named after the request, and counts its time.
+    template <typename Work>
+    asio::awaitable<std::invoke_result_t<Work>> at_work(Work work) {
+        const auto since = Steady::now();
+        auto result = co_await blocking(pool_, [this, &work] {
+            const log::Scope about{{"request_id", now_.id}};
+            return work();
+        });
+        now_.worked += Steady::now() - since;
+        co_return result;
+    }
     Result<void> authorise(Request& request, const Route& route);
     asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
@@ -169,7 +185,17 @@ class HttpConnection final : public Connection,
     std::span<const Route> routes_;
     const Peer peer_;
     Welcome welcome_;
-    access::Principal who_;   // asks now
+    access::Principal who_;  // asks now
+    // Of the request now answered: for its log lines and the metrics.
+    struct Answering {
+        std::string id;
+        std::string what;  // method and path
+        std::string_view method;
+        std::string_view route;  // its pattern; empty: none matched
+        int status = 0;          // 0: not answered
+        Steady::duration
+            worked{};  // what the server itself took; waiting for the client is not in it
+    } now_;
     bool receiving_ = false;  // an upload
     beast::flat_buffer buffer_{kReadBufferMax};
     bool idle_ = false;  // nothing is lost by closing now

@@ -77,6 +77,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/openapi.json", Need::open, get_openapi},
     {Method::get, "/health/live", Need::open, get_live},
     {Method::get, "/health/ready", Need::open, get_ready},
+    {Method::get, "/metrics", Need::metrics, get_metrics},
     {Method::get, "/", Need::open, get_start_page},
 };
 

@@ -33,8 +33,10 @@
 #include "durascribe/api/blocking_pool.h"
 #include "durascribe/api/connection.h"
 #include "durascribe/api/live_hub.h"
+#include "durascribe/api/task_counter.h"
 #include "durascribe/api/task_watch.h"
 #include "durascribe/base/log.h"
+#include "durascribe/metrics/metrics.h"
 #include "durascribe/ports/clock.h"
 
 namespace durascribe::api {
@@ -119,13 +121,16 @@ Result<BoundSocket> bind_socket(const std::string& host, std::uint16_t port) {
 class Server::Impl {
   public:
     Impl(engine::Engine& engine, ports::Store& store, ports::BlobStore& blobs, NodeFacts facts,
-         ServerSettings settings)
-        : facts_(std::move(facts)),
+         ServerSettings settings, metrics::Metrics* metrics)
+        : own_metrics_(metrics == nullptr ? std::make_unique<metrics::Metrics>() : nullptr),
+          metrics_(metrics == nullptr ? *own_metrics_ : *metrics),
+          facts_(std::move(facts)),
           settings_(std::move(settings)),
           live_(engine, store),
           watch_(engine.feed()),
           access_(store, clock_, settings_.access),
-          services_{engine, store, blobs, facts_, settings_, live_, watch_, access_} {
+          services_{engine, store, blobs, facts_, settings_, live_, watch_, access_, metrics_},
+          counter_(engine, store, metrics_) {
         access_.on_end([this](const std::string& owner) {
             for_each_connection([&owner](Connection& c) { c.hang_up_on(owner); });
         });
@@ -165,6 +170,8 @@ class Server::Impl {
     template <typename Call>
     void for_each_connection(Call call);
 
+    const std::unique_ptr<metrics::Metrics> own_metrics_;
+    metrics::Metrics& metrics_;
     const NodeFacts facts_;
     const ServerSettings settings_;
     LiveHub live_;
@@ -172,6 +179,7 @@ class Server::Impl {
     const ports::SystemClock clock_;
     access::AccessControl access_;
     const Services services_;
+    TaskCounter counter_;
     std::uint16_t port_ = 0;
     bool loopback_ = false;
     std::unique_ptr<Running> running_;
@@ -194,6 +202,11 @@ Result<void> Server::Impl::start() {
         return started;
     }
     if (auto started = access_.start(); !started) {
+        live_.stop();
+        return started;
+    }
+    if (auto started = counter_.start(); !started) {
+        access_.stop();
         live_.stop();
         return started;
     }
@@ -279,6 +292,7 @@ void Server::Impl::welcome(UniqueFd socket) {
         }
         connections_.emplace(connection.get(), connection);
         ++open_;
+        metrics_.connected();
     }
     // Not under the lock: it may run, and end, at once.
     connection->begin([this](Connection* ended) { forget(ended); });
@@ -286,7 +300,9 @@ void Server::Impl::welcome(UniqueFd socket) {
 
 void Server::Impl::forget(Connection* connection) {
     const std::scoped_lock lock{mutex_};
-    connections_.erase(connection);
+    if (connections_.erase(connection) > 0) {
+        metrics_.disconnected();
+    }
     --open_;
     changed_.notify_all();
 }
@@ -336,6 +352,7 @@ void Server::Impl::stop(Millis grace) {
         wait_until_empty(std::nullopt);  // blocking calls in progress return first
     }
     live_.stop();
+    counter_.stop();
     access_.stop();
     running_->work.reset();
     running_->threads.clear();  // joins
@@ -344,8 +361,9 @@ void Server::Impl::stop(Millis grace) {
 }
 
 Server::Server(engine::Engine& engine, ports::Store& store, ports::BlobStore& blobs,
-               NodeFacts facts, ServerSettings settings)
-    : impl_(std::make_unique<Impl>(engine, store, blobs, std::move(facts), std::move(settings))) {}
+               NodeFacts facts, ServerSettings settings, metrics::Metrics* metrics)
+    : impl_(std::make_unique<Impl>(engine, store, blobs, std::move(facts), std::move(settings),
+                                   metrics)) {}
 
 Server::~Server() = default;
 

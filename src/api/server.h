@@ -12,6 +12,10 @@
 #include "durascribe/base/error.h"
 #include "durascribe/engine/engine.h"
 
+namespace durascribe::metrics {
+class Metrics;
+}
+
 namespace durascribe::api {
 
 struct ServerSettings {
@@ -30,6 +34,7 @@ struct ServerSettings {
     bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
     std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     access::AccessSettings access;
+    Millis slow_request{1'000};  // of the server's own time: logged; 0: none is
     // Names that this server is reached by, in lower case; empty: any where it is not bound to
     // loopback.
     std::vector<std::string> allowed_hosts;  // ALLOWED_HOSTS
@@ -51,9 +56,10 @@ struct NodeFacts {
 
 class Server {
   public:
-    // The references outlive the server.
+    // The references outlive the server, and so do the metrics; without them it has its own, of
+    // what it sees itself.
     Server(engine::Engine& engine, ports::Store& store, ports::BlobStore& blobs, NodeFacts facts,
-           ServerSettings settings);
+           ServerSettings settings, metrics::Metrics* metrics = nullptr);
     ~Server();
 
     // Binds and starts answering; returns at once. Errors: request "address_in_use" (names it and

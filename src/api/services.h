@@ -4,6 +4,7 @@
 #include "durascribe/access/access_control.h"
 #include "durascribe/api/server.h"
 #include "durascribe/api/task_watch.h"
+#include "durascribe/metrics/metrics.h"
 
 namespace durascribe::api {
 
@@ -18,6 +19,7 @@ struct Services {
     LiveHub& live;
     TaskWatch& watch;
     access::AccessControl& access;
+    metrics::Metrics& metrics;
 };
 
 }  // namespace durascribe::api

@@ -30,10 +30,12 @@ constexpr std::size_t kReasonMax = 120;  // RFC 6455 §5.5: 125 bytes with the c
 }  // namespace
 
 WebSocketSession::WebSocketSession(asio::ip::tcp::socket socket, BlockingPool& pool,
-                                   const ServerSettings& settings, std::unique_ptr<SocketTalk> talk)
+                                   const ServerSettings& settings, metrics::Metrics& metrics,
+                                   std::unique_ptr<SocketTalk> talk)
     : stream_(std::move(socket)),
       pool_(pool),
       settings_(settings),
+      metrics_(metrics),
       talk_(std::move(talk)),
       buffer_(kMessageMax),
       look_(std::make_shared<WakeSignal>(stream_.get_executor())),
@@ -81,6 +83,7 @@ asio::awaitable<void> WebSocketSession::read_messages() {
     for (;;) {
         // Ends also with what breaks the protocol: Beast has then sent 1002, 1007 or 1009.
         const auto [ec, size] = co_await stream_.async_read(buffer_, kTuple);
+        metrics_.received(size);
         if (ec) {
             co_return;
         }
@@ -145,6 +148,7 @@ asio::awaitable<bool> WebSocketSession::write_piece(const SocketTalk::Piece& pie
             break;
         }
         const auto [ec, size] = co_await stream_.async_write(asio::buffer(*text), kTuple);
+        metrics_.sent(size);
         if (ec) {
             cut();
             co_return false;

@@ -20,6 +20,7 @@
 #include "durascribe/api/server.h"
 #include "durascribe/api/socket_talk.h"
 #include "durascribe/api/wake_signal.h"
+#include "durascribe/metrics/metrics.h"
 
 namespace durascribe::api {
 
@@ -30,7 +31,8 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
     static constexpr std::size_t kMessageMax = 16 << 10;  // that a client may send
 
     WebSocketSession(boost::asio::ip::tcp::socket socket, BlockingPool& pool,
-                     const ServerSettings& settings, std::unique_ptr<SocketTalk> talk);
+                     const ServerSettings& settings, metrics::Metrics& metrics,
+                     std::unique_ptr<SocketTalk> talk);
 
     // From the request for the upgrade to the end of the connection.
     boost::asio::awaitable<void> run(boost::beast::http::request_header<> request);
@@ -53,6 +55,7 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
     boost::beast::websocket::stream<boost::beast::tcp_stream, false> stream_;
     BlockingPool& pool_;
     const ServerSettings& settings_;
+    metrics::Metrics& metrics_;
     std::unique_ptr<SocketTalk> talk_;
     boost::beast::flat_buffer buffer_;
     std::shared_ptr<WakeSignal> look_;  // the writer waits on it

@@ -150,6 +150,7 @@ class Program {
                     return usage_error(settings.error());
                 }
                 log::set_up(settings->log_level.value_or(level));
+                log::set_format(settings->log_format);
                 return body(*settings);
             };
         });

@@ -185,6 +185,21 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) { return assign(s.no_auth, bool_from(v)); }},
     Key{{"auth_on_loopback", "AUTH_ON_LOOPBACK", "", "true or false"},
         [](Settings& s, std::string_view v) { return assign(s.auth_on_loopback, bool_from(v)); }},
+    Key{{"metrics_public", "METRICS_PUBLIC", "", "true or false"},
+        [](Settings& s, std::string_view v) { return assign(s.metrics_public, bool_from(v)); }},
+    Key{{"log_format", "LOG_FORMAT", "", "text or json"},
+        [](Settings& s, std::string_view v) {
+            s.log_format = lower(v) == "json" ? log::Format::json : log::Format::text;
+            return lower(v) == "json" || lower(v) == "text";
+        }},
+    Key{{"slow_request_seconds", "SLOW_REQUEST_SECONDS", "", "a number from 0 to 3600"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<double>(v, 0, 3'600);
+            return assign(s.slow_request,
+                          seconds
+                              ? std::optional(Millis{static_cast<std::int64_t>(1000 * *seconds)})
+                              : std::nullopt);
+        }},
     Key{{"allowed_hosts", "ALLOWED_HOSTS", "", "names of hosts, separated by commas"},
         [](Settings& s, std::string_view v) { return set_list(s.allowed_hosts, v, host_from); }},
     Key{{"trusted_proxies", "TRUSTED_PROXIES", "", "IP addresses, separated by commas"},

@@ -15,6 +15,7 @@
 
 #include "durascribe/base/error.h"
 #include "durascribe/base/log.h"
+#include "durascribe/base/log_fields.h"
 #include "durascribe/base/time.h"
 
 namespace durascribe::cli {
@@ -26,12 +27,15 @@ struct Settings {
     std::string database;              // "" and "sqlite": the database in the data directory
     bool no_auth = false;
     bool auth_on_loopback = false;
+    bool metrics_public = false;
     std::vector<std::string> allowed_hosts;    // lower case
     std::vector<std::string> trusted_proxies;  // addresses, as the system writes them
     int token_requests_per_second = 0;         // 0: no limit, like the two below
     int token_max_jobs = 0;
     std::int64_t token_max_storage_bytes = 0;
     std::optional<log::Level> log_level;  // none: info for serve, error for the other commands
+    log::Format log_format = log::Format::text;
+    Millis slow_request{1'000};  // 0: none is logged
     std::int64_t upload_limit_bytes = 10LL << 30;
 
     std::optional<Millis> transcription_timeout;  // none: 1800 s, or four times what is predicted

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr Millis kRedraw{200};
 constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kPausedStage =
+    "Waiting: the queue is paused";  // as every client sees it
 
 // One file on its way.
 struct Job {
@@ -136,6 +139,12 @@ class Transcription {
         if (!status) {
             end_failed(job, status.error().message);
             return;
+        }
+        if (status->stage == kPausedStage && !std::exchange(told_of_pause_, true)) {
+            say(job, client_.goes_on_without_us()
+                         ? "The queue is paused. Resume with: durascribe resume"
+                         : "The queue is paused. Stop this (Ctrl-C), resume with: durascribe "
+                           "resume, and run it again: it goes on where it was");
         }
         job.line = {.name = job.name,
                     .step = status->step,
@@ -302,6 +311,7 @@ class Transcription {
     std::vector<ProgressLine> lines_;
     std::size_t printed_ = 0;
     bool output_failed_ = false;
+    bool told_of_pause_ = false;
 };
 
 // The same file named twice is transcribed once.

@@ -8,6 +8,7 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
+#include "durascribe/base/log_fields.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
@@ -119,6 +120,9 @@ class Engine::Impl final : public ports::CommitListener {
     void on_commit(std::span<const ports::Event> events,
                    std::span<const bool, domain::kLanes> lanes) noexcept override {
         for (const ports::Event& event : events) {
+            const log::Scope about{{"event", event.type},
+                                   {"task_id", event.task_id.value},
+                                   {"media_id", event.media_id.value}};
             if (event.type == "task.progress") {
                 log::debug("{} {} {}", event.type, event.task_id.value, event.payload);
             } else {

@@ -23,8 +23,6 @@ struct UnitDone {
 class Observer {
   public:
     virtual ~Observer() = default;
-    // The first unit of a task's first run was given to a slot, so long after it was submitted.
-    virtual void task_started(Millis waited) noexcept = 0;
     virtual void unit_done(const UnitDone& unit) noexcept = 0;
     // An attempt ended with an error that counts; `retried`: another follows.
     virtual void attempt_failed(domain::Step step, ErrorClass cls, bool retried) noexcept = 0;

@@ -4,6 +4,7 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
+#include "durascribe/base/log_fields.h"
 
 namespace durascribe::engine {
 namespace {
@@ -85,6 +86,10 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
         unit->stop(StopReason::drained);
     }
     context_.unit_started();
+    const log::Scope about{{"task_id", claimed.task_id.value},
+                           {"media_id", claimed.media_id.value},
+                           {"unit_id", std::to_string(claimed.lease.unit.value)},
+                           {"lease", std::to_string(claimed.lease.number)}};
     set_status(&claimed);
     runner_.run(*unit, worker_.get());
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
@@ -110,6 +115,7 @@ bool Slot::ensure_worker(std::stop_token stop) {
         if (auto warm = context_.spare.take()) {
             worker_ = std::move(warm->worker);
             admitted_ = std::move(warm->ticket);
+            tell_of_worker();
             return true;
         }
         auto ticket = context_.admission.admit();
@@ -128,8 +134,16 @@ bool Slot::ensure_worker(std::stop_token stop) {
         return false;
     }
     worker_ = std::move(*started);
+    tell_of_worker();
     DURASCRIBE_FAILPOINT("slot.worker_started");
     return true;
+}
+
+void Slot::tell_of_worker() {
+    if (context_.settings.observer != nullptr) {
+        context_.settings.observer->worker_started(lane_, had_worker_);
+    }
+    had_worker_ = true;
 }
 
 void Slot::retire_worn_worker() {

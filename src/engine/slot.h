@@ -43,6 +43,7 @@ class Slot {
     void loop(std::stop_token stop);
     void run_one(const ports::ClaimedUnit& claimed, std::stop_token stop);
     bool ensure_worker(std::stop_token stop);
+    void tell_of_worker();
     void retire_worn_worker();
     void set_status(const ports::ClaimedUnit* working_on);
 
@@ -54,6 +55,7 @@ class Slot {
     // Of the thread alone:
     std::unique_ptr<ports::Worker> worker_;
     MemoryAdmission::Ticket admitted_;  // while worker_ is a speech worker
+    bool had_worker_ = false;           // since the start
     int units_served_ = 0;
     std::int64_t warm_resident_bytes_ = 0;
 

@@ -153,6 +153,9 @@ bool Supervisor::rescue_expired() {
     rescue_failed_ = false;
     if (*rescued > 0) {
         log::warning("{} units were handed back: their leases had run out", *rescued);
+        if (settings_.observer != nullptr) {
+            settings_.observer->leases_expired(*rescued);
+        }
     }
     return true;
 }

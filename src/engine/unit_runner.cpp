@@ -308,7 +308,11 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
         return;  // the fixed cost would drown the speed
     }
     // Without the wait for a worker to become warm, which comes once and not with every unit.
-    const double elapsed = static_cast<double>(unit.worked(clock_.mono()).count());
+    const Millis worked = unit.worked(clock_.mono());
+    if (settings_.observer != nullptr) {
+        settings_.observer->unit_done({unit.claimed().step, engine, model, audio, worked});
+    }
+    const double elapsed = static_cast<double>(worked.count());
     const double speed = elapsed / static_cast<double>(audio.count());
     const auto learned =
         store_.learn(unit.claimed().step, engine, model, settings_.node_name, speed);
@@ -372,6 +376,13 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
     DURASCRIBE_FAILPOINT("attempt.failed");
     const auto recorded = record_when_possible(unit, record);
     DURASCRIBE_FAILPOINT("attempt.failure_recorded");
+    const StopReason why = unit.stop_reason();
+    if (recorded && settings_.observer != nullptr &&
+        (why == StopReason::none || why == StopReason::expired)) {
+        settings_.observer->attempt_failed(
+            unit.claimed().step, why == StopReason::expired ? ErrorClass::timeout : error.cls,
+            recorded->unit_state == domain::UnitState::pending);
+    }
     if (!recorded && !is_stale(recorded.error())) {
         log::error(
             "unit {} lease {}: its end could not be recorded: {}; the lease will run out and it "

@@ -176,7 +176,8 @@ class StreamedAnswers : public HttpTest {
         live_.emplace(*engine_, *store_);
         watch_.emplace(engine_->feed());
         access_.emplace(*store_, clock_, settings_.access);
-        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_, *access_);
+        services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_, *access_,
+                          metrics_);
         const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -203,6 +204,7 @@ class StreamedAnswers : public HttpTest {
     NodeFacts facts_{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
     std::optional<LiveHub> live_;
     std::optional<TaskWatch> watch_;
+    metrics::Metrics metrics_;
     std::optional<access::AccessControl> access_;
     std::optional<Services> services_;
     asio::io_context io_;

@@ -348,7 +348,35 @@ Result<std::int64_t> LocalBlobStore::free_bytes() {
     if (!space) {
         return std::unexpected(space.error());
     }
+    if (auto writable = probe(); !writable) {
+        return std::unexpected(writable.error());
+    }
     return space->free_for_files();
+}
+
+Result<void> LocalBlobStore::probe() {
+    const std::scoped_lock lock{probe_mutex_};
+    const auto now = std::chrono::steady_clock::now();
+    if (probed_at_ != std::chrono::steady_clock::time_point{} &&
+        now - probed_at_ < options_.probe_interval) {
+        return probed_;
+    }
+    probed_at_ = now;
+    const fs::path file = root_ / kPending / fmt::format("{}.probe", run_);
+    const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    // No room for a file is another matter: that is told by how much is free.
+    if (fd.valid() || errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE) {
+        probed_ = {};
+        if (fd.valid()) {
+            ::unlink(file.c_str());
+        }
+    } else {
+        probed_ = std::unexpected(system_error(errno, "make a file"));
+        if (probed_.error().cls != ErrorClass::storage) {
+            probed_.error().cls = ErrorClass::storage;
+        }
+    }
+    return probed_;
 }
 
 }  // namespace durascribe::blobs

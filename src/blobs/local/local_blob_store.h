@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,8 @@ struct LocalBlobOptions {
     // Told of each step of a commit just before it is taken; an errno other than 0 makes the step
     // fail. For tests that die or fail there.
     std::function<int(std::string_view step)> before_step;
+    // Whether anything can be written is tried no more often.
+    std::chrono::milliseconds probe_interval{5'000};
 };
 
 // 64 MiB, and on a small file system a twentieth of it: on one of 16 MiB, 0.8 MiB.
@@ -48,7 +52,9 @@ class LocalBlobStore final : public ports::BlobStore {
     Result<void> remove(const ports::BlobRef& blob) override;
     Result<int> remove_leftovers() override;
     Result<std::vector<std::string>> list(const std::string& after, int limit) override;
-    // What is free beyond the reserve.
+    // What is free beyond the reserve. Errors: storage also where nothing can be written, whatever
+    // is free: a file system that became read-only says so here within
+    // LocalBlobOptions::probe_interval.
     Result<std::int64_t> free_bytes() override;
 
   private:
@@ -58,6 +64,11 @@ class LocalBlobStore final : public ports::BlobStore {
     // Temporary names begin with it: others are of a process that is gone.
     const std::string run_;
     std::atomic<std::uint64_t> pending_{0};  // made in this run
+
+    Result<void> probe();  // makes a file and removes it
+    std::mutex probe_mutex_;
+    std::chrono::steady_clock::time_point probed_at_;  // guarded by probe_mutex_, like the next
+    Result<void> probed_ = fail(ErrorClass::internal, "not_probed", "Not looked at yet.");
 };
 
 }  // namespace durascribe::blobs
