@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,8 +27,9 @@ struct ServerSettings {
     int connections_max = 12'000;
     Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
     // Pages of other sites that may do what this server's own may: "https://app.example".
-    std::vector<std::string> cors_origins;  // CORS_ORIGINS
-    bool websockets = true;                 // ENABLE_PROGRESS_WEBSOCKET
+    std::vector<std::string> cors_origins;   // CORS_ORIGINS
+    bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
+    std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };

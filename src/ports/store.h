@@ -32,6 +32,7 @@
 #include "durascribe/domain/subtitle_formats.h"
 #include "durascribe/domain/transcript.h"
 #include "durascribe/ports/blob_store.h"
+#include "durascribe/ports/page.h"
 
 namespace durascribe::ports {
 
@@ -165,8 +166,9 @@ struct NewMedia {
     BlobRef source;  // committed in the blob store
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
-    // Where the same bytes have a task that does the same (same_work), in whatever state but one
-    // that is being cancelled: that one, as replayed, and nothing new.
+    // Where the same bytes have a task that does the same (same_work) and is not being cancelled:
+    // that one, as replayed, and nothing new. The newest that is completed, else that is active,
+    // else that has ended.
     bool join = false;
 };
 
@@ -324,6 +326,7 @@ struct Retention {
 
 struct Pruned {
     int media = 0, events = 0, attempts = 0, idempotency_keys = 0, uploads = 0;
+    int deliveries = 0;          // of webhooks, that had ended
     std::vector<BlobRef> blobs;  // that nothing names any more
     bool more = false;           // there is more to prune: call again
 };
@@ -336,16 +339,6 @@ struct NamedBlob {
 struct TaskCounts {
     int pending = 0, processing = 0, retrying = 0;
     int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
-};
-
-struct Page {
-    int limit = 50;      // 1 to 200
-    std::string cursor;  // opaque; empty: the first page
-};
-template <typename Row>
-struct PageOf {
-    std::vector<Row> rows;
-    std::string next_cursor;  // empty: the end
 };
 
 struct MediaFilter {
@@ -372,9 +365,14 @@ class CommitListener {
 
 // ---- the store --------------------------------------------------------------------------------
 
+class WebhookStore;  // webhook_store.h
+
 class Store {
   public:
     virtual ~Store() = default;
+
+    // Lives as long as the store.
+    virtual WebhookStore& webhooks() = 0;
 
     // At most one, set before the first verb; not owned.
     virtual void set_listener(CommitListener* listener) = 0;
@@ -383,7 +381,7 @@ class Store {
 
     // One media, its first task, the task's first units, their events. Idempotent in the ids: the
     // same media id and task id again returns the rows as they are; so does NewMedia::join, with
-    // the newest task that it finds. Errors: request "idempotency_key_reused".
+    // the task that it finds. Errors: request "idempotency_key_reused".
     virtual Result<Submission> submit(const NewMedia& media) = 0;
 
     // -- uploads in pieces: an empty one, offsets as they become durable, whole, finished --
@@ -514,9 +512,10 @@ class Store {
 
     // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
     // transaction, so that no other verb waits long. A media goes with its tasks, and with an event
-    // "media.deleted"; one with an active task stays. Events and attempts go without an event. To
-    // be called daily, and at start: an age is counted in the days on which it was called, so that
-    // neither a wall clock that jumps nor a machine that was off for months deletes anything.
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event, and
+    // no event goes before it has become a webhook's delivery. To be called daily, and at start: an
+    // age is counted in the days on which it was called, so that neither a wall clock that jumps
+    // nor a machine that was off for months deletes anything.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --
@@ -552,6 +551,9 @@ class Store {
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
     // The first `limit` (1 to 1000) that wait in each lane.
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
+    // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
+    // gets that answer, another is refused.
+    virtual Result<bool> key_known(const std::string& key) = 0;
     virtual Result<UploadRow> upload(const UploadId& id) = 0;  // errors: request "not_found"
     // Whole, and not finished.
     virtual Result<std::vector<UploadId>> sealed_uploads() = 0;

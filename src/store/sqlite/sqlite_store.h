@@ -45,6 +45,7 @@ class SqliteStore final : public ports::Store {
     ~SqliteStore() override;
 
     void set_listener(ports::CommitListener* listener) override;
+    ports::WebhookStore& webhooks() override;
 
     Result<ports::Submission> submit(const ports::NewMedia& media) override;
     Result<ports::Submission> submit_task(const ports::NewTask& task) override;
@@ -115,6 +116,7 @@ class SqliteStore final : public ports::Store {
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
+    Result<bool> key_known(const std::string& key) override;
     Result<ports::UploadRow> upload(const UploadId& id) override;
     Result<std::vector<UploadId>> sealed_uploads() override;
     Result<bool> blob_referenced(const std::string& sha256) override;
