@@ -14,7 +14,7 @@ port=${url##*:}
 timeout 420 node "$client/client.mjs" "$url" "$samples/short.wav" "$server_pid" >"$output" 2>"$errors" &
 client_pid=$!
 background_pids+=("$client_pid")
-wait "$server_pid"
+wait "$server_pid" 2>/dev/null
 server_pid=''
 start_server_on "${port%/}"
 wait "$client_pid" || failed 'what the browser heard'
