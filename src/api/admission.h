@@ -14,13 +14,14 @@ bool changes_state(Method m);
 
 // Refuses what a browser sends on behalf of a foreign page:
 //  * a Host that is neither an address nor localhost nor one of `allowed_hosts`, where the server
-//  is
-//    bound to loopback or any are given: a name that was made to resolve to this machine (DNS
+//    is bound to loopback or any are given: a name that was made to resolve to this machine (DNS
 //    rebinding) would read everything;
-//  * a state change, or a WebSocket, whose Origin is neither this host nor one of `allowed_hosts`.
+//  * a state change, or a WebSocket, whose Origin is neither this host nor one of `allowed_hosts`,
+//    unless `origin_is_let_in`.
 // Programs that send neither Origin nor a strange Host are not concerned.
 // Errors: request "foreign_host", "foreign_origin", "bad_host" (none in HTTP/1.1, or several).
 Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback,
-                          std::span<const std::string> allowed_hosts = {});
+                          std::span<const std::string> allowed_hosts = {},
+                          bool origin_is_let_in = false);
 
 }  // namespace durascribe::api

@@ -15,6 +15,7 @@
 
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking.h"
+#include "durascribe/api/contract.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/request_id.h"
@@ -101,6 +102,7 @@ asio::awaitable<void> HttpConnection::serve() {
         Parser parser;
         parser.header_limit(kHeaderMax);
         parser.body_limit(boost::none);  // handlers and the engine count
+        page_ = {};
         stream_.expires_after(settings_.header_timeout);
         const auto [ec, size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
         services_.metrics.received(size);
@@ -158,6 +160,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     now_.id = request_id_of(request);
     now_.method = to_string(request.method);
     http11_ = parser.get().version() >= 11;
+    page_ = foreign_page_of(request, settings_.cors_origins);
     const std::string_view target{parser.get().target().data(), parser.get().target().size()};
     Result<const Route*> admitted = nullptr;
     if (auto parsed = parse_target(target, request); !parsed) {
@@ -195,12 +198,9 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
             co_return co_await respond_unread(std::move(response), parser);
         }
         if (admitted) {
-            admitted = match.route;
-        }
-        if (admitted) {
-            if (auto known = authorise(request, *match.route); !known) {
-                admitted = std::unexpected(known.error());
-            }
+            const auto known = authorise(request, *match.route);
+            const auto asked = known ? check_contract(*match.route, request) : known;
+            admitted = asked ? Result<const Route*>(match.route) : std::unexpected(asked.error());
         }
     }
     if (!admitted) {
@@ -242,7 +242,8 @@ void HttpConnection::tell_of_request() {
 
 // What can be refused before any route is asked; the route itself is found by the caller.
 Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
-    if (auto allowed = check_origin(request, http11, bound_to_loopback_, settings_.allowed_hosts);
+    if (auto allowed = check_origin(request, http11, bound_to_loopback_, settings_.allowed_hosts,
+                                    !page_.origin.empty());
         !allowed) {
         return std::unexpected(allowed.error());
     }

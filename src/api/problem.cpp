@@ -33,6 +33,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"too_many_jobs", 429},
     std::pair<std::string_view, int>{"storage_quota", 429},
     std::pair<std::string_view, int>{"method_not_allowed", 405},
+    std::pair<std::string_view, int>{"not_acceptable", 406},
     std::pair<std::string_view, int>{"task_running", 409},
     std::pair<std::string_view, int>{"task_ended", 409},
     std::pair<std::string_view, int>{"task_cancelled", 409},

@@ -35,6 +35,7 @@
 #include "durascribe/api/live_hub.h"
 #include "durascribe/api/task_counter.h"
 #include "durascribe/api/task_watch.h"
+#include "durascribe/api/thrown.h"
 #include "durascribe/base/log.h"
 #include "durascribe/metrics/metrics.h"
 #include "durascribe/ports/clock.h"
@@ -219,7 +220,7 @@ Result<void> Server::Impl::start() {
     open_ = 1;
     asio::co_spawn(running_->strand, accept_all(), [this](std::exception_ptr thrown) {
         if (thrown) {
-            log::error("Listening ended with an exception; no new connections are taken.");
+            log_exception("Listening ended, and no new connections are taken", thrown);
         }
         forget(nullptr);
     });
