@@ -53,8 +53,9 @@ void quietly(Count count) noexcept {
 struct Metrics::Families {
     prometheus::Registry registry;
 
-    template <typename Builder>
-    auto& family(Builder builder, const char* name, const char* help) {
+    template <typename Metric>
+    prometheus::Family<Metric>& family(prometheus::detail::Builder<Metric> builder,
+                                       const char* name, const char* help) {
         return builder.Name(name).Help(help).Register(registry);
     }
 
