@@ -25,6 +25,9 @@ Result<Response> start_task(const Services&, const Request&);
 Result<Response> get_progress(const Services&, const Request&);
 Result<Response> list_tasks(const Services&, const Request&);
 Result<Response> get_task(const Services&, const Request&);
+Result<Response> change_task(const Services&, const Request&);
+Result<Response> get_units(const Services&, const Request&);
+Result<Response> get_task_log(const Services&, const Request&);
 Result<Response> cancel_task(const Services&, const Request&);
 Result<Response> retry_task(const Services&, const Request&);
 Result<Response> get_attempts(const Services&, const Request&);
@@ -41,8 +44,12 @@ Result<Response> openai_get_model(const Services&, const Request&);
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);
+Result<Response> get_system(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
-Result<Response> get_start_page(const Services&, const Request&);
+
+// handlers_page.cpp
+Result<Response> get_page(const Services&, const Request&);
+Result<Response> get_page_asset(const Services&, const Request&);
 
 // handlers_live.cpp
 Result<Response> get_events(const Services&, const Request&);

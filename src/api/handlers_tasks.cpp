@@ -17,6 +17,7 @@ namespace durascribe::api {
 namespace {
 
 constexpr int kQueueMax = 200;
+constexpr int kLogMax = 500;
 
 struct StartRequest {
     TaskFields fields;
@@ -170,6 +171,69 @@ Result<Response> get_task(const Services& services, const Request& request) {
         return std::unexpected(view.error());
     }
     return json_response(200, task_view_shape(*view));
+}
+
+// The priority is the one thing of a task that can be changed.
+Result<Response> change_task(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto body = json_body(request);
+    if (!body) {
+        return std::unexpected(body.error());
+    }
+    const json::value* priority = body->if_contains("priority");
+    if (priority == nullptr || body->size() != 1) {
+        return std::unexpected(bad_value("The body", "{\"priority\": …} and nothing else"));
+    }
+    if (!priority->is_int64() || priority->get_int64() < -100 || priority->get_int64() > 100) {
+        return std::unexpected(bad_value("priority", "a whole number from -100 to 100"));
+    }
+    const auto changed =
+        services.store.set_priority(*id, static_cast<int>(priority->get_int64()));
+    if (!changed) {
+        return std::unexpected(changed.error());
+    }
+    return get_task(services, request);
+}
+
+Result<Response> get_units(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    if (const auto task = services.store.task(*id); !task) {
+        return std::unexpected(task.error());
+    }
+    const auto units = services.store.units(*id);
+    if (!units) {
+        return std::unexpected(units.error());
+    }
+    json::array items;
+    for (const auto& unit : *units) {
+        items.push_back(unit_shape(unit));
+    }
+    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
+}
+
+Result<Response> get_task_log(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto events = services.store.task_events(*id, kLogMax);
+    if (!events) {
+        return std::unexpected(events.error());
+    }
+    json::array items;
+    for (const auto& event : *events) {
+        items.push_back(json::object{{"seq", event.seq},
+                                     {"at", to_rfc3339(event.at)},
+                                     {"type", event.type},
+                                     {"data", json::parse(event.payload)}});
+    }
+    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
 }
 
 Result<Response> cancel_task(const Services& services, const Request& request) {

@@ -27,7 +27,10 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/tasks/{id}", get_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", retry_task},
+    {Method::patch, "/api/v1/tasks/{id}", change_task},
+    {Method::get, "/api/v1/tasks/{id}/units", get_units},
     {Method::get, "/api/v1/tasks/{id}/attempts", get_attempts},
+    {Method::get, "/api/v1/tasks/{id}/log", get_task_log},
     {Method::get, "/api/v1/queue", get_queue},
     {Method::post, "/api/v1/queue/pause", pause_queue},
     {Method::post, "/api/v1/queue/resume", resume_queue},
@@ -41,10 +44,12 @@ constexpr Route kRoutes[] = {
     {Method::get, "/v1/models", openai_list_models},
     {Method::get, "/v1/models/{id}", openai_get_model},
 
+    {Method::get, "/api/v1/system", get_system},
     {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
-    {Method::get, "/", get_start_page},
+    {Method::get, "/", get_page},
+    {Method::get, "/assets/{name}", get_page_asset},
 };
 
 constexpr PathAlias kAliases[] = {

@@ -134,21 +134,10 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
     return make_page(std::move(list), *limit);
 }
 
-Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
-    const auto range = event_range(db);
-    const auto [oldest, newest] = *range;
-    const std::int64_t first_kept = oldest > 0 ? oldest : newest + 1;
-    if (seq > 0 && seq + 1 < first_kept) {
-        return fail(ErrorClass::request, "events_pruned",
-                    fmt::format("The events after {} are no longer kept up to {}. Read the present "
-                                "state, and go on from event {}.",
-                                seq, first_kept - 1, newest));
-    }
+namespace {
+
+std::vector<ports::Event> events_of(Rows rows) {
     std::vector<ports::Event> list;
-    Rows rows = db.query(
-        "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "
-        "LIMIT ?",
-        seq, std::clamp(limit, 0, kMostEvents));
     while (rows.step()) {
         ports::Event e;
         e.seq = rows.integer();
@@ -159,6 +148,41 @@ Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq,
         e.payload = rows.text();
         list.push_back(std::move(e));
     }
+    return list;
+}
+
+}  // namespace
+
+Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
+    const auto range = event_range(db);
+    const auto [oldest, newest] = *range;
+    const std::int64_t first_kept = oldest > 0 ? oldest : newest + 1;
+    if (seq > 0 && seq + 1 < first_kept) {
+        return fail(ErrorClass::request, "events_pruned",
+                    fmt::format("The events after {} are no longer kept up to {}. Read the present "
+                                "state, and go on from event {}.",
+                                seq, first_kept - 1, newest));
+    }
+    return events_of(db.query(
+        "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "
+        "LIMIT ?",
+        seq, std::clamp(limit, 0, kMostEvents)));
+}
+
+// Of a task there is no index: its events are looked for among those of its time.
+Result<std::vector<ports::Event>> task_events(Connection& db, const TaskId& task, int limit) {
+    Rows times = db.query("SELECT created_at, updated_at FROM tasks WHERE id = ?", task);
+    if (!times.step()) {
+        return std::unexpected(task_not_found(task));
+    }
+    const WallTime from = times.wall();
+    const WallTime to = times.wall();
+    auto list = events_of(
+        db.query("SELECT seq, at, type, media_id, task_id, payload FROM events INDEXED BY "
+                 "events_by_age WHERE at BETWEEN ? AND ? AND task_id = ? AND type <> "
+                 "'task.progress' ORDER BY seq DESC LIMIT ?",
+                 from, to, task, std::clamp(limit, 0, kMostEvents)));
+    std::ranges::reverse(list);
     return list;
 }
 
