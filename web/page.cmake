@@ -36,12 +36,13 @@ std::span<const PageFile> page_files() {
     return()
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/web/src/* ${CMAKE_SOURCE_DIR}/web/scripts/*.mjs)
+  list(FILTER sources EXCLUDE REGEX "\\.test\\.tsx?$")
   add_custom_command(OUTPUT ${output}
     COMMAND ${DURASCRIBE_NODE} scripts/build.mjs ${CMAKE_BINARY_DIR}/web ${output}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/web
     DEPENDS ${sources} ${CMAKE_SOURCE_DIR}/web/index.html ${CMAKE_SOURCE_DIR}/web/package.json
       ${CMAKE_SOURCE_DIR}/web/package-lock.json ${CMAKE_SOURCE_DIR}/web/vite.config.ts
-      ${CMAKE_SOURCE_DIR}/web/tsconfig.json
+      ${CMAKE_SOURCE_DIR}/web/tsconfig.json ${CMAKE_SOURCE_DIR}/src/api/openapi.json
     COMMENT "Building the page"
     VERBATIM)
 endfunction()

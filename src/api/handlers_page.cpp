@@ -46,8 +46,7 @@ Response page_response(const PageFile& file, const Request& request, bool immuta
         body = file.gzip;
         coding = "gzip";
     }
-    const std::string tag =
-        fmt::format("\"{}{}{}\"", file.hash, coding.empty() ? "" : "-", coding);
+    const std::string tag = fmt::format("\"{}{}{}\"", file.hash, coding.empty() ? "" : "-", coding);
     Response response;
     response.headers = {
         {"ETag", tag},

@@ -190,8 +190,7 @@ Result<Response> change_task(const Services& services, const Request& request) {
     if (!priority->is_int64() || priority->get_int64() < -100 || priority->get_int64() > 100) {
         return std::unexpected(bad_value("priority", "a whole number from -100 to 100"));
     }
-    const auto changed =
-        services.store.set_priority(*id, static_cast<int>(priority->get_int64()));
+    const auto changed = services.store.set_priority(*id, static_cast<int>(priority->get_int64()));
     if (!changed) {
         return std::unexpected(changed.error());
     }

@@ -1,10 +1,8 @@
-// What this server can do, as its own OpenAPI document says: what it lacks is not shown.
-import { useQuery } from '@tanstack/react-query'
-import { api } from './client'
+// What the server can do, as its OpenAPI document says. The page is built into the server together
+// with that document, so it is read when the page is built (vite.config.ts); what the server lacks is
+// not shown.
 
-interface Document {
-  paths: Record<string, Record<string, unknown>>
-}
+declare const __OPERATIONS__: readonly string[]
 
 export interface Features {
   uploads: boolean
@@ -14,6 +12,8 @@ export interface Features {
   split: boolean
   merge: boolean
   speakers: boolean
+  restore: boolean
+  audio: boolean
   units: boolean
   log: boolean
   priority: boolean
@@ -25,38 +25,19 @@ export interface Features {
   poster: boolean
 }
 
-export const NO_FEATURES: Features = {
-  uploads: false,
-  import: false,
-  search: false,
-  edit: false,
-  split: false,
-  merge: false,
-  speakers: false,
-  units: false,
-  log: false,
-  priority: false,
-  speeds: false,
-  webhooks: false,
-  tokens: false,
-  session: false,
-  batches: false,
-  poster: false,
-}
-
-export function featuresOf(document: Document): Features {
-  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.keys(item).map((method) => `${method} ${path.replace(/\{[^}]*\}/g, '{}')}`),
-  )
+/** `operations`: "post /api/v1/uploads", each parameter as {}, and "… url" where a URL is taken. */
+export function featuresOf(operations: readonly string[]): Features {
   const has = (method: string, path: string) => operations.includes(`${method} ${path}`)
   return {
     uploads: has('post', '/api/v1/uploads'),
-    import: has('post', '/api/v1/imports') || JSON.stringify(document.paths['/api/v1/media']?.post ?? '').includes('"url"'),
+    import: has('post', '/api/v1/media url'),
     search: has('get', '/api/v1/search'),
     edit: has('patch', '/api/v1/media/{}/segments/{}'),
     split: has('post', '/api/v1/media/{}/segments/{}/split'),
-    merge: has('post', '/api/v1/media/{}/segments/{}/merge') || has('post', '/api/v1/media/{}/segments/merge'),
-    speakers: has('patch', '/api/v1/media/{}/speakers/{}') || has('get', '/api/v1/media/{}/speakers'),
+    merge: has('post', '/api/v1/media/{}/segments/{}/merge'),
+    speakers: has('patch', '/api/v1/media/{}/speakers/{}'),
+    restore: has('post', '/api/v1/media/{}/revisions/{}/restore'),
+    audio: has('get', '/api/v1/media/{}/audio'),
     units: has('get', '/api/v1/tasks/{}/units'),
     log: has('get', '/api/v1/tasks/{}/log'),
     priority: has('patch', '/api/v1/tasks/{}'),
@@ -69,12 +50,5 @@ export function featuresOf(document: Document): Features {
   }
 }
 
-export function useFeatures(): Features {
-  const document = useQuery({
-    queryKey: ['features'],
-    queryFn: async ({ signal }) => featuresOf(await api<Document>('/api/openapi.json', { signal })),
-    staleTime: Infinity,
-    gcTime: Infinity,
-  })
-  return document.data ?? NO_FEATURES
-}
+const features = featuresOf(typeof __OPERATIONS__ === 'undefined' ? [] : __OPERATIONS__)
+export const useFeatures = (): Features => features

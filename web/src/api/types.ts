@@ -159,14 +159,15 @@ export interface Word {
 
 export interface Segment {
   index: number
-  id?: string
+  /** Stays with it once the task has ended; null until then. */
+  id?: number | null
+  revision?: number
   start: number
   end: number
   text: string
   confidence: number
   speaker: string | null
   words: Word[]
-  edited?: boolean
 }
 
 export interface Gap {
@@ -182,7 +183,18 @@ export interface Segments {
   complete: boolean
   segments: Segment[]
   gaps: Gap[]
-  version?: number
+  revision?: number
+  newest_revision?: number
+}
+
+/** What an edit of a transcript did. */
+export interface Edited {
+  media_id: string
+  task_id: string
+  revision: number
+  edited: boolean
+  segments: Omit<Segment, 'index'>[]
+  removed: number[]
 }
 
 export interface Waveform {
@@ -205,7 +217,7 @@ export interface QueueEntry extends Status {
 }
 
 export interface Slot {
-  lane: 'media' | 'speech'
+  lane: 'fetch' | 'media' | 'speech' | 'local'
   warm: boolean
   task_id: string | null
   step: StepName | null

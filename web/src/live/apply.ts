@@ -1,7 +1,7 @@
 // What a message of the event stream changes in the page's memory. The cache of queries is the only
 // place that holds state of the server; whatever is shown reads it.
 import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query'
-import type { Counts, LiveEvent, LiveMessage, Media, MediaSummary, Page, Status, TaskState, Unit } from '../api/types'
+import type { Counts, LiveEvent, LiveMessage, Media, MediaSummary, Page, Segments, Status, TaskState, Unit } from '../api/types'
 
 export const keys = {
   status: (media: string) => ['status', media] as const,
@@ -219,7 +219,10 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
       return
     case 'transcript.updated':
       if (message.media_id) {
-        refresh.soon(keys.segments(message.media_id), 50)
+        // Our own edit is known by its answer already.
+        const known = client.getQueryData<Segments | null>(keys.segments(message.media_id))?.newest_revision ?? -1
+        const told = typeof message.data.revision === 'number' ? message.data.revision : Infinity
+        if (told > known) refresh.soon(keys.segments(message.media_id), 50)
         refresh.soon(keys.search, 1000)
       }
       return

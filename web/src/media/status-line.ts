@@ -58,6 +58,6 @@ export function statusLine(status: Status, paused: boolean, at: number, now: num
       line.tone = 'off'
       break
   }
-  line.detail = parts.join(text.tag === 'zh' ? '，' : ', ')
+  line.detail = parts.join(text.comma)
   return line
 }

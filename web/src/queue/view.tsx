@@ -62,14 +62,14 @@ export function QueueView() {
             const entry = titleOf(slot.task_id)
             return (
               <li key={i} className="card worker">
-                <span className={`lamp ${slot.task_id ? 'run' : slot.warm ? 'good' : 'off'}`} />
+                <span className={`lamp ${slot.task_id ? 'run' : slot.warm || slot.lane !== 'speech' ? 'good' : 'off'}`} />
                 <div>
                   <strong>{text.lanes[slot.lane] ?? slot.lane}</strong>
                   <span className="muted" dir="auto">
-                    {slot.task_id ? `${text.steps[slot.step ?? ''] ?? ''}${entry ? ` · ${entry.title}` : ''}` : slot.warm ? text.workerIdle : text.workerCold}
+                    {slot.task_id ? `${text.steps[slot.step ?? ''] ?? ''}${entry ? ` · ${entry.title}` : ''}` : slot.warm || slot.lane !== 'speech' ? text.workerIdle : text.workerCold}
                   </span>
                 </div>
-                {slot.resident_bytes > 0 && <span className="muted worker-memory">{bytes(slot.resident_bytes, text.tag)}</span>}
+                {slot.resident_bytes > 1e7 && <span className="muted worker-memory">{bytes(slot.resident_bytes, text.tag)}</span>}
               </li>
             )
           })}

@@ -53,15 +53,15 @@ export function SystemView() {
           <dl>
             <Fact name={text.version} value={r.version} />
             <Fact name={text.database} value={r.database} />
-            <Fact name={text.sandbox} value={text.sandboxLevels[r.sandbox] ?? r.sandbox} />
-            <Fact name={text.reconciled} value={r.housekeeping.reconciled_at ? fullTime(r.housekeeping.reconciled_at, text.tag) : text.never} />
+            <Fact wide name={text.sandbox} value={text.sandboxLevels[r.sandbox] ?? r.sandbox} />
+            <Fact wide name={text.reconciled} value={r.housekeeping.reconciled_at ? fullTime(r.housekeeping.reconciled_at, text.tag) : text.never} />
           </dl>
         </section>
         <section className="card facts">
           <h2>{text.workers}</h2>
           <dl>
             <Fact name={text.engine} value={`${r.engine} · ${r.model}`} />
-            <Fact name={text.lanes.speech ?? ''} value={text.warm(r.workers.speech.warm, r.workers.speech.slots)} />
+            <Fact name={text.ready} value={text.warm(r.workers.speech.warm, r.workers.speech.slots)} />
             <Fact name={text.lanes.media ?? ''} value={`${r.workers.media.busy} / ${r.workers.media.slots}`} />
             <Fact name={text.memory} value={memory > 0 ? bytes(memory, text.tag) : '–'} />
           </dl>
@@ -91,9 +91,9 @@ export function SystemView() {
   )
 }
 
-function Fact({ name, value, href }: { name: string; value: string; href?: string }) {
+function Fact({ name, value, href, wide }: { name: string; value: string; href?: string; wide?: boolean }) {
   return (
-    <div>
+    <div className={wide ? 'wide' : undefined}>
       <dt>{name}</dt>
       <dd dir="auto">{href ? <a href={href}>{value}</a> : value}</dd>
     </div>

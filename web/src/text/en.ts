@@ -39,8 +39,10 @@ const remedies: Record<string, string> = {
 }
 
 export const en = {
-  tag: 'en',
+  /** Of the numbers and dates: as the reader's region has them. */
+  tag: globalThis.navigator?.languages?.find((l) => /^en\b/i.test(l)) ?? 'en',
   name: 'English',
+  comma: ', ',
   about,
   appName: 'durascribe',
   skip: 'Skip to content',
@@ -204,6 +206,8 @@ export const en = {
   words: (n: number) => plural(n, 'word', 'words'),
   edit: 'Edit text',
   editHint: 'Enter saves, Esc leaves, Ctrl+Enter splits here',
+  save: 'Save',
+  copyFailed: 'The browser did not let the text be copied.',
   saving: 'Saving…',
   saved: 'Saved',
   saveFailed: 'Not saved',
@@ -233,6 +237,7 @@ export const en = {
   copy: 'Copy text',
   copyTimes: 'Copy with times',
   copied: 'Copied',
+  changedElsewhere: 'The transcript was changed elsewhere meanwhile. Look at it and try again.',
   conflict: 'Somebody else has just changed this. Theirs is shown; yours is in the field.',
   // queue
   running: 'Running',
@@ -249,7 +254,7 @@ export const en = {
   workers: 'Workers',
   workerIdle: 'Idle',
   workerCold: 'Not started',
-  lanes: { media: 'Audio loader', speech: 'Recogniser' } as Record<string, string>,
+  lanes: { media: 'Audio loader', speech: 'Recogniser', local: 'Finisher', fetch: 'Fetcher' } as Record<string, string>,
   truncated: 'There are more than are shown.',
   today: 'In all',
   // system
@@ -266,6 +271,7 @@ export const en = {
   sandbox: 'Sandbox of the workers',
   sandboxLevels: { full: 'Full', partial: 'In part', none: 'None' } as Record<string, string>,
   engine: 'Recogniser',
+  ready: 'Ready to work',
   warm: (warm: number, all: number) => `${warm} of ${all} warm`,
   memory: 'Memory',
   speeds: 'Speed by model',

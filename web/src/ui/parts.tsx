@@ -98,7 +98,7 @@ export interface MenuItem {
 }
 
 /** A button with a list of actions under it: arrows move, Esc leaves. */
-export function Menu({ label, items, button, className = '' }: { label: string; items: (MenuItem | null)[]; button?: ReactNode; className?: string }) {
+export function Menu({ label, items, button, icon, className = '' }: { label: string; items: (MenuItem | null)[]; button?: ReactNode; icon?: ReactNode; className?: string }) {
   const [open, setOpen] = useState(false)
   const root = useRef<HTMLDivElement>(null)
   const list = useRef<HTMLDivElement>(null)
@@ -136,7 +136,7 @@ export function Menu({ label, items, button, className = '' }: { label: string; 
         </button>
       ) : (
         <IconButton label={label} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>
-          <MoreIcon />
+          {icon ?? <MoreIcon />}
         </IconButton>
       )}
       {open && (
