@@ -133,6 +133,10 @@ Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId
     return peaks;
 }
 
+Result<bool> key_known(Connection& db, const std::string& key) {
+    return db.query("SELECT 1 FROM idempotency_keys WHERE key = ?", key).step();
+}
+
 Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
     return db
         .query(

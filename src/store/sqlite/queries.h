@@ -24,6 +24,7 @@ Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task);
 Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
                                             domain::DocumentFormat format);
 Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
+Result<bool> key_known(Connection& db, const std::string& key);
 Result<bool> blob_referenced(Connection& db, const std::string& sha256);
 Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
                                                   int limit);
