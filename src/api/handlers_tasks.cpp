@@ -17,7 +17,6 @@ namespace durascribe::api {
 namespace {
 
 constexpr int kQueueMax = 200;
-constexpr int kLogMax = 500;
 
 struct StartRequest {
     TaskFields fields;
@@ -177,29 +176,28 @@ Result<Response> get_task(const Services& services, const Request& request) {
     return json_response(200, task_view_shape(*view));
 }
 
-// The priority is the one thing of a task that can be changed.
-Result<Response> change_task(const Services& services, const Request& request) {
-    const auto id = task_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto body = json_body(request);
-    if (!body) {
-        return std::unexpected(body.error());
-    }
-    const json::value* priority = body->if_contains("priority");
-    if (priority == nullptr || body->size() != 1) {
-        return std::unexpected(bad_value("The body", "{\"priority\": …} and nothing else"));
-    }
-    if (!priority->is_int64() || priority->get_int64() < -100 || priority->get_int64() > 100) {
-        return std::unexpected(bad_value("priority", "a whole number from -100 to 100"));
-    }
-    const auto changed = services.store.set_priority(*id, static_cast<int>(priority->get_int64()));
-    if (!changed) {
-        return std::unexpected(changed.error());
-    }
-    return get_task(services, request);
+namespace {
+
+json::object unit_shape(const ports::UnitRow& unit) {
+    const auto seconds = [](Millis t) { return static_cast<double>(t.count()) / 1000.0; };
+    const auto text = [](std::string_view s) { return json::string_view{s.data(), s.size()}; };
+    json::object out;
+    out["step"] = text(domain::to_string(unit.step));
+    out["ordinal"] = unit.ordinal;
+    out["status"] = text(domain::to_string(unit.state));
+    out["start"] = seconds(unit.span.start);
+    out["end"] = seconds(unit.span.end);
+    out["attempts"] = unit.attempts;
+    out["model"] = unit.model.empty() ? json::value(nullptr) : json::value(unit.model);
+    out["audio_done_seconds"] = seconds(unit.audio_done);
+    out["next_attempt_at"] = time_or_null(unit.not_before);
+    out["started_at"] = time_or_null(unit.started_at);
+    out["completed_at"] = time_or_null(unit.completed_at);
+    out["error"] = error_or_null(unit.error);
+    return out;
 }
+
+}  // namespace
 
 Result<Response> get_units(const Services& services, const Request& request) {
     const auto id = task_id_of(request);
@@ -216,25 +214,6 @@ Result<Response> get_units(const Services& services, const Request& request) {
     json::array items;
     for (const auto& unit : *units) {
         items.push_back(unit_shape(unit));
-    }
-    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
-}
-
-Result<Response> get_task_log(const Services& services, const Request& request) {
-    const auto id = task_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto events = services.store.task_events(*id, kLogMax);
-    if (!events) {
-        return std::unexpected(events.error());
-    }
-    json::array items;
-    for (const auto& event : *events) {
-        items.push_back(json::object{{"seq", event.seq},
-                                     {"at", to_rfc3339(event.at)},
-                                     {"type", event.type},
-                                     {"data", json::parse(event.payload)}});
     }
     return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
 }

@@ -339,23 +339,6 @@ json::object task_view_shape(const engine::TaskView& view) {
     return out;
 }
 
-json::object unit_shape(const ports::UnitRow& unit) {
-    json::object out;
-    out["step"] = text(domain::to_string(unit.step));
-    out["ordinal"] = unit.ordinal;
-    out["status"] = text(domain::to_string(unit.state));
-    out["start"] = seconds(unit.span.start);
-    out["end"] = seconds(unit.span.end);
-    out["attempts"] = unit.attempts;
-    out["model"] = or_null(unit.model);
-    out["audio_done_seconds"] = seconds(unit.audio_done);
-    out["next_attempt_at"] = time_or_null(unit.not_before);
-    out["started_at"] = time_or_null(unit.started_at);
-    out["completed_at"] = time_or_null(unit.completed_at);
-    out["error"] = error_or_null(unit.error);
-    return out;
-}
-
 json::object attempt_shape(const ports::AttemptRow& attempt) {
     json::object out;
     out["run"] = attempt.run_number;

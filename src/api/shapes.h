@@ -47,7 +47,6 @@ json::object progress_message_shape(const MediaId& media,
 json::object accepted_shape(const ports::TaskRow& task, std::string message, Dialect dialect);
 
 json::object options_shape(const domain::TaskOptions& options);
-json::object unit_shape(const ports::UnitRow& unit);
 json::object attempt_shape(const ports::AttemptRow& attempt);
 json::object task_row_shape(const ports::TaskRow& task);     // in lists
 json::object task_view_shape(const engine::TaskView& view);  // one, with its steps and options

@@ -133,8 +133,8 @@ struct AttemptRow {
 struct Event {
     std::int64_t seq = 0;  // grows by commit order, never reused
     WallTime at;
-    std::string type;  // "task.created", "task.state", "task.updated" (its options),
-                       // "task.progress", "unit.completed", "unit.failed", "unit.retry", "media.created", "media.updated",
+    std::string type;  // "task.created", "task.state", "task.progress", "unit.completed",
+                       // "unit.failed", "unit.retry", "media.created", "media.updated",
                        // "media.deleted", "queue.paused", "queue.resumed"
     MediaId media_id;
     TaskId task_id;       // empty where the event is of no task
@@ -486,11 +486,6 @@ class Store {
 
     // -- the queue --
 
-    // Where the task stands among those that wait, from the next claim on: as one that comes in now
-    // with that priority, but for the time it has waited. Emits "task.updated" where it changes.
-    // Errors: request "not_found", "task_ended".
-    virtual Result<TaskRow> set_priority(const TaskId& id, int priority) = 0;
-
     // While paused no unit is claimed; what runs goes on. Committed; survives a restart.
     virtual Result<void> set_paused(bool paused) = 0;
     virtual Result<bool> paused() = 0;
@@ -548,9 +543,6 @@ class Store {
     // after `seq` are no longer kept: the reader looks at what there is now, and goes on from the
     // newest.
     virtual Result<std::vector<Event>> events_after(std::int64_t seq, int limit) = 0;
-    // What is kept of the task's events but its progress, the newest `limit` of them, by seq. Errors:
-    // request "not_found".
-    virtual Result<std::vector<Event>> task_events(const TaskId& task, int limit) = 0;
     // The oldest event that is still there and the newest that ever was; 0, 0 where none was.
     virtual Result<std::pair<std::int64_t, std::int64_t>> event_range() = 0;
     virtual Result<TaskCounts> counts() = 0;

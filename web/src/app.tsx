@@ -1,5 +1,7 @@
 // The frame around the views: where to go, how the line to the server is, what is the same everywhere.
+import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
+import type { Session } from './api/session'
 import { useLive } from './live/provider'
 import { LibraryView } from './library/view'
 import { MediaView } from './media/view'
@@ -11,6 +13,7 @@ import { DropZone, useChooseFiles } from './uploads/drop'
 import { uploads } from './uploads/store'
 import { applyTheme, savedTheme, type Theme, useHash, useKeys } from './ui/hooks'
 import { GaugeIcon, KeyboardIcon, ListIcon, PlusIcon, QueueIcon } from './ui/icons'
+import { signOut } from './ui/gate'
 import { Help } from './ui/help'
 import { useNotices } from './ui/notices'
 import { Menu } from './ui/parts'
@@ -96,6 +99,8 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
   const { connection } = useLive()
   const counts = useCounts()
   const busy = counts ? counts.processing + counts.pending + counts.retrying : 0
+  const client = useQueryClient()
+  const session = client.getQueryData<Session>(['session'])
   const [theme, setTheme] = useState<Theme>(savedTheme)
   const pickTheme = (next: Theme) => {
     applyTheme(next)
@@ -141,6 +146,7 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
           { label: '中文', checked: tongue === 'zh', onPick: () => chooseTongue('zh') },
           null,
           { label: text.shortcuts, icon: <KeyboardIcon />, onPick: onHelp },
+          ...(session?.kind === 'session' ? [null, { label: text.signOut, onPick: () => void signOut(client) }] : []),
         ]}
       />
     </header>

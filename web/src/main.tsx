@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app'
+import { Gate } from './ui/gate'
 import { ApiError } from './api/client'
 import { LiveProvider } from './live/provider'
 import { TextProvider } from './text'
@@ -39,7 +40,9 @@ createRoot(root).render(
       <TextProvider>
         <NoticesProvider>
           <LiveProvider>
-            <App />
+            <Gate>
+              <App />
+            </Gate>
           </LiveProvider>
         </NoticesProvider>
       </TextProvider>

@@ -134,25 +134,6 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
     return make_page(std::move(list), *limit);
 }
 
-namespace {
-
-std::vector<ports::Event> events_of(Rows rows) {
-    std::vector<ports::Event> list;
-    while (rows.step()) {
-        ports::Event e;
-        e.seq = rows.integer();
-        e.at = rows.wall();
-        e.type = rows.text();
-        e.media_id.value = rows.text();
-        e.task_id.value = rows.text();
-        e.payload = rows.text();
-        list.push_back(std::move(e));
-    }
-    return list;
-}
-
-}  // namespace
-
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
     const auto range = event_range(db);
     const auto [oldest, newest] = *range;
@@ -163,26 +144,21 @@ Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq,
                                 "state, and go on from event {}.",
                                 seq, first_kept - 1, newest));
     }
-    return events_of(db.query(
+    std::vector<ports::Event> list;
+    Rows rows = db.query(
         "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "
         "LIMIT ?",
-        seq, std::clamp(limit, 0, kMostEvents)));
-}
-
-// Of a task there is no index: its events are looked for among those of its time.
-Result<std::vector<ports::Event>> task_events(Connection& db, const TaskId& task, int limit) {
-    Rows times = db.query("SELECT created_at, updated_at FROM tasks WHERE id = ?", task);
-    if (!times.step()) {
-        return std::unexpected(task_not_found(task));
+        seq, std::clamp(limit, 0, kMostEvents));
+    while (rows.step()) {
+        ports::Event e;
+        e.seq = rows.integer();
+        e.at = rows.wall();
+        e.type = rows.text();
+        e.media_id.value = rows.text();
+        e.task_id.value = rows.text();
+        e.payload = rows.text();
+        list.push_back(std::move(e));
     }
-    const WallTime from = times.wall();
-    const WallTime to = times.wall();
-    auto list = events_of(
-        db.query("SELECT seq, at, type, media_id, task_id, payload FROM events INDEXED BY "
-                 "events_by_age WHERE at BETWEEN ? AND ? AND task_id = ? AND type <> "
-                 "'task.progress' ORDER BY seq DESC LIMIT ?",
-                 from, to, task, std::clamp(limit, 0, kMostEvents)));
-    std::ranges::reverse(list);
     return list;
 }
 

@@ -36,7 +36,6 @@ Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::M
 Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
                                                  const ports::Page& page);
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit);
-Result<std::vector<ports::Event>> task_events(Connection& db, const TaskId& task, int limit);
 Result<ports::TaskCounts> counts(Connection& db);
 Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db);
 

@@ -229,10 +229,6 @@ Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, const Error& e
     return parts_->writer->run([&](WriteTx& tx) { return store::expire_task(tx, id, error); });
 }
 
-Result<ports::TaskRow> SqliteStore::set_priority(const TaskId& id, int priority) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::set_priority(tx, id, priority); });
-}
-
 Result<void> SqliteStore::set_paused(bool paused) {
     return parts_->writer->run([&](WriteTx& tx) { return store::set_paused(tx, paused); });
 }
@@ -327,11 +323,6 @@ Result<std::optional<domain::WaveformPeaks>> SqliteStore::peaks(const MediaId& m
 Result<std::vector<ports::Event>> SqliteStore::events_after(std::int64_t seq, int limit) {
     return parts_->readers->run(
         [&](Connection& db) { return store::events_after(db, seq, limit); });
-}
-
-Result<std::vector<ports::Event>> SqliteStore::task_events(const TaskId& task, int limit) {
-    return parts_->readers->run(
-        [&](Connection& db) { return store::task_events(db, task, limit); });
 }
 
 Result<ports::TaskCounts> SqliteStore::counts() {

@@ -81,7 +81,6 @@ class SqliteStore final : public ports::Store {
     Result<ports::RetryOutcome> retry(
         const TaskId& id, const std::optional<ports::IdempotencyKey>& idempotency = {}) override;
     Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
-    Result<ports::TaskRow> set_priority(const TaskId& id, int priority) override;
     Result<void> set_paused(bool paused) override;
     Result<bool> paused() override;
 
@@ -111,7 +110,6 @@ class SqliteStore final : public ports::Store {
                                                 domain::DocumentFormat format) override;
     Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) override;
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
-    Result<std::vector<ports::Event>> task_events(const TaskId& task, int limit) override;
     Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;
     Result<int> units_before_end(const TaskId& task) override;

@@ -85,7 +85,6 @@ std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane);
 // A unit of it was claimed.
 void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span);
 Result<void> set_paused(WriteTx& tx, bool paused);
-Result<ports::TaskRow> set_priority(WriteTx& tx, const TaskId& id, int priority);
 
 // housekeeping_verbs.cpp
 Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int batch_rows);

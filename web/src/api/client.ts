@@ -1,4 +1,5 @@
 // Requests to the API, and their failures as values that a person can read.
+import { csrfHeader, tellSignedOut } from './session'
 
 export class ApiError extends Error {
   constructor(
@@ -20,7 +21,7 @@ export interface Ask {
 }
 
 async function send(path: string, ask: Ask): Promise<Response> {
-  const headers: Record<string, string> = { Accept: 'application/json', ...ask.headers }
+  const headers: Record<string, string> = { Accept: 'application/json', ...(ask.method && ask.method !== 'GET' ? csrfHeader() : {}), ...ask.headers }
   if (ask.body !== undefined) headers['Content-Type'] = 'application/json'
   let response: Response
   try {
@@ -37,6 +38,7 @@ async function send(path: string, ask: Ask): Promise<Response> {
     throw new ApiError(0, 'offline', 'The server cannot be reached.')
   }
   if (response.ok) return response
+  if (response.status === 401 && path !== '/api/v1/session') tellSignedOut()
   let problem: Record<string, unknown> = {}
   try {
     problem = (await response.json()) as Record<string, unknown>
@@ -54,12 +56,6 @@ async function send(path: string, ask: Ask): Promise<Response> {
 export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
   const response = await send(path, ask)
   return (response.status === 204 ? undefined : await response.json()) as T
-}
-
-/** The answer with its ETag, for what is edited. */
-export async function apiTagged<T>(path: string, ask: Ask = {}): Promise<{ value: T; etag: string | null }> {
-  const response = await send(path, ask)
-  return { value: (response.status === 204 ? undefined : await response.json()) as T, etag: response.headers.get('etag') }
 }
 
 /** A request that makes something: safe to send again, whatever became of the first. */

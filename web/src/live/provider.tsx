@@ -1,6 +1,6 @@
 // Hangs the event stream on the page: one for all views.
 import { useQueryClient } from '@tanstack/react-query'
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import { applyMessage, Refresher } from './apply'
 import { lookForNew } from './library'
 import { type Connection, type EventSourceLike, LiveStream } from './stream'
@@ -11,6 +11,8 @@ const HIDDEN_MS = 60_000
 interface Live {
   connection: Connection
   refresher: Refresher
+  /** Tries the line at once, where it is lost. */
+  hurry: () => void
 }
 
 const Context = createContext<Live | null>(null)
@@ -24,6 +26,7 @@ export function useLive(): Live {
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient()
   const [connection, setConnection] = useState<Connection>('connecting')
+  const current = useRef<LiveStream | null>(null)
   const refresher = useMemo(() => new Refresher(client), [client])
 
   useEffect(() => {
@@ -46,6 +49,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         returned: () => void client.invalidateQueries(),
       },
     )
+    current.current = stream
     stream.start()
     let hidden = 0
     const onVisibility = () => {
@@ -66,6 +70,6 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     }
   }, [client, refresher])
 
-  const value = useMemo(() => ({ connection, refresher }), [connection, refresher])
+  const value = useMemo(() => ({ connection, refresher, hurry: () => current.current?.hurry() }), [connection, refresher])
   return <Context.Provider value={value}>{children}</Context.Provider>
 }

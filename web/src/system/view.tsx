@@ -10,6 +10,8 @@ import { bytes, fullTime } from '../text/format'
 import { useTitle } from '../ui/hooks'
 import { Button, Empty } from '../ui/parts'
 import { Speeds } from './speeds'
+import { Tokens } from './tokens'
+import { Webhooks } from './webhooks'
 
 // A server that is not ready says why with a 503.
 async function ready(signal: AbortSignal): Promise<Ready> {
@@ -87,6 +89,8 @@ export function SystemView() {
         )}
         {features.speeds && <Speeds />}
       </div>
+      {features.webhooks && <Webhooks />}
+      {features.tokens && <Tokens />}
     </div>
   )
 }

@@ -99,10 +99,18 @@ function Editor({ segment, index, caret, edits, events }: Props) {
   const edit = useRef(edits)
   edit.current = edits
 
-  // Somebody else's change: taken where nothing of ours would be lost.
+  const sending = useRef(false)
+  // What is typed waits: somebody else's change was shown, and has to be seen before it is overwritten.
+  const held = useRef(false)
+
+  // Somebody else's change: taken where nothing of ours would be lost. Our own is told by its answer.
   useEffect(() => {
-    if ((segment.revision ?? 0) <= (base.current.revision ?? 0)) return
+    if (sending.current || (segment.revision ?? 0) <= (base.current.revision ?? 0)) return
     if (valueNow.current.trim() === base.current.text) setValue(segment.text)
+    else if (segment.text !== base.current.text) {
+      held.current = true
+      setConflict(true)
+    }
     base.current = segment
   }, [segment])
 
@@ -110,15 +118,14 @@ function Editor({ segment, index, caret, edits, events }: Props) {
     const run = async (): Promise<boolean> => {
       const wanted = valueNow.current.trim().replace(/\s+/g, ' ')
       if (wanted === '' || wanted === base.current.text) return true
+      if (held.current) return false
+      sending.current = true
       const result = await edit.current.setText(base.current, wanted)
-      if (result === 'conflict') {
-        setConflict(true)
-        return false
-      }
-      if (result === 'failed') return false
-      setConflict(false)
-      base.current = result
-      return true
+      sending.current = false
+      if (result.segment) base.current = result.segment
+      if (result.kind === 'conflict') held.current = true
+      setConflict(result.kind === 'conflict')
+      return result.kind === 'saved'
     }
     sent.current = sent.current.then(run, run)
     return sent.current
@@ -182,7 +189,10 @@ function Editor({ segment, index, caret, edits, events }: Props) {
         rows={1}
         spellCheck
         aria-label={`${text.edit}: ${clock(segment.start)}`}
-        onChange={(e) => setValue(e.target.value)}
+        onChange={(e) => {
+          held.current = false
+          setValue(e.target.value)
+        }}
         onKeyDown={onKeyDown}
         onBlur={() => void save()}
       />

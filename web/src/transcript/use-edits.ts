@@ -15,8 +15,8 @@ export interface Edits {
   saving: Saving
   canUndo: boolean
   canRedo: boolean
-  /** 'conflict': somebody else has changed it; what is newest was asked for. */
-  setText(segment: Segment, text: string): Promise<Segment | 'conflict' | 'failed'>
+  /** 'conflict': somebody else has changed it; `segment` is what is newest, if it is still there. */
+  setText(segment: Segment, text: string): Promise<{ kind: 'saved' | 'conflict' | 'failed'; segment: Segment | undefined }>
   split(segment: Segment, word: number): Promise<boolean>
   /** With the one that follows. */
   merge(segment: Segment): Promise<boolean>
@@ -87,20 +87,21 @@ export function useEdits(media: string, data: Segments | null): Edits {
         return failed(error)
       }
     }
+    const newestOf = (segment: Segment) => client.getQueryData<Segments | null>(key)?.segments.find((s) => s.id === segment.id)
     const setText: Edits['setText'] = async (segment, value) => {
       const before = newestNow()
       try {
         const edited = await send(`/segments/${segment.id}`, 'PATCH', { text: value }, (known) => `"${known.task_id}.${segment.id}.${segment.revision ?? 0}"`)
         did(before, edited)
-        return client.getQueryData<Segments | null>(key)?.segments.find((s) => s.id === segment.id) ?? segment
+        return { kind: 'saved', segment: newestOf(segment) }
       } catch (error) {
         setSaving('failed')
         if (error instanceof ApiError && error.status === 412) {
           await client.refetchQueries({ queryKey: key })
-          return 'conflict'
+          return { kind: 'conflict', segment: newestOf(segment) }
         }
         failed(error)
-        return 'failed'
+        return { kind: 'failed', segment: undefined }
       }
     }
     const restore = async (to: number): Promise<number | null> => {
@@ -123,10 +124,10 @@ export function useEdits(media: string, data: Segments | null): Edits {
       async replaceAll(changes) {
         let steps = 0
         for (const { segment, text: value } of changes) {
-          const now = client.getQueryData<Segments | null>(key)?.segments.find((s) => s.id === segment.id)
+          const now = newestOf(segment)
           if (!now || now.text !== segment.text) continue // changed meanwhile
           const result = await setText(now, value)
-          if (typeof result === 'string') break
+          if (result.kind !== 'saved') break
           steps += 1
         }
         change(joinSteps(historyNow.current, steps))

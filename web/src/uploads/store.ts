@@ -3,6 +3,7 @@
 // then it goes on where it was.
 import type { DetailedError, PreviousUpload, Upload as TusUpload } from 'tus-js-client'
 import { api, ApiError } from '../api/client'
+import { csrfHeader } from '../api/session'
 
 export type UploadState = 'waiting' | 'sending' | 'paused' | 'failed' | 'done' | 'unfinished' | 'elsewhere'
 
@@ -187,6 +188,7 @@ export class Uploads {
       endpoint: ENDPOINT,
       retryDelays: [200, 500, 1000, 2000, 4000, 4000, 4000, 8000, 8000, 15000],
       removeFingerprintOnSuccess: true,
+      headers: csrfHeader(),
       metadata: { filename: file.name, ...this.options.get(held) },
       onProgress: (sent) => this.progress(held, sent),
       onUploadUrlAvailable: () => {
