@@ -17,6 +17,7 @@
 #include "durascribe/process/available_memory.h"
 #include "durascribe/process/process_worker.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "durascribe/webhooks/sender.h"
 
 namespace durascribe {
 namespace {
@@ -137,6 +138,10 @@ class WholeNode final : public cli::Node {
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;
+        if (auto sending = start_sender(); !sending) {
+            return std::unexpected(sending.error());
+        }
+        server.webhooks_changed = [this] { sender_->wake(); };
         raise_open_files();
         server_.emplace(engine_, *store_, *blobs_, facts, server);
         if (auto started = server_->start(); !started) {
@@ -144,6 +149,22 @@ class WholeNode final : public cli::Node {
             return std::unexpected(started.error());
         }
         return server_->port();
+    }
+
+    // Tells those who asked of what happens, from the outbox on.
+    Result<void> start_sender() {
+        auto sender = webhooks::Sender::start(
+            store_->webhooks(), *clock_,
+            {.policy = net::AddressPolicy::parse(settings_.allow_private_addresses).value(),
+             .dns_servers = settings_.dns_servers,
+             .user_agent = "durascribe/" + version_});
+        if (!sender) {
+            return std::unexpected(sender.error());
+        }
+        sender_ = std::move(*sender);
+        subscription_ =
+            engine_.feed().subscribe([this](std::span<const ports::Event>) { sender_->wake(); });
+        return {};
     }
 
     void close(Millis grace) override {
@@ -155,6 +176,11 @@ class WholeNode final : public cli::Node {
             std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
         engine_.stop(std::max(Millis{0}, grace - spent));
         server_.reset();
+        if (subscription_) {
+            engine_.feed().unsubscribe(*subscription_);
+            subscription_.reset();
+        }
+        sender_.reset();
     }
 
   private:
@@ -165,6 +191,8 @@ class WholeNode final : public cli::Node {
     std::unique_ptr<blobs::LocalBlobStore> blobs_;
     process::ProcessWorkerFactory workers_;
     engine::Engine engine_;
+    std::unique_ptr<webhooks::Sender> sender_;
+    std::optional<int> subscription_;  // of sender_, to the engine's feed
     std::optional<api::Server> server_;
 };
 

@@ -28,6 +28,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"task_ended", 409},
     std::pair<std::string_view, int>{"task_cancelled", 409},
     std::pair<std::string_view, int>{"not_retryable", 409},
+    std::pair<std::string_view, int>{"too_many_webhooks", 409},
     std::pair<std::string_view, int>{"upload_offset", 409},
     std::pair<std::string_view, int>{"tus_version", 412},
     std::pair<std::string_view, int>{"upload_locked", 423},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,8 +24,9 @@ struct ServerSettings {
     Millis body_timeout{60'000};         // without a byte
     Millis keep_alive_interval{15'000};  // of a body that is made over time, while it has nothing
     int connections_max = 12'000;
-    Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
-    bool websockets = true;              // ENABLE_PROGRESS_WEBSOCKET
+    Millis socket_idle_timeout{60'000};      // a WebSocket's peer that answers no ping is cut
+    bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
+    std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };

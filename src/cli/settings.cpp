@@ -9,6 +9,9 @@
 
 #include <unistd.h>
 
+#include "durascribe/net/address_policy.h"
+#include "durascribe/net/dns_resolver.h"
+
 namespace durascribe::cli {
 namespace {
 
@@ -245,6 +248,18 @@ constexpr std::array kKeys{
          "a number of cores from 0.1 to 1024"},
         [](Settings& s, std::string_view v) {
             return assign(s.cpu_limit_per_transcription, number_from<double>(v, 0.1, 1024));
+        }},
+    Key{{"allow_private_addresses", "ALLOW_PRIVATE_ADDRESSES", "",
+         "networks with commas between them, such as 10.0.0.0/8,127.0.0.1"},
+        [](Settings& s, std::string_view v) {
+            s.allow_private_addresses = v;
+            return net::AddressPolicy::parse(v).has_value();
+        }},
+    Key{{"dns_servers", "DNS_SERVERS", "",
+         "addresses with commas between them, such as 192.0.2.53,192.0.2.54:5353"},
+        [](Settings& s, std::string_view v) {
+            s.dns_servers = v;
+            return net::DnsResolver::create({.servers = s.dns_servers}).has_value();
         }},
 };
 

@@ -47,6 +47,8 @@ struct Settings {
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;
     double cpu_limit_per_transcription = 2;
+    std::string allow_private_addresses;  // networks, with commas between them
+    std::string dns_servers;              // "": those of the system
 
     // What a task gets where its options say nothing else.
     std::string engine = "auto";
