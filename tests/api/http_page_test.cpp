@@ -109,8 +109,8 @@ TEST_F(HttpTest, TheUnitsOfATaskTellWhereInTheAudioTheyAre) {
         EXPECT_TRUE(unit.at("error").is_null());
     }
     EXPECT_EQ(steps, (std::vector<std::string>{"extract", "transcribe", "finalize"}));
-    EXPECT_EQ(units.at("items").at(1).at("start"), 0.0);
-    EXPECT_EQ(units.at("items").at(1).at("end"), 20.0);
+    EXPECT_EQ(units.at("items").at(1).at("start").to_number<double>(), 0.0);
+    EXPECT_EQ(units.at("items").at(1).at("end").to_number<double>(), 20.0);
     EXPECT_EQ(ask("GET", "/api/v1/tasks/00000000-0000-7000-8000-000000000000/units").status, 404);
     EXPECT_EQ(ask("GET", "/api/v1/tasks/nonsense/units").status, 404);
 }
