@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "durascribe/api/handlers.h"
-#include "durascribe/api/header_values.h"
+#include "durascribe/api/negotiation.h"
 #include "durascribe/api/page.h"
 
 namespace durascribe::api {
@@ -36,13 +36,13 @@ constexpr std::string_view kPagePolicy =
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 Response page_response(const PageFile& file, const Request& request, bool immutable) {
-    const std::string* accepts = request.header("accept-encoding");
+    const std::string accepts = joined_fields(request, "accept-encoding");
     std::string_view body = file.plain;
     std::string_view coding;
-    if (accepts != nullptr && !file.brotli.empty() && accepts_coding(*accepts, "br")) {
+    if (!file.brotli.empty() && accepts_coding(accepts, "br")) {
         body = file.brotli;
         coding = "br";
-    } else if (accepts != nullptr && !file.gzip.empty() && accepts_coding(*accepts, "gzip")) {
+    } else if (!file.gzip.empty() && accepts_coding(accepts, "gzip")) {
         body = file.gzip;
         coding = "gzip";
     }

@@ -235,27 +235,4 @@ std::variant<WholeBody, ByteRange, Unsatisfiable> parse_range(std::string_view h
     return ByteRange{*first, end - *first + 1};
 }
 
-bool accepts_coding(std::string_view header, std::string_view coding) {
-    bool any = false;
-    while (!header.empty()) {
-        const std::size_t comma = std::min(header.find(','), header.size());
-        std::string_view item = header.substr(0, comma);
-        header.remove_prefix(std::min(comma + 1, header.size()));
-        const std::size_t semicolon = std::min(item.find(';'), item.size());
-        const std::string name = lower(trimmed(item.substr(0, semicolon)));
-        if (name != coding && name != "*") {
-            continue;
-        }
-        const std::string weight = lower(item.substr(semicolon));
-        const std::size_t q = weight.find("q=");
-        const bool taken =
-            q == std::string::npos || weight.find_first_of("123456789", q) != std::string::npos;
-        if (name == coding) {
-            return taken;
-        }
-        any = taken;
-    }
-    return any;
-}
-
 }  // namespace durascribe::api

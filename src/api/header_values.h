@@ -50,8 +50,4 @@ struct Unsatisfiable {
 std::variant<WholeBody, ByteRange, Unsatisfiable> parse_range(std::string_view header,
                                                               std::int64_t size);
 
-// Whether an Accept-Encoding header takes that content coding (RFC 9110 §12.5.3): it, or "*", is
-// named without a weight of 0.
-bool accepts_coding(std::string_view header, std::string_view coding);
-
 }  // namespace durascribe::api

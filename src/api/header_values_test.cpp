@@ -94,17 +94,5 @@ TEST(Utf8, WellFormedAndNot) {
     }
 }
 
-TEST(AcceptsCoding, TakesWhatIsNamedAndNotRefused) {
-    EXPECT_TRUE(accepts_coding("gzip, deflate, br, zstd", "br"));
-    EXPECT_TRUE(accepts_coding("GZIP;q=0.5", "gzip"));
-    EXPECT_TRUE(accepts_coding("*", "gzip"));
-    EXPECT_TRUE(accepts_coding("*;q=0, br ; q=1.0", "br"));
-    EXPECT_FALSE(accepts_coding("", "gzip"));
-    EXPECT_FALSE(accepts_coding("br", "gzip"));
-    EXPECT_FALSE(accepts_coding("gzip;q=0, *", "gzip"));
-    EXPECT_FALSE(accepts_coding("gzip;q=0.000", "gzip"));
-    EXPECT_FALSE(accepts_coding("x-gzip, brotli", "br"));
-}
-
 }  // namespace
 }  // namespace durascribe::api
