@@ -37,6 +37,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/tasks/{id}", Need::read, get_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", Need::write, cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", Need::write, retry_task},
+    {Method::get, "/api/v1/tasks/{id}/units", Need::read, get_units},
     {Method::get, "/api/v1/tasks/{id}/attempts", Need::read, get_attempts},
     {Method::get, "/api/v1/queue", Need::read, get_queue},
     {Method::post, "/api/v1/queue/pause", Need::admin, pause_queue},
@@ -74,11 +75,13 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/tokens", Need::admin, create_token},
     {Method::del, "/api/v1/tokens/{id}", Need::admin, revoke_token},
 
+    {Method::get, "/api/v1/system", Need::read, get_system},
     {Method::get, "/api/openapi.json", Need::open, get_openapi},
     {Method::get, "/health/live", Need::open, get_live},
     {Method::get, "/health/ready", Need::open, get_ready},
     {Method::get, "/metrics", Need::metrics, get_metrics},
-    {Method::get, "/", Need::open, get_start_page},
+    {Method::get, "/", Need::open, get_page},
+    {Method::get, "/assets/{name}", Need::open, get_page_asset},
 };
 
 constexpr PathAlias kAliases[] = {
