@@ -60,8 +60,7 @@ id=$(json "$work/created.json" 'd["id"]')
 [[ $(status "${bearer[@]}" -X POST "$url/api/v1/queue/pause") == 403 ]] || failed 'it has no scope admin'
 expect_in "$work/answer" '"required_scope":"admin"'
 [[ $(status "${bearer[@]}" "$url/v1/models") == 200 ]] || failed "as the key of OpenAI's clients"
-is_completed() { curl -fsS "${bearer[@]}" "$url/api/v1/media/$id/status" | grep -q '"completed"'; }
-wait_until 60 'it is transcribed' is_completed
+curl -fsS "${bearer[@]}" "$url/media/$id/status" -o /dev/null || failed "by an earlier client's path"
 
 # Through the running server.
 run token list --data "$data"

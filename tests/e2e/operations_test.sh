@@ -11,7 +11,7 @@ curl -fsS -H 'X-Request-Id: upload-1' -F "file=@$samples/short.wav" "$url/api/v1
 grep -qi '^x-request-id: upload-1' "$work/head" || failed 'the request id is not in the answer'
 id=$(json "$work/created.json" 'd["id"]')
 task=$(json "$work/created.json" 'd["task_id"]')
-wait_until 60 'it is transcribed' media_is "$id" completed
+wait_until 200 'it is transcribed' media_is "$id" completed
 wait_until 10 'the task is counted' metric_is 'transcriptions_total{status="completed"}' 1
 metric_is transcription_duration_seconds_count 1 || failed 'no duration'
 metric_is durascribe_time_to_start_seconds_count 1 || failed 'no time to start'
