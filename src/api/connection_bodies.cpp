@@ -59,7 +59,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
         }
     }
     const Services& services = services_;
-    Result<Response> result = co_await at_work([&services, &request, route]() -> Result<Response> {
+    const auto answer = [&services, &request, route]() -> Result<Response> {
         try {
             Result<Response> done = route->handler(services, request);
             if (done) {
@@ -72,7 +72,19 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
         } catch (const std::exception& e) {
             return std::unexpected(error_of_exception(e));
         }
-    });
+    };
+    Result<Response> result = Response{};
+    if (reads_by_key(*route) && pool_.reads_are_quick()) {
+        const auto begun = Steady::now();
+        {
+            const log::Scope about{{"request_id", now_.id}};
+            result = answer();
+        }
+        now_.worked = Steady::now() - begun;
+        pool_.note_read(now_.worked);
+    } else {
+        result = co_await at_work(answer);
+    }
     Response response =
         result ? std::move(*result) : problem_response(result.error(), request.path);
     const bool keep_alive = keeps_alive(parser);
