@@ -69,6 +69,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
+    out.fetch_limit_bytes = settings.upload_limit_bytes;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
     out.models = models_of(program.worker);
     out.free_memory_bytes = process::available_memory_bytes;
@@ -100,6 +101,8 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
         out.environment.push_back(std::string("DURASCRIBE_MODELS=") + models);
     }
     out.cpu_limit = settings.cpu_limit_per_transcription;
+    out.allow_private_addresses = settings.allow_private_addresses;
+    out.dns_servers = settings.dns_servers;
     return out;
 }
 

@@ -66,13 +66,14 @@ class Engine::Impl final : public ports::CommitListener {
         }
         const auto add_slots = [&](domain::Lane lane, int count) {
             for (int i = 0; i < count; ++i) {
-                slots_.push_back(
-                    std::make_unique<Slot>(context, lane, signal(lane),
-                                           UnitRunner(store_, blobs_, guard_, clock_, settings_)));
+                slots_.push_back(std::make_unique<Slot>(
+                    context, lane, signal(lane),
+                    UnitRunner(store_, blobs_, guard_, workers_, clock_, settings_)));
             }
         };
         add_slots(domain::Lane::speech, settings_.speech_slots);
         add_slots(domain::Lane::media, settings_.media_slots);
+        add_slots(domain::Lane::fetch, settings_.fetch_slots);
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
         housekeeper_ =
@@ -160,6 +161,26 @@ class Engine::Impl final : public ports::CommitListener {
         return std::move(outcome->task);
     }
 
+    Result<ports::Submission> import(const NewImport& import) {
+        if (auto checked = check_options(import.options); !checked) {
+            return std::unexpected(checked.error());
+        }
+        ports::NewMedia media{
+            .id = new_id<MediaId>(),
+            .task_id = new_id<TaskId>(),
+            .title = import.title.empty() ? import.title_until_known : import.title,
+            .filename = import.filename,
+            .source = {},
+            .url = import.url,
+            .titled = !import.title.empty(),
+            .options = import.options,
+            .idempotency = import.idempotency};
+        media.options.from_url = true;
+        auto made = store_.submit(media);
+        DURASCRIBE_FAILPOINT("import.requested");
+        return made;
+    }
+
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
@@ -189,6 +210,10 @@ class Engine::Impl final : public ports::CommitListener {
         }
         DURASCRIBE_FAILPOINT("delete.recorded");
         guard_.collect(*blobs);
+        if (auto removed = blobs_.remove_partial(media.value); !removed) {
+            log::warning("media {}: {}", media.value,
+                         removed.error().message);  // the sweep's, then
+        }
         DURASCRIBE_FAILPOINT("delete.files_removed");
         return {};
     }
@@ -296,6 +321,15 @@ class Engine::Impl final : public ports::CommitListener {
         if (media->info) {
             facts.media_duration = media->info->duration;
         }
+        if (media->source.empty()) {
+            auto import = store_.import_of(media->id);
+            if (!import) {
+                return std::unexpected(import.error());
+            }
+            if (*import) {
+                facts.download = Download{(*import)->bytes_done, (*import)->bytes_total};
+            }
+        }
         if (!domain::is_terminal(row.state)) {
             auto speeds = store_.speeds();
             if (!speeds) {
@@ -355,6 +389,7 @@ class Engine::Impl final : public ports::CommitListener {
             case domain::Lane::media:
                 return settings_.media_slots;
             case domain::Lane::fetch:
+                return settings_.fetch_slots;
             case domain::Lane::local:
                 return 1;
         }
@@ -441,6 +476,10 @@ std::vector<domain::ModelCandidate> Engine::models() const {
 }
 Result<void> Engine::check_options(const domain::TaskOptions& options) {
     return impl_->check_options(options);
+}
+
+Result<ports::Submission> Engine::import(const NewImport& import) {
+    return impl_->import(import);
 }
 
 Result<ports::Submission> Engine::submit_task(

@@ -28,6 +28,10 @@ inline constexpr Millis kLeastTaskTimeout{1'800'000};
 struct EngineSettings {
     int speech_slots = 2;  // MAX_CONCURRENT_TRANSCRIPTIONS: warm speech workers, one each
     int media_slots = 2;
+    int fetch_slots = 2;
+    std::int64_t fetch_limit_bytes = 0;  // of one file; 0: none
+    Millis fetch_timeout{6LL * 3600 * 1000};
+    Millis fetch_stall{60'000};
     Millis lease_length{30'000};
     // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it. None:
     // kLeastTaskTimeout, or deadline_factor times what is predicted, where that is more. One unit
@@ -110,6 +114,18 @@ class Engine {
     // "body_too_large"; of its finish() also those of check_options.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
                                                  std::int64_t limit_bytes);
+
+    // A media whose bytes a task fetches, as its first step. Errors: as check_options and
+    // ports::Store::submit. What the address may be is the caller's to check (net/).
+    struct NewImport {
+        std::string url;
+        std::string filename;
+        std::string title;  // empty: of what is fetched, as soon as its name is known; until then:
+        std::string title_until_known;
+        domain::TaskOptions options;
+        std::optional<ports::IdempotencyKey> idempotency;
+    };
+    Result<ports::Submission> import(const NewImport& import);
 
     // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
     Result<ports::Submission> submit_task(

@@ -46,8 +46,9 @@ inline constexpr int kAgedShare = 4;
 struct MediaRow {
     MediaId id;
     std::string title;
-    std::string filename;  // as uploaded: any UTF-8, for showing only
-    BlobRef source;
+    std::string filename;    // as uploaded: any UTF-8, for showing only
+    BlobRef source;          // empty until it is fetched, where it comes from a URL
+    std::string source_url;  // empty: it was uploaded
     WallTime created_at;
     WallTime updated_at;
     std::optional<domain::MediaInfo> info;  // known once extracted
@@ -115,6 +116,19 @@ struct UploadRow {
     bool finished = false;  // media and task are made
 };
 
+// What has come so far of a media that is fetched from a URL; its bytes lie in the partial blob of
+// the media's id.
+struct ImportRow {
+    MediaId media_id;
+    std::string url;
+    std::string etag;             // of what has come, as the other side said; perhaps none
+    std::string last_modified;    // the same
+    std::int64_t bytes_done = 0;  // that are durable
+    std::optional<std::int64_t> bytes_total;
+    std::string filename;  // as the other side calls it; empty: it does not
+    BlobRef source;        // once all of it is there: it counts as referenced
+};
+
 struct AttemptRow {
     UnitId unit_id;
     domain::Step step{};
@@ -163,7 +177,9 @@ struct NewMedia {
     TaskId task_id;
     std::string title;
     std::string filename;
-    BlobRef source;  // committed in the blob store
+    BlobRef source;        // committed in the blob store; empty where it is to be fetched
+    std::string url = {};  // to be fetched from; options.from_url says so, too
+    bool titled = true;    // the title was chosen, and is not to follow the name of what is fetched
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
     // Where the same bytes have a task that does the same (same_work), in whatever state but one
@@ -409,13 +425,26 @@ class Store {
     // In whatever state; what it became stays. Errors: request "not_found".
     virtual Result<void> delete_upload(const UploadId& id) = 0;
 
-    // A new task over a media that is there. With TaskOptions::from_step it takes over what the
-    // media's newest task that has it left: of the decoded audio and its chunks (transcribe), of
-    // the recognised chunks (diarize, finalize); where that is gone it starts as early as it must,
-    // and the row's from_step says so. Errors: request "not_found", "idempotency_key_reused";
-    // request "task_running" where an active task exists (one active task per media), whose id is
-    // Error::detail. With `force` that one is asked to cancel in the same transaction; it may still
-    // be stopping while the new one waits or runs.
+    // -- what is fetched from a URL: NewMedia::url makes the row --
+
+    // How far it has come, as `import` says, from the attempt that fetches it. With a source: all
+    // of it is there. Errors: lost "stale_lease".
+    virtual Result<void> record_import(const Lease& lease, const ImportRow& import) = 0;
+    // The unit of acquire has ended: the media has the source that record_import() gave, and the
+    // name of what was fetched. Errors: lost "stale_lease"; internal "not_whole".
+    virtual Result<UnitEnd> finish_acquire(const Lease& lease) = 0;
+    // nullopt: all of it is there, or it was uploaded.
+    virtual Result<std::optional<ImportRow>> import_of(const MediaId& media) = 0;
+    // The newest media that was or is fetched from there.
+    virtual Result<std::optional<MediaRow>> newest_media_from(const std::string& url) = 0;
+
+    // A new task over a media that is there. Where it has no source yet, that is fetched first.
+    // With TaskOptions::from_step it takes over what the media's newest task that has it left: of
+    // the decoded audio and its chunks (transcribe), of the recognised chunks (diarize, finalize);
+    // where that is gone it starts as early as it must, and the row's from_step says so. Errors:
+    // request "not_found", "idempotency_key_reused"; request "task_running" where an active task
+    // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
+    // to cancel in the same transaction; it may still be stopping while the new one waits or runs.
     virtual Result<Submission> submit_task(const NewTask& task) = 0;
 
     // Errors: request "not_found".

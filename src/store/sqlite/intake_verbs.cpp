@@ -288,12 +288,17 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
-        "updated_at, newest_task)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "updated_at, newest_task, source_url)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
-        tx.now, media.task_id);
+        tx.now, media.task_id, media.url);
+    if (media.source.empty()) {
+        tx.db.execute("INSERT INTO imports (media_id, titled) VALUES (?, ?)", media.id,
+                      media.titled);
+    }
     emit_media(tx, "media.created", media.id, media.title);
-    const bool known = tx.db
+    const bool known = !media.source.empty() &&
+                       tx.db
                            .query("SELECT 1 FROM media WHERE source_sha256 = ? AND id <> ? LIMIT 1",
                                   media.source.sha256, media.id)
                            .step();
@@ -335,7 +340,9 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
     }
     tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task.id, tx.now,
                   task.media_id);
-    made.task = create_task(tx, task.media_id, task.id, task.options);
+    domain::TaskOptions options = task.options;
+    options.from_url = media->source.empty();  // what is there is not fetched again
+    made.task = create_task(tx, task.media_id, task.id, options);
     if (task.idempotency) {
         keep_answer(tx, *task.idempotency, to_json(made));
     }

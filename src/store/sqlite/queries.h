@@ -15,6 +15,8 @@ namespace durascribe::store {
 Result<ports::MediaRow> media(Connection& db, const MediaId& id);
 Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db,
                                                        const ports::BlobRef& source);
+Result<std::optional<ports::MediaRow>> newest_media_from(Connection& db, const std::string& url);
+Result<std::optional<ports::ImportRow>> import_of(Connection& db, const MediaId& media);
 Result<ports::TaskRow> task(Connection& db, const TaskId& id);
 Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId& media);
 Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task);

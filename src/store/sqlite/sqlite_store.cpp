@@ -141,6 +141,15 @@ Result<ports::Submission> SqliteStore::submit_task(const ports::NewTask& task) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, task); });
 }
 
+Result<void> SqliteStore::record_import(const ports::Lease& lease, const ports::ImportRow& import) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::record_import(tx, lease, import); });
+}
+
+Result<ports::UnitEnd> SqliteStore::finish_acquire(const ports::Lease& lease) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_acquire(tx, lease); });
+}
+
 Result<ports::MediaRow> SqliteStore::rename_media(const MediaId& id, const std::string& title) {
     return parts_->writer->run([&](WriteTx& tx) { return store::rename_media(tx, id, title); });
 }
@@ -286,6 +295,14 @@ Result<ports::PageOf<ports::MediaRow>> SqliteStore::list_media(const ports::Medi
 
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports::BlobRef& source) {
     return parts_->readers->run([&](Connection& db) { return store::newest_media_of(db, source); });
+}
+
+Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_from(const std::string& url) {
+    return parts_->readers->run([&](Connection& db) { return store::newest_media_from(db, url); });
+}
+
+Result<std::optional<ports::ImportRow>> SqliteStore::import_of(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::import_of(db, media); });
 }
 
 Result<ports::TaskRow> SqliteStore::task(const TaskId& id) {
