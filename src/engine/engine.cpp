@@ -161,10 +161,7 @@ class Engine::Impl final : public ports::CommitListener {
         return std::move(outcome->task);
     }
 
-    Result<ports::Submission> import(const NewImport& import) {
-        if (auto checked = check_options(import.options); !checked) {
-            return std::unexpected(checked.error());
-        }
+    ports::NewMedia media_of(const NewImport& import) const {
         ports::NewMedia media{
             .id = new_id<MediaId>(),
             .task_id = new_id<TaskId>(),
@@ -176,9 +173,42 @@ class Engine::Impl final : public ports::CommitListener {
             .options = import.options,
             .idempotency = import.idempotency};
         media.options.from_url = true;
-        auto made = store_.submit(media);
+        return media;
+    }
+
+    Result<ports::Submission> import(const NewImport& import) {
+        if (auto checked = check_options(import.options); !checked) {
+            return std::unexpected(checked.error());
+        }
+        auto made = store_.submit(media_of(import));
         DURASCRIBE_FAILPOINT("import.requested");
         return made;
+    }
+
+    Result<ports::BatchRow> submit_batch(const NewBatch& batch) {
+        ports::NewBatch made{.id = new_id<BatchId>(),
+                             .title = batch.title,
+                             .items = {},
+                             .idempotency = batch.idempotency};
+        for (const auto& item : batch.items) {
+            const auto* import = std::get_if<NewImport>(&item);
+            const auto& options =
+                import != nullptr ? import->options : std::get<NewBatch::Again>(item).options;
+            if (auto checked = check_options(options); !checked) {
+                return std::unexpected(checked.error());
+            }
+            if (import != nullptr) {
+                made.items.emplace_back(media_of(*import));
+            } else {
+                made.items.emplace_back(
+                    ports::NewTask{.media_id = std::get<NewBatch::Again>(item).media,
+                                   .id = new_id<TaskId>(),
+                                   .options = options});
+            }
+        }
+        auto row = store_.submit_batch(made);
+        DURASCRIBE_FAILPOINT("batch.recorded");
+        return row;
     }
 
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
@@ -480,6 +510,10 @@ Result<void> Engine::check_options(const domain::TaskOptions& options) {
 
 Result<ports::Submission> Engine::import(const NewImport& import) {
     return impl_->import(import);
+}
+
+Result<ports::BatchRow> Engine::submit_batch(const NewBatch& batch) {
+    return impl_->submit_batch(batch);
 }
 
 Result<ports::Submission> Engine::submit_task(

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "durascribe/base/error.h"
@@ -126,6 +127,18 @@ class Engine {
         std::optional<ports::IdempotencyKey> idempotency;
     };
     Result<ports::Submission> import(const NewImport& import);
+
+    // Many as one: all items or none. Errors: those of import() and submit_task().
+    struct NewBatch {
+        std::string title;
+        struct Again {  // a new task over a media that is there
+            MediaId media;
+            domain::TaskOptions options;
+        };
+        std::vector<std::variant<NewImport, Again>> items;
+        std::optional<ports::IdempotencyKey> idempotency;
+    };
+    Result<ports::BatchRow> submit_batch(const NewBatch& batch);
 
     // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
     Result<ports::Submission> submit_task(

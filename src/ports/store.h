@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "durascribe/base/error.h"
@@ -212,6 +213,31 @@ struct NewTask {
     domain::TaskOptions options;
     bool force = false;  // cancel the one that is active
     std::optional<IdempotencyKey> idempotency;
+};
+
+inline constexpr std::size_t kBatchItemsMax = 1'000;
+
+// Many submissions as one.
+struct NewBatch {
+    BatchId id;
+    std::string title;                                   // for people; may be empty
+    std::vector<std::variant<NewMedia, NewTask>> items;  // without keys of their own
+    std::optional<IdempotencyKey> idempotency;
+};
+
+struct BatchRow {
+    BatchId id;
+    std::string title;
+    WallTime created_at;
+    struct Item {
+        MediaId media_id;
+        TaskId task_id;
+        // As they are now; none: deleted since.
+        std::optional<MediaRow> media;
+        std::optional<TaskRow> task;
+    };
+    std::vector<Item> items;  // in their order
+    bool replayed = false;    // made before, under the same key
 };
 
 // What a submission made, as it was when it was made.
@@ -446,6 +472,13 @@ class Store {
     // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
     // to cancel in the same transaction; it may still be stopping while the new one waits or runs.
     virtual Result<Submission> submit_task(const NewTask& task) = 0;
+
+    // All items or none. Errors: those of submit() and submit_task(); for an item of which one is
+    // wrong, Error::detail stays as it is.
+    virtual Result<BatchRow> submit_batch(const NewBatch& batch) = 0;
+    virtual Result<BatchRow> batch(const BatchId& id) = 0;  // errors: request "not_found"
+    // Newest first, without their items.
+    virtual Result<PageOf<BatchRow>> list_batches(const Page& page) = 0;
 
     // Errors: request "not_found".
     virtual Result<MediaRow> rename_media(const MediaId& id, const std::string& title) = 0;

@@ -380,6 +380,11 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
         }
     }
     tx.db.execute("DELETE FROM media WHERE id = ?", id);
+    tx.db.execute(
+        "DELETE FROM batches WHERE id IN (SELECT batch_id FROM batch_items WHERE media_id = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM batch_items i JOIN media m ON m.id = i.media_id"
+        " WHERE i.batch_id = batches.id)",
+        id);
     std::erase_if(blobs, [&](const ports::BlobRef& b) {
         return tx.db
             .query(

@@ -31,7 +31,11 @@ Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::str
                                                   int limit);
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);
 
+// batch_verbs.cpp
+Result<ports::BatchRow> batch(Connection& db, const BatchId& id);
+
 // list_queries.cpp
+Result<ports::PageOf<ports::BatchRow>> list_batches(Connection& db, const ports::Page& page);
 Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,
                                                   const ports::Page& page);
 Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,

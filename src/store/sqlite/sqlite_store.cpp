@@ -141,6 +141,10 @@ Result<ports::Submission> SqliteStore::submit_task(const ports::NewTask& task) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, task); });
 }
 
+Result<ports::BatchRow> SqliteStore::submit_batch(const ports::NewBatch& batch) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::submit_batch(tx, batch); });
+}
+
 Result<void> SqliteStore::record_import(const ports::Lease& lease, const ports::ImportRow& import) {
     return parts_->writer->run(
         [&](WriteTx& tx) { return store::record_import(tx, lease, import); });
@@ -299,6 +303,14 @@ Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports:
 
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_from(const std::string& url) {
     return parts_->readers->run([&](Connection& db) { return store::newest_media_from(db, url); });
+}
+
+Result<ports::BatchRow> SqliteStore::batch(const BatchId& id) {
+    return parts_->readers->run([&](Connection& db) { return store::batch(db, id); });
+}
+
+Result<ports::PageOf<ports::BatchRow>> SqliteStore::list_batches(const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::list_batches(db, page); });
 }
 
 Result<std::optional<ports::ImportRow>> SqliteStore::import_of(const MediaId& media) {

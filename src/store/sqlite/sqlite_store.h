@@ -49,6 +49,9 @@ class SqliteStore final : public ports::Store {
 
     Result<ports::Submission> submit(const ports::NewMedia& media) override;
     Result<ports::Submission> submit_task(const ports::NewTask& task) override;
+    Result<ports::BatchRow> submit_batch(const ports::NewBatch& batch) override;
+    Result<ports::BatchRow> batch(const BatchId& id) override;
+    Result<ports::PageOf<ports::BatchRow>> list_batches(const ports::Page& page) override;
     Result<void> record_import(const ports::Lease& lease, const ports::ImportRow& import) override;
     Result<ports::UnitEnd> finish_acquire(const ports::Lease& lease) override;
     Result<std::optional<ports::ImportRow>> import_of(const MediaId& media) override;

@@ -35,6 +35,9 @@ Result<void> delete_upload(WriteTx& tx, const UploadId& id);
 Result<ports::UploadRow> upload(Connection& db, const UploadId& id);
 Result<std::vector<UploadId>> sealed_uploads(Connection& db);
 
+// batch_verbs.cpp
+Result<ports::BatchRow> submit_batch(WriteTx& tx, const ports::NewBatch& batch);
+
 // import_verbs.cpp
 Result<void> record_import(WriteTx& tx, const ports::Lease& lease, const ports::ImportRow& import);
 Result<ports::UnitEnd> finish_acquire(WriteTx& tx, const ports::Lease& lease);
