@@ -81,7 +81,8 @@ class Upload {
     virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
                                      const domain::TaskOptions& options,
                                      std::optional<ports::IdempotencyKey> idempotency = {},
-                                     bool join = false) = 0;
+                                     bool join = false,
+                                     std::optional<ports::WatchedFile> watched = {}) = 0;
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the

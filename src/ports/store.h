@@ -173,6 +173,22 @@ struct IdempotencyKey {
     std::string fingerprint;  // equal for requests that ask for the same, and only for those
 };
 
+// A file of a watched folder, in one of its forms.
+struct WatchedFile {
+    std::string path;  // absolute, as bytes
+    std::int64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    bool operator==(const WatchedFile&) const = default;
+};
+
+struct WatchedRow {
+    WatchedFile file;
+    MediaId media_id;
+    TaskId task_id;
+    bool written = false;  // what comes of it was put beside it
+};
+
 struct NewMedia {
     MediaId id;
     TaskId task_id;
@@ -183,6 +199,9 @@ struct NewMedia {
     bool titled = true;    // the title was chosen, and is not to follow the name of what is fetched
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
+    // It comes of this file: kept in the same transaction. Where it was kept before, in this form:
+    // what it made then, as replayed, or rows that are empty but for their ids.
+    std::optional<WatchedFile> watched = {};
     // Where the same bytes have a task that does the same (same_work), in whatever state but one
     // that is being cancelled: that one, as replayed, and nothing new.
     bool join = false;
@@ -472,6 +491,14 @@ class Store {
     // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
     // to cancel in the same transaction; it may still be stopping while the new one waits or runs.
     virtual Result<Submission> submit_task(const NewTask& task) = 0;
+
+    // -- files of watched folders: NewMedia::watched makes the row --
+
+    virtual Result<std::optional<WatchedRow>> watched_file(const std::string& path) = 0;
+    // Those of which nothing was written, and whose task has ended (or is gone); at most `limit`.
+    virtual Result<std::vector<WatchedRow>> unwritten_files(int limit) = 0;
+    // Where the row is still of this form.
+    virtual Result<void> mark_written(const WatchedFile& file) = 0;
 
     // All items or none. Errors: those of submit() and submit_task(); for an item of which one is
     // wrong, Error::detail stays as it is.

@@ -189,10 +189,13 @@ class Told(ServedStage):
 
 
 class Fetched(ServedStage):
-    """Two files fetched as a batch, from a server that cuts the first connection for each."""
+    """Two files fetched as a batch, from a server that cuts the first connection for each; a third in a watched folder."""
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, environment={"ALLOW_PRIVATE_ADDRESSES": "127.0.0.1", "RETRY_BACKOFF_SECONDS": "0"}, **more)
+        self.watched = self.folder / "watched"
+        self.watched.mkdir()
+        self.server.environment.update({"WATCH_FOLDERS": str(self.watched), "WATCH_SETTLE_SECONDS": "1", "WATCH_OUTPUT": "txt"})
         self.cut = {0, 1}
         self.files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.serving())
         threading.Thread(target=self.files.serve_forever, daemon=True).start()
@@ -238,9 +241,20 @@ class Fetched(ServedStage):
             self.oracle.uploaded({"id": item["media_id"], "task_id": item["task_id"],
                                   "sha256": hashlib.sha256(self.clips[clip]).hexdigest()}, clip)
         jobs = list(self.oracle.jobs.values())
+        (self.watched / "clip2.wav").write_bytes(self.clips[2])
+        self.unanswered[2] = 1  # the media that comes of it
+        until(lambda: self.task_of_third() is not None, "the watched file is taken")
+        beside = self.watched / "clip2.txt"
+        until(lambda: self.task_of_third() in TERMINAL and beside.exists(), "its transcript beside it")
         self.until_ended(*jobs)
         self.stop()
         self.check()
+        demand(beside.read_bytes() == self.oracle.transcripts[2][0], "what was put beside a watched file is another text")
+
+    def task_of_third(self):
+        """The status of the watched file's media."""
+        status, answer = self.ask("GET", "/api/v1/media?search=clip2")
+        return answer["items"][0]["status"] if status == 200 and answer["items"] else None
 
     def end(self):
         super().end()

@@ -281,6 +281,12 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     if (load_task(tx.db, media.task_id)) {
         return std::unexpected(id_conflict("task", media.task_id.value));
     }
+    if (media.watched) {
+        if (auto before = taken_before(tx, *media.watched)) {
+            return std::move(*before);
+        }
+        keep_watched(tx, *media.watched, media.id, media.task_id);
+    }
     if (media.join) {
         if (auto before = same_work_before(tx, media)) {
             return std::move(*before);

@@ -31,6 +31,10 @@ Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::str
                                                   int limit);
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);
 
+// watch_verbs.cpp
+Result<std::optional<ports::WatchedRow>> watched_file(Connection& db, const std::string& path);
+Result<std::vector<ports::WatchedRow>> unwritten_files(Connection& db, int limit);
+
 // batch_verbs.cpp
 Result<ports::BatchRow> batch(Connection& db, const BatchId& id);
 

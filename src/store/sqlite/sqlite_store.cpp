@@ -141,6 +141,10 @@ Result<ports::Submission> SqliteStore::submit_task(const ports::NewTask& task) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, task); });
 }
 
+Result<void> SqliteStore::mark_written(const ports::WatchedFile& file) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::mark_written(tx, file); });
+}
+
 Result<ports::BatchRow> SqliteStore::submit_batch(const ports::NewBatch& batch) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit_batch(tx, batch); });
 }
@@ -303,6 +307,14 @@ Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports:
 
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_from(const std::string& url) {
     return parts_->readers->run([&](Connection& db) { return store::newest_media_from(db, url); });
+}
+
+Result<std::optional<ports::WatchedRow>> SqliteStore::watched_file(const std::string& path) {
+    return parts_->readers->run([&](Connection& db) { return store::watched_file(db, path); });
+}
+
+Result<std::vector<ports::WatchedRow>> SqliteStore::unwritten_files(int limit) {
+    return parts_->readers->run([&](Connection& db) { return store::unwritten_files(db, limit); });
 }
 
 Result<ports::BatchRow> SqliteStore::batch(const BatchId& id) {

@@ -35,6 +35,13 @@ Result<void> delete_upload(WriteTx& tx, const UploadId& id);
 Result<ports::UploadRow> upload(Connection& db, const UploadId& id);
 Result<std::vector<UploadId>> sealed_uploads(Connection& db);
 
+// watch_verbs.cpp
+// What this form of the file has made before; nullopt: it was not there.
+std::optional<ports::Submission> taken_before(WriteTx& tx, const ports::WatchedFile& file);
+void keep_watched(WriteTx& tx, const ports::WatchedFile& file, const MediaId& media,
+                  const TaskId& task);
+Result<void> mark_written(WriteTx& tx, const ports::WatchedFile& file);
+
 // batch_verbs.cpp
 Result<ports::BatchRow> submit_batch(WriteTx& tx, const ports::NewBatch& batch);
 
