@@ -63,7 +63,7 @@ void add_source(json::object& out, const ports::MediaRow& media) {
     out["source_url"] = or_null(media.source_url);
 }
 
-json::value download_or_null(const std::optional<engine::Download>& download) {
+json::value download_or_null(const std::optional<engine::DownloadState>& download) {
     if (!download) {
         return nullptr;
     }

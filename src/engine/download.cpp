@@ -15,6 +15,7 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/domain/text.h"
+#include "durascribe/protocol/frame.h"
 #include "durascribe/protocol/messages.h"
 
 namespace durascribe::engine {

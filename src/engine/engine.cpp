@@ -389,7 +389,7 @@ class Engine::Impl final : public ports::CommitListener {
                 return std::unexpected(import.error());
             }
             if (*import) {
-                facts.download = Download{(*import)->bytes_done, (*import)->bytes_total};
+                facts.download = DownloadState{(*import)->bytes_done, (*import)->bytes_total};
             }
         }
         if (!domain::is_terminal(row.state)) {

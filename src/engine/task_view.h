@@ -21,7 +21,7 @@ struct StepView {
 };
 
 // Of a media that is fetched from a URL, and is not there yet.
-struct Download {
+struct DownloadState {
     std::int64_t bytes_done = 0;  // that are on disk
     std::optional<std::int64_t> bytes_total;
 };
@@ -36,7 +36,7 @@ struct TaskView {
     // Until its next unit starts, where it waits for a slot; part of eta_seconds.
     std::optional<double> estimated_start_seconds;
     std::vector<StepView> steps;
-    std::optional<Download> download;
+    std::optional<DownloadState> download;
     int chunks_total = 0;
     int chunks_completed = 0;
     int chunks_failed = 0;
