@@ -1,6 +1,7 @@
 #include "durascribe/engine/download.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -25,6 +26,12 @@ constexpr std::size_t kPieceBytes = 256U << 10;
 // After so much, or so long, what has come is made durable.
 constexpr std::int64_t kDurableBytes = 16LL << 20;
 constexpr Millis kDurableAfter{1'000};
+
+// Bytes, or the end.
+bool comes_within(int fd, Millis patience) {
+    pollfd wait{fd, POLLIN, 0};
+    return ::poll(&wait, 1, static_cast<int>(patience.count())) != 0;
+}
 
 Result<std::size_t> read_some(int fd, std::span<char> into) {
     for (;;) {
@@ -102,6 +109,13 @@ Result<void> Download::pump() {
     std::vector<char> piece(kPieceBytes);
     MonoTime durable_at = clock_.mono();
     for (;;) {
+        // Also where nothing more comes for a while.
+        if (file_->size_bytes() > import_.bytes_done && !comes_within(pipe_.get(), kDurableAfter)) {
+            if (auto done = make_durable(); !done) {
+                return done;
+            }
+            durable_at = clock_.mono();
+        }
         const auto got = read_some(pipe_.get(), piece);
         if (!got) {
             return std::unexpected(got.error());

@@ -111,7 +111,7 @@ TEST_F(ImportTest, WhatIsFetchedIsTranscribed) {
     workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
         EXPECT_EQ(job.url, kUrl);
         EXPECT_EQ(job.offset, 0);
-        send(job.output_fd, {.total = 5, .etag = "\"v1\"", .filename = "../Real \x01name.wav"},
+        send(job.output_fd, {.total = 5, .etag = "\"v1\"", .filename = "../Real name.wav"},
              "hello");
         return ports::FetchOutcome{.bytes = 5};
     };
