@@ -138,6 +138,7 @@ class WholeNode final : public cli::Node {
         server.host = settings_.listen_host;
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
+        server.cors_origins = settings_.cors_origins;
         server.websockets = settings_.enable_progress_websocket;
         server.upload_retention = kDay * settings_.retention_uploads_days;
         server.task_defaults.engine = settings_.engine;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "durascribe/base/error.h"
 #include "durascribe/engine/engine.h"
@@ -24,7 +25,9 @@ struct ServerSettings {
     Millis body_timeout{60'000};         // without a byte
     Millis keep_alive_interval{15'000};  // of a body that is made over time, while it has nothing
     int connections_max = 12'000;
-    Millis socket_idle_timeout{60'000};      // a WebSocket's peer that answers no ping is cut
+    Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
+    // Pages of other sites that may do what this server's own may: "https://app.example".
+    std::vector<std::string> cors_origins;   // CORS_ORIGINS
     bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
     std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     int threads = 2;

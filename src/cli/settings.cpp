@@ -146,6 +146,35 @@ bool set_watch_output(Settings& settings, std::string_view text) {
     });
 }
 
+// As browsers write one in a request: scheme, host in lower case, perhaps a port, and nothing more.
+bool is_origin(std::string_view text) {
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (text.starts_with(scheme)) {
+            constexpr std::string_view kHostAndPort = "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
+            const auto host = text.substr(scheme.size());
+            return !host.empty() && host.front() != ':' &&
+                   host.find_first_not_of(kHostAndPort) == std::string_view::npos;
+        }
+    }
+    return false;
+}
+
+// A list with commas. False: one of them is no origin.
+bool set_origins(Settings& settings, std::string_view text) {
+    std::vector<std::string> origins;
+    while (!text.empty()) {
+        const auto comma = std::min(text.find(','), text.size());
+        const auto origin = trimmed(text.substr(0, comma));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        if (!is_origin(origin)) {
+            return false;
+        }
+        origins.emplace_back(origin);
+    }
+    settings.cors_origins = std::move(origins);
+    return true;
+}
+
 // One row for each key: its names, what is expected, and how a text becomes its value (false: it
 // does not).
 struct Key {
@@ -264,6 +293,9 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             return assign(s.unfinished_uploads_bytes_max, bytes_from(v));
         }},
+    Key{{"cors_origins", "CORS_ORIGINS", "",
+         "origins with commas between them, such as https://app.example,http://localhost:5173"},
+        set_origins},
     Key{{"enable_progress_websocket", "ENABLE_PROGRESS_WEBSOCKET", "", "true or false"},
         [](Settings& s, std::string_view v) {
             return assign(s.enable_progress_websocket, bool_from(v));

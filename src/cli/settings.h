@@ -45,6 +45,7 @@ struct Settings {
     int unfinished_uploads_max = 1'000;
     std::int64_t unfinished_uploads_bytes_max = 100LL << 30;
     bool enable_progress_websocket = true;
+    std::vector<std::string> cors_origins;
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;
     double cpu_limit_per_transcription = 2;
