@@ -153,4 +153,4 @@ expect_file "$work/named.txt"
 run transcribe --data "$work/elsewhere" --format txt --output "$work/again" "$files/named"
 expect_code 0 'the same again'
 expect_in "$errors" 'transcribed before'
-[[ -z $(ls -A "$data/blobs/partial" 2>/dev/null) ]] || failed "parts were left: $(ls "$data/blobs/partial")"
+[[ -z $(ls -A "$data/blobs/uploads" 2>/dev/null) ]] || failed "parts were left: $(ls "$data/blobs/uploads")"

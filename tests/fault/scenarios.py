@@ -189,7 +189,7 @@ class Told(ServedStage):
 
 
 class Fetched(ServedStage):
-    """Two files fetched as a batch, from a server that cuts the first connection for each; a third in a watched folder."""
+    """Two files fetched, one of them as a batch, from a server that cuts the first connection for each; a third in a watched folder."""
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, environment={"ALLOW_PRIVATE_ADDRESSES": "127.0.0.1", "RETRY_BACKOFF_SECONDS": "0"}, **more)
@@ -230,16 +230,10 @@ class Fetched(ServedStage):
 
     def play(self):
         self.start()
-        urls = [f"http://127.0.0.1:{self.files.server_port}/{clip}.wav" for clip in (0, 1)]
-        body = json.dumps({"items": [{"url": url} for url in urls]})
-        status = 0
-        while status == 0:
-            status, batch = self.ask("POST", "/api/v1/batches", body,
-                                     {"Content-Type": "application/json", "Idempotency-Key": "the batch"})
-        demand(status == 201, f"a batch is answered {status} {batch}")
-        for clip, item in enumerate(batch["items"]):
-            self.oracle.uploaded({"id": item["media_id"], "task_id": item["task_id"],
-                                  "sha256": hashlib.sha256(self.clips[clip]).hexdigest()}, clip)
+        url = f"http://127.0.0.1:{self.files.server_port}/%d.wav"
+        batch = self.ask_for("/api/v1/batches", {"items": [{"url": url % 0}]})
+        self.fetched(batch["items"][0], 0)
+        self.fetched(self.ask_for("/api/v1/media", {"url": url % 1}), 1)
         jobs = list(self.oracle.jobs.values())
         (self.watched / "clip2.wav").write_bytes(self.clips[2])
         self.unanswered[2] = 1  # the media that comes of it
@@ -250,6 +244,18 @@ class Fetched(ServedStage):
         self.stop()
         self.check()
         demand(beside.read_bytes() == self.oracle.transcripts[2][0], "what was put beside a watched file is another text")
+
+    def ask_for(self, target, body):
+        status = 0
+        while status == 0:
+            status, answer = self.ask("POST", target, json.dumps(body),
+                                      {"Content-Type": "application/json", "Idempotency-Key": target})
+        demand(status == 201, f"{target} is answered {status} {answer}")
+        return answer
+
+    def fetched(self, answer, clip):
+        self.oracle.uploaded({"id": answer["media_id"], "task_id": answer["task_id"],
+                              "sha256": hashlib.sha256(self.clips[clip]).hexdigest()}, clip)
 
     def task_of_third(self):
         """The status of the watched file's media."""
