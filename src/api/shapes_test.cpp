@@ -136,7 +136,8 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
             }
             EXPECT_EQ(value.is_array(), name == "subtasks" || name == "segments" || name == "gaps")
                 << name << " in " << json_text(shape);
-            EXPECT_EQ(value.is_object(), name == "error" || name == "options") << name;
+            EXPECT_EQ(value.is_object(), name == "error" || name == "options" || name == "download")
+                << name;
         }
     }
     EXPECT_EQ(segments_shape(kMedia, view.row, {segment}, {}, false, Dialect::current)
