@@ -35,6 +35,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/tasks/{id}", get_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", retry_task},
+    {Method::get, "/api/v1/tasks/{id}/units", get_units},
     {Method::get, "/api/v1/tasks/{id}/attempts", get_attempts},
     {Method::get, "/api/v1/queue", get_queue},
     {Method::post, "/api/v1/queue/pause", pause_queue},
@@ -69,10 +70,12 @@ constexpr Route kRoutes[] = {
     {Method::get, "/v1/models", openai_list_models},
     {Method::get, "/v1/models/{id}", openai_get_model},
 
+    {Method::get, "/api/v1/system", get_system},
     {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
-    {Method::get, "/", get_start_page},
+    {Method::get, "/", get_page},
+    {Method::get, "/assets/{name}", get_page_asset},
 };
 
 constexpr PathAlias kAliases[] = {
