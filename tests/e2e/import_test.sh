@@ -78,7 +78,7 @@ fetch() {
 }
 asked() { grep -c "\"$1\"" "$work/asked"; }
 media() { curl -fsS "$url/api/v1/media/$id" -o "$work/media.json" && json "$work/media.json" "$1"; }
-failed_with() { wait_until 30 "$1" media_is "$id" failed; [[ $(json "$work/status.json" 'd["error"]["code"]') == "$1" ]] || failed "$1 expected: $(cat "$work/status.json")"; }
+failed_with() { wait_until 60 "$1" media_is "$id" failed; [[ $(json "$work/status.json" 'd["error"]["code"]') == "$1" ]] || failed "$1 expected: $(cat "$work/status.json")"; }
 
 # This machine is not fetched from, until the operator allows it.
 start_server
@@ -93,12 +93,12 @@ start_server
 
 fetch "$files/moved.wav"
 [[ $(media 'd["sha256"]') == None && $(media 'd["source_available"]') == False ]] || failed 'it has a source before it is fetched'
-wait_until 60 'a redirected file is transcribed' media_is "$id" completed
+wait_until 120 'a redirected file is transcribed' media_is "$id" completed
 [[ $(media 'd["title"]') == 'The talk' && $(media 'd["filename"]') == 'The talk.wav' ]] || failed "its name: $(cat "$work/media.json")"
 curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
 cmp "$work/source.wav" "$samples/short.wav" || failed 'the file differs'
 fetch "$files/busy.wav"
-wait_until 60 'one that was busy' media_is "$id" completed
+wait_until 120 'one that was busy' media_is "$id" completed
 [[ $(asked /busy.wav) == 2 ]] || failed "asked for $(asked /busy.wav) times"
 fetch "$files/inside.wav"
 failed_with address_refused
@@ -109,7 +109,7 @@ failed_with download_refused
 
 # A connection that is cut: the next attempt asks for the rest alone.
 fetch "$files/cut.wav"
-wait_until 60 'one that was cut' media_is "$id" completed
+wait_until 120 'one that was cut' media_is "$id" completed
 half=$(($(stat -c %s "$samples/short.wav") / 2))
 grep -qF "[\"/cut.wav\", \"bytes=$half-\", \"\\\"v1\\\"\"]" "$work/asked" || failed "the rest was not asked for alone: $(grep cut "$work/asked")"
 curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
@@ -120,17 +120,17 @@ bytes_done() { curl -fsS "$url/api/v1/media/$id/status" -o "$work/status.json" &
 size=$(stat -c %s "$work/long.wav")
 at_least() { (($(bytes_done) >= $1)); }
 fetch "$files/slow.wav"
-wait_until 30 'half of it' at_least $((size / 2))
+wait_until 60 'half of it' at_least $((size / 2))
 [[ $(media 'd["status"]') == processing ]] || failed 'it is not being processed'
 [[ $(curl -fsS "$url/media/$id" | python3 -c 'import json,sys; print(json.load(sys.stdin)["status"])') == downloading ]] || failed 'earlier clients are not told of the download'
 [[ $(json "$work/status.json" 'd["stage"], d["download"]["bytes_total"]') == "('Downloading', $size)" ]] || failed "the status: $(cat "$work/status.json")"
 worker=$(pgrep -P "$server_pid" -f 'durascribe-worker fetch')
 kill -KILL "$worker"
-wait_until 30 'three quarters of it' at_least $((size * 3 / 4))
+wait_until 60 'three quarters of it' at_least $((size * 3 / 4))
 kill -KILL "$server_pid"
 wait "$server_pid" 2>/dev/null
 start_server
-wait_until 30 'seven eighths of it' at_least $((size * 7 / 8))
+wait_until 60 'seven eighths of it' at_least $((size * 7 / 8))
 touch "$work/go"
 wait_until 300 'all of it is transcribed' media_is "$id" completed
 curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
