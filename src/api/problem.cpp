@@ -32,6 +32,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"rate_limited", 429},
     std::pair<std::string_view, int>{"too_many_jobs", 429},
     std::pair<std::string_view, int>{"storage_quota", 429},
+    std::pair<std::string_view, int>{"source_not_ready", 404},
     std::pair<std::string_view, int>{"method_not_allowed", 405},
     std::pair<std::string_view, int>{"not_acceptable", 406},
     std::pair<std::string_view, int>{"task_running", 409},

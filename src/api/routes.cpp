@@ -43,6 +43,12 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/queue/pause", Need::admin, pause_queue},
     {Method::post, "/api/v1/queue/resume", Need::admin, resume_queue},
 
+    {Method::post, "/api/v1/batches", Need::write, create_batch},
+    {Method::get, "/api/v1/batches", Need::read, list_batches},
+    {Method::get, "/api/v1/batches/{id}", Need::read, get_batch},
+    {Method::post, "/api/v1/batches/{id}/cancel", Need::write, cancel_batch},
+    {Method::post, "/api/v1/batches/{id}/retry", Need::write, retry_batch},
+
     {Method::post, "/api/v1/webhooks", Need::admin, create_webhook},
     {Method::get, "/api/v1/webhooks", Need::admin, list_webhooks},
     {Method::get, "/api/v1/webhooks/{id}", Need::admin, get_webhook},

@@ -19,6 +19,7 @@ struct TextId {
 using MediaId = TextId<struct MediaTag>;
 using TaskId = TextId<struct TaskTag>;
 using TokenId = TextId<struct TokenTag>;
+using BatchId = TextId<struct BatchTag>;
 using UploadId = TextId<struct UploadTag>;
 using NodeId = TextId<struct NodeTag>;  // one run of one server process
 

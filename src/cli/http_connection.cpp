@@ -162,13 +162,13 @@ Result<HttpReply> HttpConnection::del(const std::string& target) {
 }
 
 Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int64_t size,
-                                             const NextPiece& next) {
+                                             const NextPiece& next, std::string_view type) {
     Exchange exchange(host_, port_, patience_, token_);
     if (auto connected = exchange.connect(); !connected) {
         return std::unexpected(connected.error());
     }
     auto request = exchange.request<http::buffer_body>(http::verb::post, target);
-    request.set(http::field::content_type, "application/octet-stream");
+    request.set(http::field::content_type, boost::beast::string_view(type.data(), type.size()));
     request.content_length(static_cast<std::uint64_t>(size));
     request.body().data = nullptr;
     request.body().more = true;

@@ -32,7 +32,8 @@ class HttpConnection {
     // broken off). A server that answers before the end is listened to.
     using NextPiece = std::function<std::span<const std::byte>()>;
     Result<HttpReply> post_bytes(const std::string& target, std::int64_t size,
-                                 const NextPiece& next);
+                                 const NextPiece& next,
+                                 std::string_view type = "application/octet-stream");
 
   private:
     std::string host_;

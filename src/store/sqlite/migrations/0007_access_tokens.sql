@@ -37,6 +37,13 @@ CREATE TRIGGER media_counts_for_its_token AFTER INSERT ON media WHEN NEW.token_i
 BEGIN
     UPDATE tokens SET stored_bytes = stored_bytes + NEW.source_size WHERE id = NEW.token_id;
 END;
+-- A media that is fetched from an address has no source until it is there.
+CREATE TRIGGER media_counts_anew AFTER UPDATE OF source_size ON media
+WHEN NEW.token_id IS NOT NULL AND NEW.source_size <> OLD.source_size
+BEGIN
+    UPDATE tokens SET stored_bytes = stored_bytes + NEW.source_size - OLD.source_size
+    WHERE id = NEW.token_id;
+END;
 CREATE TRIGGER media_counts_no_more AFTER DELETE ON media WHEN OLD.token_id IS NOT NULL
 BEGIN
     UPDATE tokens SET stored_bytes = stored_bytes - OLD.source_size WHERE id = OLD.token_id;
