@@ -87,4 +87,9 @@ std::span<const PathAlias> path_aliases() {
     return kAliases;
 }
 
+bool reads_by_key(const Route& route) {
+    return route.handler == get_media || route.handler == get_media_status ||
+           route.handler == get_task;
+}
+
 }  // namespace durascribe::api
