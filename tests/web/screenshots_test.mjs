@@ -34,7 +34,7 @@ const kinds = {
   phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
 }
 for (const [kind, options] of Object.entries(kinds)) {
-  const context = await openContext(server, { viewport: { width: 1200, height: 800 }, ...options })
+  const context = await openContext(server, { viewport: { width: 1200, height: 800 }, reducedMotion: 'reduce', ...options })
   const page = await openPage(context, server)
   const picture = async (name, hash, ready) => {
     await page.goto(`${server.url}/${hash}`)
