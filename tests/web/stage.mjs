@@ -86,7 +86,7 @@ export class Server {
   }
 
   until(media, ...states) {
-    return until(`${media} is ${states}`, async () => states.includes((await this.status(media)).status), 120_000)
+    return until(`${media} is ${states}`, async () => states.includes((await this.status(media)).status), 280_000)
   }
 
   sql(statement) {

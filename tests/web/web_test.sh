@@ -28,4 +28,4 @@ cp "$here"/*.mjs "$place/"
 exec 9>&-
 
 DURASCRIBE_BIN=$bin SAMPLES=$samples WORK=$work BROWSER=$browser HOME=$work/home \
-    timeout 300 node "$place/${name}_test.mjs" || failed "web $name"
+    timeout "${WEB_TEST_SECONDS:-300}" node "$place/${name}_test.mjs" || failed "web $name"

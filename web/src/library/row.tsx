@@ -72,7 +72,7 @@ export const Row = memo(function Row(props: {
         {line && (
           <>
             {line.percent !== null && (
-              <Bar percent={line.percent} label={`${text.state(status?.status ?? 'pending')}: ${item.title}`} tone={line.stopping ? 'off' : line.tone} moving={line.tone === 'run'} />
+              <Bar percent={line.percent} label={`${text.state(status?.status ?? 'pending')}: ${item.title}`} tone={line.stopping ? 'off' : line.tone} />
             )}
             <div className="row-words">
               <span className={`state ${line.tone}`}>{line.label}</span>

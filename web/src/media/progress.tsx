@@ -41,7 +41,7 @@ export function ProgressPanel({ status, line, task, media }: { status: Status; l
           <h2>{line.label}</h2>
           {line.percent !== null && <span className="progress-percent">{text.percent(line.percent)}</span>}
         </div>
-        <Bar percent={line.percent ?? 0} label={media.title} tone={line.tone} moving={line.tone === 'run'} />
+        <Bar percent={line.percent ?? 0} label={media.title} tone={line.tone} />
         <p className="progress-detail">
           <span data-testid="stage">{line.stopping ? '' : stageOf(status, task, text)}</span>
           <span className="muted" data-testid="detail">

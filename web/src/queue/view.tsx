@@ -112,7 +112,7 @@ function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; wa
             <span className="muted">{line.detail}</span>
           </span>
         )}
-        {!waiting && line?.percent != null && <Bar percent={line.percent} label={entry.title} tone={line.tone} moving={line.tone === 'run'} />}
+        {!waiting && line?.percent != null && <Bar percent={line.percent} label={entry.title} tone={line.tone} />}
       </div>
       {entry.priority !== 0 && (
         <span className={`priority ${entry.priority > 0 ? 'up' : 'down'}`} title={text.priority}>

@@ -22,10 +22,10 @@ export function IconButton({ label, className = '', children, ...rest }: ButtonH
   )
 }
 
-export function Bar({ percent, label, tone = 'run', moving }: { percent: number; label: string; tone?: string; moving?: boolean }) {
+export function Bar({ percent, label, tone = 'run' }: { percent: number; label: string; tone?: string }) {
   const shown = Math.max(0, Math.min(100, percent))
   return (
-    <div className={`bar ${tone} ${moving ? 'moving' : ''}`} role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.floor(shown)}>
+    <div className={`bar ${tone}`} role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.floor(shown)}>
       <div style={{ transform: `scaleX(${shown / 100})` }} />
     </div>
   )
