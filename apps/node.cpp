@@ -130,6 +130,7 @@ class WholeNode final : public cli::Node {
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
         server.websockets = settings_.enable_progress_websocket;
+        server.require_if_match = settings_.require_if_match;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;

@@ -43,7 +43,7 @@ asio::awaitable<bool> HttpConnection::respond(Response response, bool head_only,
         keep_alive = false;
     }
     std::string text = response_head(response, keep_alive, now, framing);
-    if (!bodiless && !response.file && !response.stream) {
+    if (!bodiless && !response.stream) {
         text += response.body;
         response.body = {};
     }

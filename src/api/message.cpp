@@ -129,7 +129,7 @@ Result<void> parse_target(std::string_view target, Request& into) {
 }
 
 std::int64_t Response::length() const {
-    return file ? file->length : static_cast<std::int64_t>(body.size());
+    return static_cast<std::int64_t>(body.size()) + (file ? file->length : 0);
 }
 
 Error LaterResponse::interrupted() const {
@@ -173,6 +173,7 @@ std::string_view reason_phrase(int status) {
         std::pair{405, std::string_view{"Method Not Allowed"}},
         std::pair{409, std::string_view{"Conflict"}},
         std::pair{410, std::string_view{"Gone"}},
+        std::pair{412, std::string_view{"Precondition Failed"}},
         std::pair{413, std::string_view{"Content Too Large"}},
         std::pair{414, std::string_view{"URI Too Long"}},
         std::pair{415, std::string_view{"Unsupported Media Type"}},
@@ -180,6 +181,7 @@ std::string_view reason_phrase(int status) {
         std::pair{417, std::string_view{"Expectation Failed"}},
         std::pair{422, std::string_view{"Unprocessable Content"}},
         std::pair{426, std::string_view{"Upgrade Required"}},
+        std::pair{428, std::string_view{"Precondition Required"}},
         std::pair{431, std::string_view{"Request Header Fields Too Large"}},
         std::pair{500, std::string_view{"Internal Server Error"}},
         std::pair{502, std::string_view{"Bad Gateway"}},

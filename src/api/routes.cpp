@@ -16,7 +16,18 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/media/{id}/segments", get_segments},
     {Method::get, "/api/v1/media/{id}/transcript.{format}", get_transcript},
     {Method::get, "/api/v1/media/{id}/source", get_source},
+    {Method::get, "/api/v1/media/{id}/audio", get_audio},
+    {Method::get, "/api/v1/media/{id}/poster", get_poster},
     {Method::get, "/api/v1/media/{id}/waveform", get_waveform},
+    {Method::get, "/api/v1/search", search},
+
+    {Method::get, "/api/v1/media/{id}/segments/{segment}", get_segment},
+    {Method::patch, "/api/v1/media/{id}/segments/{segment}", change_segment},
+    {Method::post, "/api/v1/media/{id}/segments/{segment}/split", split_segment},
+    {Method::post, "/api/v1/media/{id}/segments/{segment}/merge", merge_segment},
+    {Method::patch, "/api/v1/media/{id}/speakers/{label}", rename_speaker},
+    {Method::get, "/api/v1/media/{id}/revisions", list_revisions},
+    {Method::post, "/api/v1/media/{id}/revisions/{revision}/restore", restore_revision},
 
     {Method::post, "/api/v1/media/{id}/run_sync", start_task},
     {Method::post, "/api/v1/media/{id}/reprocess", start_task},

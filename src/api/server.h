@@ -24,6 +24,7 @@ struct ServerSettings {
     int connections_max = 12'000;
     Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
     bool websockets = true;              // ENABLE_PROGRESS_WEBSOCKET
+    bool require_if_match = false;       // REQUIRE_IF_MATCH: edits without one are refused
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };

@@ -41,6 +41,7 @@ struct Settings {
     std::int64_t retention_events_max = 1'000'000;
     int retention_attempts_days = 90;
     bool enable_progress_websocket = true;
+    bool require_if_match = false;
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;
     double cpu_limit_per_transcription = 2;

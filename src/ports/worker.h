@@ -29,6 +29,7 @@ struct ExtractOutcome {
     domain::MediaInfo info;
     domain::Silences silences;
     domain::WaveformPeaks peaks;
+    std::optional<domain::Poster> poster;
 };
 
 struct TranscribeJob {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,7 @@ inline constexpr std::size_t kTracksMax = 256;
 inline constexpr std::size_t kWarningsMax = 64;
 inline constexpr std::size_t kSilencesMax = 500'000;      // 100 hours with one every 0.7 s
 inline constexpr std::size_t kPeakValuesMax = 3'000'000;  // 41 hours at 100 ms
+inline constexpr std::size_t kPosterMax = 1U << 20;       // bytes of the picture
 inline constexpr std::size_t kSegmentsMax = 5'000;        // of one chunk
 inline constexpr std::size_t kWordsMax = 20'000;          // of one chunk
 
@@ -56,6 +58,7 @@ struct Extracted {
     domain::MediaInfo info;
     domain::Silences silences;
     domain::WaveformPeaks peaks;
+    std::optional<domain::Poster> poster;
 };
 
 struct Transcribed {

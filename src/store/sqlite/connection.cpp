@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "durascribe/store/sqlite/search_words.h"
+
 namespace durascribe::store {
 
 Error to_error(const SqliteError& e, std::string_view doing) {
@@ -206,6 +208,7 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
 }
 
 Connection::~Connection() {
+    search_words_.reset();
     statements_.clear();
     sqlite3_close(db_);
 }
@@ -245,6 +248,13 @@ void Connection::run_script(std::string_view sql, const std::function<void()>& a
             after_each();
         }
     }
+}
+
+SearchWords& Connection::search_words() {
+    if (!search_words_) {
+        search_words_ = std::make_unique<SearchWords>(db_);
+    }
+    return *search_words_;
 }
 
 void Connection::raise(int code) const {

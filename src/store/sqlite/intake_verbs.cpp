@@ -1,10 +1,13 @@
 // Media and tasks come and go.
 #include "durascribe/store/sqlite/verbs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
+#include "durascribe/store/sqlite/search_index.h"
 
 namespace durascribe::store {
 namespace {
@@ -288,10 +291,11 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
-        "updated_at, newest_task)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "updated_at, newest_task, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
-        tx.now, media.task_id);
+        tx.now, media.task_id, next_search_number(tx));
+    index_title(tx, media.id, media.title);
     emit_media(tx, "media.created", media.id, media.title);
     const bool known = tx.db
                            .query("SELECT 1 FROM media WHERE source_sha256 = ? AND id <> ? LIMIT 1",
@@ -342,11 +346,21 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
     return made;
 }
 
-Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title) {
-    if (tx.db.execute("UPDATE media SET title = ?, updated_at = ? WHERE id = ?", title, tx.now,
-                      id) == 0) {
+Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title,
+                                     const std::optional<std::vector<int>>& if_revision) {
+    const auto there = find_media(tx.db, id);
+    if (!there) {
         return std::unexpected(media_not_found(id));
     }
+    if (if_revision && std::ranges::find(*if_revision, there->revision) == if_revision->end()) {
+        return fail(
+            ErrorClass::request, "precondition_failed",
+            "The media was changed since you have read it. Read it anew, and decide again.");
+    }
+    tx.db.execute(
+        "UPDATE media SET title = ?, updated_at = ?, revision = revision + 1 WHERE id = ?", title,
+        tx.now, id);
+    index_title(tx, id, title);
     emit_media(tx, "media.updated", id, title);
     return *find_media(tx.db, id);
 }
@@ -372,6 +386,7 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
             blobs.push_back(std::move(blob));
         }
     }
+    unindex_media(tx, id);
     tx.db.execute("DELETE FROM media WHERE id = ?", id);
     std::erase_if(blobs, [&](const ports::BlobRef& b) {
         return tx.db

@@ -281,6 +281,13 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     tx.db.execute(
         "INSERT OR REPLACE INTO media_peaks (media_id, bucket_ms, min_max) VALUES (?, ?, ?)",
         t.row.media_id, result.peaks.bucket, std::span<const std::int8_t>(result.peaks.min_max));
+    tx.db.execute("DELETE FROM media_posters WHERE media_id = ?", t.row.media_id);
+    if (result.poster) {
+        const std::string& bytes = result.poster->bytes;
+        tx.db.execute("INSERT INTO media_posters (media_id, mime_type, picture) VALUES (?, ?, ?)",
+                      t.row.media_id, result.poster->mime_type,
+                      std::span(reinterpret_cast<const std::int8_t*>(bytes.data()), bytes.size()));
+    }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
@@ -330,6 +337,7 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
     }
     TaskRecord& t = held->task;
     write_segments(tx, t.row.id, UnitId{0}, result.segments);
+    recognised_again(tx, t, result.segments);
     for (const auto& [format, content] : result.documents) {
         tx.db.execute(
             "INSERT OR REPLACE INTO documents (task_id, format, content) VALUES (?, ?, ?)",
