@@ -81,6 +81,9 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.retention.events = kDay * settings.retention_events_days;
     out.retention.events_max = settings.retention_events_max;
     out.retention.attempts = kDay * settings.retention_attempts_days;
+    out.retention.uploads = kDay * settings.retention_uploads_days;
+    out.uploads = {.count_max = settings.unfinished_uploads_max,
+                   .bytes_max = settings.unfinished_uploads_bytes_max};
     return out;
 }
 
@@ -131,6 +134,7 @@ class WholeNode final : public cli::Node {
         server.upload_limit_bytes = settings_.upload_limit_bytes;
         server.websockets = settings_.enable_progress_websocket;
         server.require_if_match = settings_.require_if_match;
+        server.upload_retention = kDay * settings_.retention_uploads_days;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;

@@ -158,7 +158,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     } else {
         RouteMatch match = find_route(routes_, path_aliases(), request);
         admitted = admit(request, http11_);
-        if (admitted && request.method == Method::options &&
+        if (admitted && request.method == Method::options && match.route == nullptr &&
             (request.path == "*" || !match.allow.empty())) {
             Response response;
             response.status = 204;

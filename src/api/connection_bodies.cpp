@@ -20,6 +20,7 @@ constexpr std::size_t kUploadChunk = 256 << 10;  // read, then written to disk, 
 // What was changed is told to those who listen before it is answered; one who does not read makes
 // nobody wait longer.
 constexpr Millis kSettlePatience{100};
+constexpr std::chrono::seconds kFillPatience{1};  // a slow upload is passed on meanwhile
 constexpr std::int64_t kSlowestBody = 512;  // bytes a second, once the body's patience is over
 
 }  // namespace
@@ -106,7 +107,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     while (good && !broken && !parser.is_done()) {
         std::size_t got = 0;
         broken = co_await read_body(parser, chunk.data(), chunk.size(), got);
-        if (!broken) {
+        // Also where the connection broke: a piece of an upload keeps what has come.
+        if (!broken || got > 0) {
             const std::string_view bytes{chunk.data(), got};
             good = co_await blocking(pool_, [&sink, bytes]() -> Result<void> {
                 try {
@@ -165,7 +167,7 @@ asio::awaitable<bool> HttpConnection::say_continue(const Parser& parser) {
     co_return co_await send(kContinue.data(), kContinue.size());
 }
 
-// Reads until `into` is full or the body ends.
+// Reads until `into` is full, the body ends, or it took kFillPatience to get some.
 asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into, std::size_t size,
                                                       std::size_t& got) {
     auto& body = parser.get().body();
@@ -173,13 +175,16 @@ asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into
     body.size = size;
     body.more = true;
     error_code failure;
-    while (!failure && !parser.is_done() && body.size > 0) {
+    const auto begun = Steady::now();
+    const auto in_time = [&] { return got == 0 || Steady::now() - begun < kFillPatience; };
+    while (!failure && !parser.is_done() && body.size > 0 && in_time()) {
         const auto since = Steady::now();
         stream_.expires_after(settings_.body_timeout);
         const auto [ec, transferred] =
             co_await http::async_read_some(stream_, buffer_, parser, kTuple);
         body_waited_ += Steady::now() - since;
         body_received_ += static_cast<std::int64_t>(transferred);
+        got = size - body.size;
         if (ec && ec != http::error::need_buffer) {
             failure = ec;
         } else if (body_waited_ > settings_.body_timeout &&
@@ -189,7 +194,6 @@ asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into
             failure = beast::error::timeout;  // a trickle that would hold the upload for ever
         }
     }
-    got = size - body.size;
     if (parser.is_done()) {
         body_waited_ = {};
         body_received_ = 0;

@@ -18,6 +18,14 @@ Result<Response> rename_media(const Services&, const Request&);
 Result<Response> delete_media(const Services&, const Request&);
 Result<Response> get_media_status(const Services&, const Request&);
 
+// handlers_uploads.cpp
+Result<Response> get_upload_options(const Services&, const Request&);
+Result<std::unique_ptr<BodySink>> create_upload(const Services&, const Request&);
+Result<std::unique_ptr<BodySink>> append_upload(const Services&, const Request&);
+Result<std::unique_ptr<BodySink>> overridden_upload(const Services&, const Request&);
+Result<Response> get_upload(const Services&, const Request&);
+Result<Response> remove_upload(const Services&, const Request&);
+
 // handlers_results.cpp
 Result<Response> get_segments(const Services&, const Request&);
 Result<Response> get_transcript(const Services&, const Request&);
@@ -85,5 +93,6 @@ Result<std::optional<std::vector<std::string>>> if_match_of(const Services& serv
 // The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.
 Result<MediaId> media_id_of(const Request& request);
 Result<TaskId> task_id_of(const Request& request);
+Result<UploadId> upload_id_of(const Request& request);
 
 }  // namespace durascribe::api

@@ -69,6 +69,10 @@ Result<TaskId> task_id_of(const Request& request) {
     return id_of<TaskId>(request, "task");
 }
 
+Result<UploadId> upload_id_of(const Request& request) {
+    return id_of<UploadId>(request, "upload");
+}
+
 Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const Request& request) {
     const std::int64_t limit = services.settings.upload_limit_bytes;
     return make_upload_sink(

@@ -15,7 +15,19 @@ namespace {
 constexpr std::size_t kTargetMax = 8 << 10;
 constexpr std::size_t kParametersMax = 64;
 
-// IMF-fixdate (RFC 9110 §5.6.7): Sun, 06 Nov 1994 08:49:37 GMT.
+bool is_one_line(std::string_view text) {
+    return text.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
+}
+
+Error bad_target(std::string detail) {
+    return {ErrorClass::request, "bad_target",
+            "The address of the request is malformed. Percent-encode every character that a URL "
+            "does not allow.",
+            std::move(detail)};
+}
+
+}  // namespace
+
 std::string http_date(WallTime now) {
     static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -29,19 +41,6 @@ std::string http_date(WallTime now) {
         static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
         clock.seconds().count());
 }
-
-bool is_one_line(std::string_view text) {
-    return text.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
-}
-
-Error bad_target(std::string detail) {
-    return {ErrorClass::request, "bad_target",
-            "The address of the request is malformed. Percent-encode every character that a URL "
-            "does not allow.",
-            std::move(detail)};
-}
-
-}  // namespace
 
 std::string_view to_string(Method m) {
     switch (m) {
@@ -180,9 +179,12 @@ std::string_view reason_phrase(int status) {
         std::pair{416, std::string_view{"Range Not Satisfiable"}},
         std::pair{417, std::string_view{"Expectation Failed"}},
         std::pair{422, std::string_view{"Unprocessable Content"}},
+        std::pair{423, std::string_view{"Locked"}},
         std::pair{426, std::string_view{"Upgrade Required"}},
         std::pair{428, std::string_view{"Precondition Required"}},
+        std::pair{429, std::string_view{"Too Many Requests"}},
         std::pair{431, std::string_view{"Request Header Fields Too Large"}},
+        std::pair{460, std::string_view{"Checksum Mismatch"}},
         std::pair{500, std::string_view{"Internal Server Error"}},
         std::pair{502, std::string_view{"Bad Gateway"}},
         std::pair{503, std::string_view{"Service Unavailable"}},

@@ -93,4 +93,6 @@ std::string response_head(const Response& response, bool keep_alive, WallTime no
 
 std::string_view reason_phrase(int status);
 
+std::string http_date(WallTime t);  // RFC 9110 §5.6.7
+
 }  // namespace durascribe::api

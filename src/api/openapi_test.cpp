@@ -28,6 +28,9 @@ bool is_method(std::string_view name) {
 TEST(OpenApi, HasEveryRouteAndNoOther) {
     std::set<std::string> served;
     for (const Route& route : routes()) {
+        if (route.method == Method::options) {
+            continue;  // every path takes it
+        }
         std::string method{to_string(route.method)};
         std::ranges::transform(method, method.begin(),
                                [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

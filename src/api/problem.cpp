@@ -9,6 +9,7 @@
 
 #include "durascribe/api/json_text.h"
 #include "durascribe/api/openai_errors.h"
+#include "durascribe/api/tus.h"
 #include "durascribe/base/ids.h"
 #include "durascribe/base/log.h"
 
@@ -32,6 +33,12 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"transcript_not_final", 409},
     std::pair<std::string_view, int>{"precondition_failed", 412},
     std::pair<std::string_view, int>{"precondition_required", 428},
+    std::pair<std::string_view, int>{"upload_offset", 409},
+    std::pair<std::string_view, int>{"tus_version", 412},
+    std::pair<std::string_view, int>{"upload_locked", 423},
+    std::pair<std::string_view, int>{"upload_taken_over", 423},
+    std::pair<std::string_view, int>{"too_many_uploads", 429},
+    std::pair<std::string_view, int>{"checksum_mismatch", 460},
     std::pair<std::string_view, int>{"body_too_large", 413},
     std::pair<std::string_view, int>{"idempotency_key_reused", 422},
     std::pair<std::string_view, int>{"uri_too_long", 414},
@@ -82,6 +89,9 @@ int http_status(const Error& error) {
 }
 
 void say_when_to_retry(Response& response) {
+    if (response.status == 429) {
+        response.headers.emplace_back("Retry-After", "600");
+    }
     if (response.status == 503 || response.status == 507) {
         response.headers.emplace_back("Retry-After", response.status == 503 ? "1" : "30");
     }
@@ -109,6 +119,12 @@ Response problem_response(const Error& error, std::string_view instance) {
     response.status = status;
     response.headers = {{"Content-Type", "application/problem+json"},
                         {"Cache-Control", "no-store"}};
+    if (instance.starts_with(kUploadsPath)) {
+        response.headers.emplace_back("Tus-Resumable", kTusVersion);
+        if (status == 412) {
+            response.headers.emplace_back("Tus-Version", kTusVersion);
+        }
+    }
     say_when_to_retry(response);
     response.body = json_text(body);
     return response;

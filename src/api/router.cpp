@@ -81,8 +81,10 @@ RouteMatch find_route(std::span<const Route> routes, std::span<const PathAlias> 
             continue;
         }
         known = true;
-        found.allow += to_string(route.method);
-        found.allow += route.method == Method::get ? ", HEAD, " : ", ";
+        if (route.method != Method::options) {  // told at the end, of every path
+            found.allow += to_string(route.method);
+            found.allow += route.method == Method::get ? ", HEAD, " : ", ";
+        }
         if (route.method == wanted && found.route == nullptr) {
             found.route = &route;
             request.captures = std::move(*captures);

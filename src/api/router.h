@@ -12,7 +12,8 @@
 
 namespace durascribe::api {
 
-// A body that is taken as it streams by. Dropped without finish(), nothing of it stays. Called from
+// A body that is taken as it streams by. Dropped without finish(), nothing of it stays
+// (of a piece of an upload, what has come). Called from
 // one blocking thread at a time.
 class BodySink {
   public:
@@ -47,7 +48,7 @@ struct RouteMatch {
 };
 
 // Fills request.captures and request.legacy_path. GET routes take HEAD; every known path takes
-// OPTIONS, for which `route` stays null.
+// OPTIONS, for which `route` stays null where the table has none.
 RouteMatch find_route(std::span<const Route> routes, std::span<const PathAlias> aliases,
                       Request& request);
 

@@ -13,6 +13,14 @@ constexpr Route kRoutes[] = {
     {Method::del, "/api/v1/media/{id}", delete_media},
     {Method::get, "/api/v1/media/{id}/status", get_media_status},
 
+    {Method::options, "/api/v1/uploads", get_upload_options},
+    {Method::post, "/api/v1/uploads", nullptr, create_upload},
+    {Method::options, "/api/v1/uploads/{id}", get_upload_options},
+    {Method::get, "/api/v1/uploads/{id}", get_upload},
+    {Method::patch, "/api/v1/uploads/{id}", nullptr, append_upload},
+    {Method::post, "/api/v1/uploads/{id}", nullptr, overridden_upload},
+    {Method::del, "/api/v1/uploads/{id}", remove_upload},
+
     {Method::get, "/api/v1/media/{id}/segments", get_segments},
     {Method::get, "/api/v1/media/{id}/transcript.{format}", get_transcript},
     {Method::get, "/api/v1/media/{id}/source", get_source},

@@ -15,6 +15,7 @@ struct ServerSettings {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8000;  // 0: chosen by the system
     std::int64_t upload_limit_bytes = 10LL << 30;
+    Millis upload_retention{3LL * 24 * 3600 * 1000};  // ports::Retention::uploads, to be told
     std::int64_t json_limit_bytes = 1 << 20;
     Millis idle_timeout{75'000};        // between requests
     domain::TaskOptions task_defaults;  // of what an upload leaves out

@@ -1,5 +1,5 @@
-// Strong identifiers. Media, tasks and nodes carry UUIDs of version 7 (RFC 9562 §5.7), which sort
-// by the time they were made; units are numbered by the store.
+// Strong identifiers. Media, tasks, uploads and nodes carry UUIDs of version 7 (RFC 9562 §5.7),
+// which sort by the time they were made; units are numbered by the store.
 #pragma once
 
 #include <compare>
@@ -18,6 +18,7 @@ struct TextId {
 
 using MediaId = TextId<struct MediaTag>;
 using TaskId = TextId<struct TaskTag>;
+using UploadId = TextId<struct UploadTag>;
 using NodeId = TextId<struct NodeTag>;  // one run of one server process
 
 struct UnitId {

@@ -214,6 +214,19 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             return assign(s.retention_attempts_days, number_from<int>(v, 1, 36'500));
         }},
+    Key{{"retention_uploads_days", "RETENTION_UPLOADS_DAYS", "", "a whole number from 1 to 36500"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.retention_uploads_days, number_from<int>(v, 1, 36'500));
+        }},
+    Key{{"unfinished_uploads_max", "UNFINISHED_UPLOADS_MAX", "",
+         "a whole number from 1 to 1000000"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.unfinished_uploads_max, number_from<int>(v, 1, 1'000'000));
+        }},
+    Key{{"unfinished_uploads_size", "UNFINISHED_UPLOADS_SIZE", "", "a size, such as 100GB"},
+        [](Settings& s, std::string_view v) {
+            return assign(s.unfinished_uploads_bytes_max, bytes_from(v));
+        }},
     Key{{"enable_progress_websocket", "ENABLE_PROGRESS_WEBSOCKET", "", "true or false"},
         [](Settings& s, std::string_view v) {
             return assign(s.enable_progress_websocket, bool_from(v));

@@ -40,6 +40,9 @@ struct Settings {
     int retention_events_days = 30;
     std::int64_t retention_events_max = 1'000'000;
     int retention_attempts_days = 90;
+    int retention_uploads_days = 3;
+    int unfinished_uploads_max = 1'000;
+    std::int64_t unfinished_uploads_bytes_max = 100LL << 30;
     bool enable_progress_websocket = true;
     bool require_if_match = false;
     bool transcription_queue_enabled = true;

@@ -11,6 +11,7 @@
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/resumable_uploads.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
@@ -30,6 +31,7 @@ class Engine::Impl final : public ports::CommitListener {
           clock_(clock),
           settings_(std::move(settings)),
           guard_(store, blobs),
+          uploads_(store, blobs, guard_, settings_.uploads),
           admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
           spare_(workers, admission_) {
         store_.set_listener(this);
@@ -73,7 +75,8 @@ class Engine::Impl final : public ports::CommitListener {
         add_slots(domain::Lane::media, settings_.media_slots);
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
-        housekeeper_ = std::make_unique<Housekeeper>(store_, blobs_, guard_, clock_, settings_);
+        housekeeper_ =
+            std::make_unique<Housekeeper>(store_, blobs_, guard_, uploads_, clock_, settings_);
         DURASCRIBE_FAILPOINT("engine.started");
         return {};
     }
@@ -267,6 +270,7 @@ class Engine::Impl final : public ports::CommitListener {
     ports::Store& store() { return store_; }
     ports::BlobStore& blobs() { return blobs_; }
     BlobGuard& guard() { return guard_; }
+    ResumableUploads& uploads() { return uploads_; }
     EventFeed& feed() { return feed_; }
     bool draining() const { return draining_; }
     Housekeeping housekeeping() {
@@ -402,6 +406,7 @@ class Engine::Impl final : public ports::CommitListener {
     const EngineSettings settings_;
     const NodeId node_ = new_id<NodeId>();
     BlobGuard guard_;
+    ResumableUploads uploads_;
     RunningUnits running_;
     LanePace pace_;
     MemoryAdmission admission_;
@@ -477,6 +482,9 @@ Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
 Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format,
                                      std::optional<int> revision) {
     return impl_->document(task, format, revision);
+}
+ResumableUploads& Engine::uploads() {
+    return impl_->uploads();
 }
 EventFeed& Engine::feed() {
     return impl_->feed();

@@ -21,6 +21,8 @@
 
 namespace durascribe::engine {
 
+class ResumableUploads;  // resumable_uploads.h
+
 inline constexpr Millis kLeastTaskTimeout{1'800'000};
 
 struct EngineSettings {
@@ -40,6 +42,7 @@ struct EngineSettings {
     std::int64_t worker_growth_bytes = 512LL << 20;  // more than when it was warm: replaced
     domain::RetryLimits retry;
     ports::Retention retention;
+    ports::UploadLimits uploads;  // of those that come in pieces
     Millis housekeeping_interval{24LL * 3600 * 1000};
     domain::ChunkLimits chunks;
     std::string model;  // what the speech workers load, for the attempt records
@@ -136,6 +139,9 @@ class Engine {
     // or from what there is so far. `revision` as of ports::Store::transcript.
     Result<std::string> document(const TaskId& task, domain::DocumentFormat format,
                                  std::optional<int> revision = {});
+
+    // Those that come in pieces. Options are checked by who creates one.
+    ResumableUploads& uploads();
 
     EventFeed& feed();
 

@@ -12,10 +12,12 @@ constexpr int kIndexedAtOnce = 20;  // media in one transaction, each with its t
 }  // namespace
 
 Housekeeper::Housekeeper(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                         const ports::Clock& clock, const EngineSettings& settings)
+                         ResumableUploads& uploads, const ports::Clock& clock,
+                         const EngineSettings& settings)
     : store_(store),
       blobs_(blobs),
       guard_(guard),
+      uploads_(uploads),
       clock_(clock),
       retention_(settings.retention),
       interval_(settings.housekeeping_interval) {
@@ -30,6 +32,8 @@ Engine::Housekeeping Housekeeper::status() const {
 void Housekeeper::loop(std::stop_token stop) {
     // Once in any case: a server that is stopped soon after its start leaves a small store clean.
     do {
+        uploads_.finish_sealed(stop);
+        sweep_uploads();
         index_what_is_there(stop);
         reconcile_files(stop);
         prune(stop);
@@ -67,6 +71,17 @@ void Housekeeper::reconcile_files(std::stop_token stop) {
                .audio_missing = done->audio_missing};
 }
 
+void Housekeeper::sweep_uploads() {
+    const auto removed = uploads_.sweep();
+    if (!removed) {
+        log::warning(
+            "files of uploads that are gone could not be removed: {} Tried again in a day.",
+            removed.error().message);
+    } else if (*removed > 0) {
+        log::info("{} files of uploads that are gone were removed", *removed);
+    }
+}
+
 void Housekeeper::prune(std::stop_token stop) {
     ports::Pruned all;
     for (bool more = true; more && !stop.stop_requested();) {
@@ -81,11 +96,17 @@ void Housekeeper::prune(std::stop_token stop) {
         all.events += pruned->events;
         all.attempts += pruned->attempts;
         all.idempotency_keys += pruned->idempotency_keys;
+        all.uploads += pruned->uploads;
         more = pruned->more;
     }
-    if (all.media + all.events + all.attempts + all.idempotency_keys > 0) {
-        log::info("removed what was old: {} media, {} events, {} attempts, {} idempotency keys",
-                  all.media, all.events, all.attempts, all.idempotency_keys);
+    if (all.uploads > 0) {
+        sweep_uploads();
+    }
+    if (all.media + all.events + all.attempts + all.idempotency_keys + all.uploads > 0) {
+        log::info(
+            "removed what was old: {} media, {} events, {} attempts, {} idempotency keys, {} "
+            "uploads",
+            all.media, all.events, all.attempts, all.idempotency_keys, all.uploads);
     }
 }
 

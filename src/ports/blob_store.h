@@ -44,6 +44,29 @@ class PendingBlob {
     virtual Result<BlobRef> commit() = 0;
 };
 
+// A blob that comes in pieces, over restarts: kept until it is placed or removed, under a name that
+// the caller chose and keeps a record of. One thread at a time, and one object of a name.
+class PartialBlob {
+  public:
+    virtual ~PartialBlob() = default;
+
+    // Appends. Errors: storage (disk full, I/O); then size_bytes() tells how much of it was taken.
+    virtual Result<void> write(std::span<const std::byte> bytes) = 0;
+
+    virtual std::int64_t size_bytes() const = 0;
+
+    // What was written is durable when it returns. After an error nothing is known of what was
+    // written since the last success: drop this object, and open it anew with what was kept then.
+    virtual Result<void> sync() = 0;
+
+    // Drops what lies behind `size_bytes`.
+    virtual Result<void> cut(std::int64_t size_bytes) = 0;
+
+    // Of what is there. Reads back what this object has not hashed as it went by (after a restart
+    // or a cut): as much as that takes.
+    virtual Result<BlobRef> address() = 0;
+};
+
 // Thread-safe.
 class BlobStore {
   public:
@@ -51,6 +74,21 @@ class BlobStore {
 
     // `expected_bytes`, where known (0: not), lets a full disk be refused before the first byte.
     virtual Result<std::unique_ptr<PendingBlob>> create(std::int64_t expected_bytes = 0) = 0;
+
+    // The partial blob of that name (a UUID), durably made where it is not there; what lies behind
+    // `keep_bytes` is dropped. It may hold less.
+    virtual Result<std::unique_ptr<PartialBlob>> open_partial(const std::string& name,
+                                                              std::int64_t keep_bytes) = 0;
+
+    // Makes it the blob of that address, durably; its object is gone by then, and it was synced.
+    // Where the address is there already, this copy is dropped. Idempotent. Errors: storage;
+    // internal "blob_missing" where neither is there.
+    virtual Result<void> place_partial(const std::string& name, const BlobRef& blob) = 0;
+
+    // Removing what is not there succeeds.
+    virtual Result<void> remove_partial(const std::string& name) = 0;
+
+    virtual Result<std::vector<std::string>> list_partials() = 0;
 
     // Read-only. Errors: internal "blob_missing", where the address is not there (waiting would not
     // bring it back).

@@ -100,6 +100,22 @@ struct UnitRow {
     std::optional<StoredError> error;
 };
 
+struct UploadRow {
+    UploadId id;
+    MediaId media_id;  // of what it becomes
+    TaskId task_id;
+    std::optional<std::int64_t> length;  // nullopt: not said yet
+    std::int64_t offset = 0;             // that is durable; the length once whole, and only then
+    std::string filename;
+    std::string title;
+    domain::TaskOptions options;
+    std::string metadata;
+    WallTime created_at;
+    WallTime updated_at;    // when a piece came last
+    BlobRef source;         // once it is whole
+    bool finished = false;  // media and task are made
+};
+
 struct AttemptRow {
     UnitId unit_id;
     domain::Step step{};
@@ -155,6 +171,25 @@ struct NewMedia {
     // Where the same bytes have a task that does the same (same_work), in whatever state but one
     // that is being cancelled: that one, as replayed, and nothing new.
     bool join = false;
+};
+
+// An upload that comes in pieces.
+struct NewUpload {
+    UploadId id;
+    MediaId media_id;  // of what it becomes
+    TaskId task_id;
+    std::optional<std::int64_t> length;  // nullopt: not said yet
+    std::string filename;
+    std::string title;
+    domain::TaskOptions options;
+    std::string metadata;  // as the client sent it, to be told again
+    std::optional<IdempotencyKey> idempotency;
+};
+
+// Of those that are not finished.
+struct UploadLimits {
+    int count_max = 1'000;
+    std::int64_t bytes_max = 0;  // announced, or there where nothing was; 0: no limit
 };
 
 struct NewTask {
@@ -288,10 +323,11 @@ struct Retention {
     std::optional<Millis> attempts;  // of ended tasks
     std::int64_t events_max = 1'000'000;
     Millis idempotency_keys{24LL * 3600 * 1000};
+    Millis uploads{3LL * 24 * 3600 * 1000};  // since their last piece, finished or not
 };
 
 struct Pruned {
-    int media = 0, events = 0, attempts = 0, idempotency_keys = 0;
+    int media = 0, events = 0, attempts = 0, idempotency_keys = 0, uploads = 0;
     std::vector<BlobRef> blobs;  // that nothing names any more
     bool more = false;           // there is more to prune: call again
 };
@@ -366,6 +402,32 @@ class Store {
     // same media id and task id again returns the rows as they are; so does NewMedia::join, with
     // the newest task that it finds. Errors: request "idempotency_key_reused".
     virtual Result<Submission> submit(const NewMedia& media) = 0;
+
+    // -- uploads in pieces: an empty one, offsets as they become durable, whole, finished --
+
+    // The same key again: the row that was made then (its id is another than the one given).
+    // Errors: request "too_many_uploads" beyond `limits`; request "idempotency_key_reused"; request
+    // "not_found" where what the key had made is gone.
+    virtual Result<UploadRow> create_upload(const NewUpload& upload,
+                                            const UploadLimits& limits) = 0;
+
+    // So much of it is durable; it may be less than before (a piece was lost). `length`, where
+    // given, is said with it. Requires an offset below the length. Errors: request "not_found",
+    // also where it is whole.
+    virtual Result<UploadRow> record_upload(const UploadId& id, std::int64_t offset,
+                                            std::optional<std::int64_t> length = {}) = 0;
+
+    // All of it is durable, and these are its address and length. Until it is finished, the blob
+    // counts as referenced. Idempotent. Errors: request "not_found".
+    virtual Result<UploadRow> seal_upload(const UploadId& id, const BlobRef& source) = 0;
+
+    // As submit(), of what a whole upload becomes, and the upload is finished, in one transaction.
+    // Idempotent, also where the media is gone again: then no rows are made, and the answer's are
+    // empty but for their ids. Errors: request "not_found", also where it is not whole.
+    virtual Result<Submission> finish_upload(const UploadId& id) = 0;
+
+    // In whatever state; what it became stays. Errors: request "not_found".
+    virtual Result<void> delete_upload(const UploadId& id) = 0;
 
     // A new task over a media that is there. With TaskOptions::from_step it takes over what the
     // media's newest task that has it left: of the decoded audio and its chunks (transcribe), of
@@ -543,6 +605,9 @@ class Store {
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
     // The first `limit` (1 to 1000) that wait in each lane.
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
+    virtual Result<UploadRow> upload(const UploadId& id) = 0;  // errors: request "not_found"
+    // Whole, and not finished.
+    virtual Result<std::vector<UploadId>> sealed_uploads() = 0;
     // Whether any row names this blob.
     virtual Result<bool> blob_referenced(const std::string& sha256) = 0;
     // The blobs that rows name, by address: the first `limit` (1 or more) after `after` (empty:

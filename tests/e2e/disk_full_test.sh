@@ -35,6 +35,30 @@ status=$(upload "$samples/talk.ogg")
 [[ $status == 201 ]] || failed "with room again the upload was answered $status"
 id=$(json "$work/answer.json" 'd["id"]')
 
+# An upload in pieces keeps what has come, and goes on where it was. Chunked, so that its length can't
+# be held against the room before it comes.
+head -c 40000000 /dev/urandom >"$work/pieces"
+piece() {
+    tail -c "+$(($1 + 1))" "$work/pieces" | curl -sS -X PATCH -T - -H 'Tus-Resumable: 1.0.0' -H "Upload-Offset: $1" -H 'Expect:' \
+        -H 'Content-Type: application/offset+octet-stream' -D "$work/piece.head" -o "$work/answer.json" -w '%{http_code}' "$url$2"
+}
+field() { sed -n "s/^$1: \(.*\)\r/\1/p" "$work/piece.head"; }
+curl -sS -X POST -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 40000000' -D "$work/piece.head" "$url/api/v1/uploads" || failed 'no upload'
+address=$(field Location)
+dd if=/dev/zero of="$filler" bs=1M count=$(($(df --output=avail -m "$work/disk" | tail -n 1) - 28)) status=none
+status=$(piece 0 "$address")
+[[ $status == 507 ]] || failed "a piece that the disk does not take was answered $status: $(cat "$work/answer.json")"
+rm "$filler"
+curl -sS -I -H 'Tus-Resumable: 1.0.0' "$url$address" -o "$work/piece.head"
+offset=$(field Upload-Offset)
+((offset > 10000000 && offset < 30000000)) || failed "it went on at $offset"
+status=$(piece "$offset" "$address")
+[[ $status == 204 ]] || failed "with room again the piece was answered $status: $(cat "$work/answer.json")"
+media=$(field X-Durascribe-Media-Id)
+curl -fsS "$url/api/v1/media/$media/source" | cmp - "$work/pieces" || failed 'the bytes are others'
+wait_until 60 'it is no recording' media_is "$media" failed
+curl -fsS -X DELETE "$url/api/v1/media/$media" || failed 'the deletion'
+
 # Full to the last byte while chunks are recognised.
 chunk_runs() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='processing'") -ge 1 ]]; }
 wait_until 60 'a chunk is being recognised' chunk_runs

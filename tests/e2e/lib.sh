@@ -62,8 +62,15 @@ is_ready() { grep -q 'is ready on' "$work/server.out"; }
 
 # start_server <durascribe serve's arguments...>: sets `server_pid` and `url`.
 start_server() {
+    start_server_on 0 "$@"
+}
+
+# start_server_on <port> <arguments...>: the same, on the port of one that was killed.
+start_server_on() {
+    local port=$1
+    shift
     : >"$work/server.out"
-    "$bin/durascribe" serve --listen 127.0.0.1:0 --data "$data" "$@" >"$work/server.out" 2>>"$work/server.log" &
+    "$bin/durascribe" serve --listen "127.0.0.1:$port" --data "$data" "$@" >"$work/server.out" 2>>"$work/server.log" &
     server_pid=$!
     wait_until 10 'the server is ready' is_ready
     url=$(sed -n 's/.*is ready on //p' "$work/server.out")
@@ -75,6 +82,26 @@ stop_server() {
     code=0
     wait "$server_pid" || code=$?
     server_pid=''
+}
+
+# install_client <name>: the npm packages of tests/e2e/<name>, once for each lock file, into a folder
+# beside the binaries, with the *.mjs of that folder. Sets `client`. Ends the test as skipped where there
+# is no Node.js.
+install_client() {
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+        echo 'Node.js is not installed: the client was not run (apt-get install nodejs npm).'
+        exit 77
+    fi
+    local from
+    from=$(cd "$(dirname "${BASH_SOURCE[0]}")/$1" && pwd -P)
+    client=$bin/../e2e-$1
+    if ! cmp -s "$from/package-lock.json" "$client/installed"; then
+        mkdir -p "$client"
+        cp "$from/package.json" "$from/package-lock.json" "$from/.npmrc" "$client/"
+        npm --prefix "$client" ci --ignore-scripts >"$output" 2>"$errors" || failed "npm ci for $1"
+        cp "$from/package-lock.json" "$client/installed"
+    fi
+    cp "$from"/*.mjs "$client/"
 }
 
 # json <file> <python expression over d>

@@ -657,6 +657,17 @@ class SlowBlobs final : public ports::BlobStore {
     Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes) override {
         return blobs_.create(expected_bytes);
     }
+    Result<std::unique_ptr<ports::PartialBlob>> open_partial(const std::string& name,
+                                                             std::int64_t keep_bytes) override {
+        return blobs_.open_partial(name, keep_bytes);
+    }
+    Result<void> place_partial(const std::string& name, const ports::BlobRef& blob) override {
+        return blobs_.place_partial(name, blob);
+    }
+    Result<void> remove_partial(const std::string& name) override {
+        return blobs_.remove_partial(name);
+    }
+    Result<std::vector<std::string>> list_partials() override { return blobs_.list_partials(); }
     Result<UniqueFd> open(const ports::BlobRef& blob) override { return blobs_.open(blob); }
     Result<bool> exists(const ports::BlobRef& blob) override { return blobs_.exists(blob); }
     Result<void> remove(const ports::BlobRef& blob) override {

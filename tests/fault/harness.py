@@ -102,6 +102,10 @@ class Server:
 
     def ask(self, method, target, body=None, headers=None, timeout=20):
         """(status, answer); the status is 0 where no answer came: nothing was acknowledged then."""
+        return self.ask_fields(method, target, body, headers, timeout)[:2]
+
+    def ask_fields(self, method, target, body=None, headers=None, timeout=20):
+        """The same with the header fields of the answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, target, body, headers or {})
@@ -109,9 +113,9 @@ class Server:
             data = answer.read()
             if answer.getheader("Content-Type", "").startswith(("application/json", "application/problem+json")):
                 data = json.loads(data)
-            return answer.status, data
+            return answer.status, data, answer.headers
         except (OSError, http.client.HTTPException, ValueError):
-            return 0, None
+            return 0, None, {}
         finally:
             connection.close()
 
@@ -218,10 +222,12 @@ class Oracle:
         demand(stuck == 0, f"{stuck} units are still processing in a stopped server")
         named = {row[0] for row in database.execute(
             "SELECT source_sha256 FROM media UNION SELECT pcm_sha256 FROM tasks WHERE pcm_sha256 <> ''")}
+        half_done = {"uploads" + row[0] for row in database.execute("SELECT id FROM uploads WHERE source_sha256 = ''")}
         database.close()
         files = {p.parent.name + p.name if len(p.name) < 64 else p.name
                  for p in (data / "blobs").rglob("*") if p.is_file()}
         demand(named <= files, f"files are missing: {sorted(named - files)}")
+        files -= half_done
         demand(files <= named, f"files that nothing names: {sorted(files - named)}")
 
 

@@ -71,6 +71,26 @@ class Restarted(ServedStage):
         self.check()
 
 
+class Pieces(ServedStage):
+    """Uploads in pieces: one to its end, with a wrong checksum on the way; one taken back; one without its row."""
+
+    def play(self):
+        self.start()
+        whole, half = self.begin_pieces(0, "whole"), self.begin_pieces(1, "half")
+        self.send_piece(whole, 0, 1000)
+        status, _ = self.send_piece(whole, 0, 1000, {"Upload-Checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA=="})
+        demand(status in (0, 460), f"a wrong checksum is answered {status}")
+        self.send_piece(half, 1, 1000)
+        self.terminate(half)
+        first = self.upload_in_pieces(whole, 0)
+        self.until_ended(first)
+        self.stop()
+        (self.folder / "data/blobs/uploads/0190a1b2-0000-7000-8000-000000000001").write_bytes(b"expired")
+        self.start()
+        self.stop()
+        self.check()
+
+
 class Anew(ServedStage):
     """A new task over a finished media, and with force another in place of that while it runs."""
 
@@ -249,7 +269,7 @@ class Commands(Stage):
 
 
 # The first that reaches a name is the one in which ./test visits it.
-SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "anew": Anew,
+SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "pieces": Pieces, "anew": Anew,
              "commands": Commands, "renamed": Renamed, "patient": Patient}
 # These take long: of them, only what no other reaches is visited.
 LONG = ("renamed", "patient")

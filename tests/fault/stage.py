@@ -122,6 +122,53 @@ class ServedStage(Stage):
               "a part of the upload is on disk")
         return connection
 
+    def ask_fields(self, method, target, body=None, headers=None):
+        status, answer, fields = self.server.ask_fields(method, target, body, {"Tus-Resumable": "1.0.0", **(headers or {})})
+        if status == 0:
+            self.revive()
+        return status, answer, fields
+
+    def begin_pieces(self, clip, key):
+        """Creates an upload that comes in pieces, and gives its address."""
+        status = 0
+        while status == 0:
+            status, answer, fields = self.ask_fields("POST", "/api/v1/uploads", None, {
+                "Upload-Length": str(len(self.clips[clip])), "Upload-Metadata": "filename Y2xpcC53YXY=",
+                "Idempotency-Key": key})
+        demand(status == 201, f"an upload's creation is answered {status} {answer}")
+        return fields["Location"]
+
+    def send_piece(self, upload, clip, size, more=None):
+        """Asks where it is, and sends the next piece; (status or 0, the upload as it was before)."""
+        status = 0
+        while status == 0:
+            status, now, _ = self.ask_fields("GET", upload)
+        demand(status == 200, f"the upload {upload} is answered {status} {now}")
+        if now["finished"]:
+            return 204, now
+        piece = self.clips[clip][now["offset"]:now["offset"] + size]
+        status, _, fields = self.ask_fields("PATCH", upload, piece, {
+            "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(now["offset"]), **(more or {})})
+        return status, now
+
+    def upload_in_pieces(self, upload, clip):
+        size, told = len(self.clips[clip]) // 2 + 1, 0
+        while True:
+            status, now = self.send_piece(upload, clip, size)
+            demand(status in (0, 204), f"a piece is answered {status}")
+            demand(now["offset"] >= told, f"the upload went back from {told} to {now['offset']}")
+            told = now["offset"]
+            if now["finished"]:
+                self.oracle.uploaded({"id": now["media_id"], "task_id": now["task_id"],
+                                      "sha256": hashlib.sha256(self.clips[clip]).hexdigest()}, clip)
+                return self.oracle.jobs[now["task_id"]]
+
+    def terminate(self, upload):
+        status = 0
+        while status == 0:
+            status, answer, _ = self.ask_fields("DELETE", upload)
+        demand(status == 204 or (self.died and status == 404), f"a termination is answered {status} {answer}")
+
     def task(self, job):
         while True:
             status, task = self.ask("GET", f"/api/v1/tasks/{job.task}")

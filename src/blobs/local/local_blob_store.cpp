@@ -14,6 +14,8 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/ids.h"
+#include "durascribe/blobs/local/layout.h"
+#include "durascribe/blobs/local/partial_blob.h"
 #include "durascribe/blobs/local/sha256.h"
 
 namespace durascribe::blobs {
@@ -22,82 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kReadBuffer = 1 << 20;
-constexpr std::string_view kPending = "tmp";  // the folder of what is being written
-
-std::unexpected<Error> failed(std::string_view doing) {
-    return std::unexpected(system_error(errno, doing));
-}
-
-bool is_address(std::string_view text) {
-    return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-           });
-}
-
-fs::path folder_of(const fs::path& root, std::string_view sha256) {
-    return root / sha256.substr(0, 2);
-}
-fs::path path_of(const fs::path& root, std::string_view sha256) {
-    return folder_of(root, sha256) / sha256.substr(2);
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-    const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid() || fsync(fd.get()) != 0) {
-        return failed(fmt::format("make the folder {} durable", folder.string()));
-    }
-    return {};
-}
-
-Result<void> make_folder(const fs::path& folder) {
-    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-        return failed(fmt::format("make the folder {}", folder.string()));
-    }
-    return {};
-}
-
-struct Space {
-    std::int64_t free = 0;     // for this user, the reserve included
-    std::int64_t reserve = 0;  // as the options have it, or reserve_of()
-    std::int64_t free_for_files() const { return std::max<std::int64_t>(0, free - reserve); }
-};
-
-Result<Space> space_of(const fs::path& root, const LocalBlobOptions& options) {
-    struct statvfs s{};
-    if (statvfs(root.c_str(), &s) != 0) {
-        return failed("ask how much disk is free");
-    }
-    const auto bytes = [&](fsblkcnt_t blocks) {
-        return static_cast<std::int64_t>(blocks) * static_cast<std::int64_t>(s.f_frsize);
-    };
-    return Space{bytes(s.f_bavail), options.reserve_bytes.value_or(reserve_of(bytes(s.f_blocks)))};
-}
-
-// In their order.
-Result<std::vector<std::string>> names_in(const fs::path& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
-        names.push_back(entry->path().filename().string());
-    }
-    if (error) {
-        return std::unexpected(
-            system_error(error.value(), fmt::format("list {}", folder.string())));
-    }
-    std::ranges::sort(names);
-    return names;
-}
-
-// A full disk as a person wants to hear of it: with how much is left.
-Error with_free_space(Error error, const fs::path& root) {
-    if (error.code == "disk_full") {
-        if (const auto space = space_of(root, {})) {
-            error.message += fmt::format(" {} MiB are free.", space->free / (1024 * 1024));
-        }
-    }
-    return error;
-}
 
 // ---- a blob being written -----------------------------------------------------------------------
 
@@ -273,7 +199,7 @@ std::int64_t reserve_of(std::int64_t file_system_bytes) {
 Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& data_directory,
                                                              LocalBlobOptions options) {
     const fs::path root = data_directory / "blobs";
-    for (const fs::path& folder : {data_directory, root, root / kPending}) {
+    for (const fs::path& folder : {data_directory, root, root / kPending, root / kPartial}) {
         if (auto made = make_folder(folder); !made) {
             return std::unexpected(made.error());
         }
@@ -398,6 +324,23 @@ Result<std::vector<std::string>> LocalBlobStore::list(const std::string& after, 
         }
     }
     return addresses;
+}
+
+Result<std::unique_ptr<ports::PartialBlob>> LocalBlobStore::open_partial(const std::string& name,
+                                                                         std::int64_t keep_bytes) {
+    return blobs::open_partial(root_, name, keep_bytes);
+}
+
+Result<void> LocalBlobStore::place_partial(const std::string& name, const ports::BlobRef& blob) {
+    return blobs::place_partial(root_, name, blob);
+}
+
+Result<void> LocalBlobStore::remove_partial(const std::string& name) {
+    return blobs::remove_partial(root_, name);
+}
+
+Result<std::vector<std::string>> LocalBlobStore::list_partials() {
+    return names_in(root_ / kPartial);
 }
 
 Result<std::int64_t> LocalBlobStore::free_bytes() {

@@ -38,6 +38,11 @@ class LocalBlobStore final : public ports::BlobStore {
     // Errors: storage "disk_full", which tells how much is free, where `expected_bytes` and the
     // reserve do not fit.
     Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes = 0) override;
+    Result<std::unique_ptr<ports::PartialBlob>> open_partial(const std::string& name,
+                                                             std::int64_t keep_bytes) override;
+    Result<void> place_partial(const std::string& name, const ports::BlobRef& blob) override;
+    Result<void> remove_partial(const std::string& name) override;
+    Result<std::vector<std::string>> list_partials() override;
     Result<UniqueFd> open(const ports::BlobRef& blob) override;
     Result<bool> exists(const ports::BlobRef& blob) override;
     Result<void> remove(const ports::BlobRef& blob) override;

@@ -98,6 +98,13 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
             *before, left);
         left -= pruned.idempotency_keys;
     }
+    if (const auto before = time_before(tx.db, retention.uploads); before && left > 0) {
+        pruned.uploads = tx.db.execute(
+            "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE updated_at < ?1 AND"
+            " (finished_at IS NOT NULL OR source_sha256 = '') LIMIT ?2)",
+            *before, left);
+        left -= pruned.uploads;
+    }
     if (left > 0) {
         pruned.events = prune_events(tx, retention, left);
         left -= pruned.events;

@@ -162,7 +162,9 @@ Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
     return db
         .query(
             "SELECT 1 FROM media WHERE source_sha256 = ?1"
-            " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> '' LIMIT 1",
+            " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> ''"
+            " UNION ALL SELECT 1 FROM uploads WHERE source_sha256 = ?1 AND finished_at IS NULL"
+            " LIMIT 1",
             sha256)
         .step();
 }

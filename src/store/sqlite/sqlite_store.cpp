@@ -145,6 +145,31 @@ Result<std::vector<ports::BlobRef>> SqliteStore::delete_media(const MediaId& id)
     return parts_->writer->run([&](WriteTx& tx) { return store::delete_media(tx, id); });
 }
 
+Result<ports::UploadRow> SqliteStore::create_upload(const ports::NewUpload& upload,
+                                                    const ports::UploadLimits& limits) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::create_upload(tx, upload, limits); });
+}
+
+Result<ports::UploadRow> SqliteStore::record_upload(const UploadId& id, std::int64_t offset,
+                                                    std::optional<std::int64_t> length) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::record_upload(tx, id, offset, length); });
+}
+
+Result<ports::UploadRow> SqliteStore::seal_upload(const UploadId& id,
+                                                  const ports::BlobRef& source) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::seal_upload(tx, id, source); });
+}
+
+Result<ports::Submission> SqliteStore::finish_upload(const UploadId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_upload(tx, id); });
+}
+
+Result<void> SqliteStore::delete_upload(const UploadId& id) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::delete_upload(tx, id); });
+}
+
 Result<std::optional<ports::ClaimedUnit>> SqliteStore::claim(const ports::ClaimRequest& request) {
     return parts_->writer->run([&](WriteTx& tx) { return store::claim(tx, request); });
 }
@@ -361,6 +386,14 @@ Result<std::vector<ports::QueuedTask>> SqliteStore::queue(int limit) {
 
 Result<bool> SqliteStore::paused() {
     return parts_->readers->run([](Connection& db) { return store::paused(db); });
+}
+
+Result<ports::UploadRow> SqliteStore::upload(const UploadId& id) {
+    return parts_->readers->run([&](Connection& db) { return store::upload(db, id); });
+}
+
+Result<std::vector<UploadId>> SqliteStore::sealed_uploads() {
+    return parts_->readers->run([](Connection& db) { return store::sealed_uploads(db); });
 }
 
 Result<bool> SqliteStore::blob_referenced(const std::string& sha256) {

@@ -53,6 +53,14 @@ class SqliteStore final : public ports::Store {
         const std::optional<std::vector<int>>& if_revision = {}) override;
     Result<std::vector<ports::BlobRef>> delete_media(const MediaId& id) override;
 
+    Result<ports::UploadRow> create_upload(const ports::NewUpload& upload,
+                                           const ports::UploadLimits& limits) override;
+    Result<ports::UploadRow> record_upload(const UploadId& id, std::int64_t offset,
+                                           std::optional<std::int64_t> length = {}) override;
+    Result<ports::UploadRow> seal_upload(const UploadId& id, const ports::BlobRef& source) override;
+    Result<ports::Submission> finish_upload(const UploadId& id) override;
+    Result<void> delete_upload(const UploadId& id) override;
+
     Result<std::optional<ports::ClaimedUnit>> claim(const ports::ClaimRequest& request) override;
     Result<std::vector<ports::RenewedLease>> renew_leases(const NodeId& node,
                                                           std::span<const ports::Lease> leases,
@@ -120,6 +128,8 @@ class SqliteStore final : public ports::Store {
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
+    Result<ports::UploadRow> upload(const UploadId& id) override;
+    Result<std::vector<UploadId>> sealed_uploads() override;
     Result<bool> blob_referenced(const std::string& sha256) override;
     Result<std::vector<ports::NamedBlob>> named_blobs(const std::string& after, int limit) override;
 

@@ -25,6 +25,17 @@ void keep_answer(WriteTx& tx, const ports::IdempotencyKey& key, const std::strin
 std::optional<TaskId> active_task(Connection& db, const MediaId& media);
 Error task_running(const TaskId& running);
 
+// upload_verbs.cpp
+Result<ports::UploadRow> create_upload(WriteTx& tx, const ports::NewUpload& upload,
+                                       const ports::UploadLimits& limits);
+Result<ports::UploadRow> record_upload(WriteTx& tx, const UploadId& id, std::int64_t offset,
+                                       std::optional<std::int64_t> length);
+Result<ports::UploadRow> seal_upload(WriteTx& tx, const UploadId& id, const ports::BlobRef& source);
+Result<ports::Submission> finish_upload(WriteTx& tx, const UploadId& id);
+Result<void> delete_upload(WriteTx& tx, const UploadId& id);
+Result<ports::UploadRow> upload(Connection& db, const UploadId& id);
+Result<std::vector<UploadId>> sealed_uploads(Connection& db);
+
 // unit_verbs.cpp
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request);
 Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId& node,
