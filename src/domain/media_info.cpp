@@ -18,4 +18,11 @@ std::string describe_tracks(const std::vector<AudioTrack>& tracks) {
     return tracks.size() > kShown ? list + ", …" : list;
 }
 
+bool is_picture(const Poster& poster) {
+    if (poster.mime_type == "image/jpeg") {
+        return poster.bytes.starts_with("\xFF\xD8\xFF");
+    }
+    return poster.mime_type == "image/png" && poster.bytes.starts_with("\x89PNG\r\n\x1A\n");
+}
+
 }  // namespace durascribe::domain

@@ -49,4 +49,7 @@ struct Poster {
     std::string bytes;
 };
 
+// Whether it has one of these types, and begins as that type does.
+bool is_picture(const Poster& poster);
+
 }  // namespace durascribe::domain

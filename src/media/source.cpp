@@ -48,6 +48,10 @@ std::string track_count(std::size_t n) {
 
 }  // namespace
 
+const char* container_formats() {
+    return kFormats;
+}
+
 Source::Source(int fd, const LogCapture& log) : log_(log), input_(fd) {}
 
 Result<void> Source::open(std::optional<int> wanted_track) {

@@ -318,10 +318,11 @@ Result<ports::PageOf<ports::MediaRow>> search_media(Connection& db,
                                  " FROM media AS m WHERE number = ?6 AND " +
                                  filter_condition(filter);
     const FilterValues v = filter_values(filter);
+    const std::string expression = match_expression(phrases);
     Rows places = db.query(
         "SELECT rowid FROM search_text WHERE search_text MATCH ? AND rowid < ?"
         " ORDER BY rowid DESC",
-        match_expression(phrases), number * kPlacesOfMedia);
+        expression, number * kPlacesOfMedia);
     std::int64_t last = number;
     for (int looks = 0; places.step(); ++looks) {
         const std::int64_t next = Place{places.integer()}.number();
