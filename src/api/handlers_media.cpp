@@ -79,8 +79,10 @@ Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const R
         request,
         {.begin = [&engine = services.engine,
                    limit](std::int64_t expected) { return engine.begin_upload(expected, limit); },
-         .check = [&engine = services.engine](
-                      const domain::TaskOptions& options) { return engine.check_options(options); },
+         .check =
+             [&engine = services.engine](const auto& options, const auto& idempotency) {
+                 return engine.check_request(options, idempotency);
+             },
          .defaults = services.settings.task_defaults,
          .limit_bytes = limit});
 }

@@ -121,8 +121,12 @@ Result<Response> start_task(const Services& services, const Request& request) {
     if (!key) {
         return std::unexpected(key.error());
     }
-    const auto made = services.engine.submit_task(*id, options, start->force, *key);
+    auto made = services.engine.submit_task(*id, options, start->force, *key);
     if (!made) {
+        if (made.error().code == "task_running" && !start->force) {
+            made.error().message +=
+                " With force=true it is cancelled, and this one takes its place.";
+        }
         return std::unexpected(made.error());
     }
     Response response = json_response(

@@ -194,7 +194,8 @@ Result<ports::NewUpload> new_upload_of(const Services& services, const Request& 
         .options = metadata->fields.over(services.settings.task_defaults),
         .metadata = metadata->raw,
         .idempotency = std::move(*key)};
-    if (auto checked = services.engine.check_options(upload.options); !checked) {
+    if (auto checked = services.engine.check_request(upload.options, upload.idempotency);
+        !checked) {
         return std::unexpected(checked.error());
     }
     return upload;

@@ -133,7 +133,7 @@ class FormUpload final : public BodySink, private PartReceiver {
                         "The form has more than one \"file\". Send one upload for each.");
         }
         filename_ = clean_filename(head.filename.value_or(""));
-        if (auto checked = rules_.check(fields_.over(rules_.defaults)); !checked) {
+        if (auto checked = rules_.check(fields_.over(rules_.defaults), key_); !checked) {
             return std::unexpected(checked.error());
         }
         auto upload = rules_.begin(0);
@@ -232,7 +232,7 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Uploa
         return fail(ErrorClass::input, "empty_file",
                     "The upload is empty. Send the bytes of an audio or video file.");
     }
-    if (auto checked = rules.check(fields.over(rules.defaults)); !checked) {
+    if (auto checked = rules.check(fields.over(rules.defaults), *key); !checked) {
         return std::unexpected(checked.error());
     }
     auto upload = rules.begin(announced);

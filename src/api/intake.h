@@ -15,8 +15,8 @@ using BeginUpload =
 
 struct UploadRules {
     BeginUpload begin;
-    std::function<Result<void>(const domain::TaskOptions&)> check;  // engine::Engine::check_options
-    domain::TaskOptions defaults;                                   // of what a request leaves out
+    engine::CheckRequest check;    // engine::Engine::check_request
+    domain::TaskOptions defaults;  // of what a request leaves out
     std::int64_t limit_bytes = 0;
 };
 

@@ -70,16 +70,16 @@ Request post(Fields headers, Fields query = {}, std::int64_t length = 100) {
 // The status code, or 0 and the error's code in `error`.
 int send(Record& record, const Request& request, std::string_view body, std::string& error,
          std::int64_t limit = 1 << 20) {
-    auto sink = make_upload_sink(request, {.begin = recorder(record),
-                                           .check = [](const auto& options) -> Result<void> {
-                                               if (options.engine == "unknown") {
-                                                   return fail(ErrorClass::input, "unknown_engine",
-                                                               "Not here.");
-                                               }
-                                               return {};
-                                           },
-                                           .defaults = {.language = "pl"},
-                                           .limit_bytes = limit});
+    auto sink = make_upload_sink(
+        request, {.begin = recorder(record),
+                  .check = [](const auto& options, const auto&) -> Result<void> {
+                      if (options.engine == "unknown") {
+                          return fail(ErrorClass::input, "unknown_engine", "Not here.");
+                      }
+                      return {};
+                  },
+                  .defaults = {.language = "pl"},
+                  .limit_bytes = limit});
     if (!sink) {
         error = sink.error().code;
         return 0;

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -59,14 +60,14 @@ class BlobGuard {
         return {*this, blob.sha256};
     }
 
-    // Removes those of the blobs that no row names and nobody holds; returns how many. Who holds
-    // one names it or collects it. What can't be removed now goes with the next housekeeping.
+    // Removes those of the blobs that no row names; returns how many. One that is held goes when
+    // its last holder has let go, where still no row names it. What can't be removed now goes with
+    // the next housekeeping.
     int collect(std::span<const ports::BlobRef> blobs) {
         int removed = 0;
         for (const ports::BlobRef& blob : blobs) {
-            if (!blob.empty() && begin_removal(blob.sha256)) {
-                removed += remove_unnamed(blob) ? 1 : 0;
-                end_removal(blob.sha256);
+            if (!blob.empty() && begin_removal(blob)) {
+                removed += remove(blob) ? 1 : 0;
             }
         }
         return removed;
@@ -76,6 +77,7 @@ class BlobGuard {
     struct Address {
         int holds = 0;
         bool being_removed = false;
+        std::optional<ports::BlobRef> collected;  // while it was held
     };
 
     void wait_for_removal(std::unique_lock<std::mutex>& lock, const std::string& sha256) {
@@ -85,24 +87,43 @@ class BlobGuard {
         });
     }
 
-    bool begin_removal(const std::string& sha256) {
+    // False: it is held, and goes later.
+    bool begin_removal(const ports::BlobRef& blob) {
         std::unique_lock lock(mutex_);
-        wait_for_removal(lock, sha256);
-        return addresses_.try_emplace(sha256, Address{.holds = 0, .being_removed = true}).second;
+        wait_for_removal(lock, blob.sha256);
+        const auto [address, free] = addresses_.try_emplace(blob.sha256);
+        if (free) {
+            address->second.being_removed = true;
+        } else {
+            address->second.collected = blob;
+        }
+        return free;
     }
 
-    void end_removal(const std::string& sha256) {
+    bool remove(const ports::BlobRef& blob) {
+        const bool removed = remove_unnamed(blob);
         const std::scoped_lock lock(mutex_);
-        addresses_.erase(sha256);
+        addresses_.erase(blob.sha256);
         removed_.notify_all();
+        return removed;
     }
 
     void let_go(const std::string& sha256) {
-        const std::scoped_lock lock(mutex_);
-        const auto found = addresses_.find(sha256);
-        if (--found->second.holds == 0) {
-            addresses_.erase(found);
+        std::optional<ports::BlobRef> collected;
+        {
+            const std::scoped_lock lock(mutex_);
+            const auto found = addresses_.find(sha256);
+            if (--found->second.holds > 0) {
+                return;
+            }
+            collected = std::exchange(found->second.collected, std::nullopt);
+            if (!collected) {
+                addresses_.erase(found);
+                return;
+            }
+            found->second.being_removed = true;
         }
+        remove(*collected);
     }
 
     bool remove_unnamed(const ports::BlobRef& blob) {

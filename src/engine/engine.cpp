@@ -66,9 +66,10 @@ class Engine::Impl final : public ports::CommitListener {
         }
         const auto add_slots = [&](domain::Lane lane, int count) {
             for (int i = 0; i < count; ++i) {
-                slots_.push_back(
-                    std::make_unique<Slot>(context, lane, signal(lane),
-                                           UnitRunner(store_, blobs_, guard_, clock_, settings_)));
+                slots_.push_back(std::make_unique<Slot>(
+                    context, lane, signal(lane),
+                    UnitRunner(store_, blobs_, guard_, clock_, settings_,
+                               [this](const TaskId& task) { store_progress(task); })));
             }
         };
         add_slots(domain::Lane::speech, settings_.speech_slots);
@@ -137,11 +138,25 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
-    Result<void> check_options(const domain::TaskOptions& options) const {
+    Result<void> check_request(const domain::TaskOptions& options,
+                               const std::optional<ports::IdempotencyKey>& idempotency) const {
+        if (idempotency) {
+            // What was installed when it was answered does not matter any more.
+            const auto known = store_.key_known(idempotency->key);
+            if (!known) {
+                return std::unexpected(known.error());
+            }
+            if (*known) {
+                return {};
+            }
+        }
         if (options.diarize) {
             return fail(ErrorClass::input, "no_diarizer",
                         "diarize is true, and no diarizer is installed here. Leave it out: the "
                         "transcript comes without the names of speakers.");
+        }
+        if (options.from_step && *options.from_step > domain::Step::transcribe) {
+            return {};
         }
         return domain::check_installed(options.engine, options.model, options.language, models());
     }
@@ -151,6 +166,7 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     Result<ports::TaskRow> cancel(const TaskId& task) {
+        store_progress(task);
         auto outcome = store_.request_cancel(task);
         if (!outcome) {
             return std::unexpected(outcome.error());
@@ -160,10 +176,26 @@ class Engine::Impl final : public ports::CommitListener {
         return std::move(outcome->task);
     }
 
+    // Before a task may end: what was shown of it is what its end shows, after a restart, too. The
+    // supervisor's own is up to a second old.
+    void store_progress(const TaskId& task) {
+        const auto view = this->view(task);
+        if (!view || view->percent <= view->row.progress) {
+            return;
+        }
+        const std::array percents{ports::TaskPercent{.task = task,
+                                                     .run_number = view->row.run_number,
+                                                     .percent = view->percent,
+                                                     .worked = view->row.worked}};
+        if (const auto stored = store_.report_progress({}, percents); !stored) {
+            log::warning("progress could not be stored: {}", stored.error().message);
+        }
+    }
+
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
-        if (auto checked = check_options(options); !checked) {
+        if (auto checked = check_request(options, idempotency); !checked) {
             return std::unexpected(checked.error());
         }
         const TaskId id = new_id<TaskId>();
@@ -443,16 +475,19 @@ void Engine::stop(Millis grace) {
 
 Result<std::unique_ptr<Upload>> Engine::begin_upload(std::int64_t expected_bytes,
                                                      std::int64_t limit_bytes) {
-    return engine::begin_upload(
-        impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes, limit_bytes,
-        [impl = impl_.get()](const auto& options) { return impl->check_options(options); });
+    return engine::begin_upload(impl_->store(), impl_->blobs(), impl_->guard(), expected_bytes,
+                                limit_bytes,
+                                [impl = impl_.get()](const auto& options, const auto& idempotency) {
+                                    return impl->check_request(options, idempotency);
+                                });
 }
 
 std::vector<domain::ModelCandidate> Engine::models() const {
     return impl_->models();
 }
-Result<void> Engine::check_options(const domain::TaskOptions& options) {
-    return impl_->check_options(options);
+Result<void> Engine::check_request(const domain::TaskOptions& options,
+                                   const std::optional<ports::IdempotencyKey>& idempotency) {
+    return impl_->check_request(options, idempotency);
 }
 
 Result<ports::Submission> Engine::submit_task(

@@ -55,6 +55,10 @@ struct EngineSettings {
     NodeId node_name{"local"};             // of the machine: learned speeds are kept under it
 };
 
+// Engine::check_request.
+using CheckRequest = std::function<Result<void>(const domain::TaskOptions&,
+                                                const std::optional<ports::IdempotencyKey>&)>;
+
 // A file on its way in. Dropped without finish(), nothing of it stays. One thread at a time.
 class Upload {
   public:
@@ -98,20 +102,22 @@ class Engine {
     // units back with no attempt spent. Returns when every worker is dead. Idempotent.
     void stop(Millis grace = Millis{0});
 
-    // Whether a task with these options can be done here. The submissions below check it
-    // themselves; ask before a large upload is taken. Errors: input "unknown_engine",
-    // "unknown_model", "unsupported_language" (each names what is installed), "no_diarizer".
-    Result<void> check_options(const domain::TaskOptions& options);
+    // Whether a task with these options can be done here, or this key has its answer already. The
+    // submissions below check it themselves; ask before a large upload is taken. Errors: input
+    // "unknown_engine", "unknown_model", "unsupported_language" (each names what is installed; none
+    // where nothing is to be recognised anew), "no_diarizer"; the store's.
+    Result<void> check_request(const domain::TaskOptions& options,
+                               const std::optional<ports::IdempotencyKey>& idempotency);
 
     // The models installed.
     std::vector<domain::ModelCandidate> models() const;
 
     // `limit_bytes` 0: no limit. `expected_bytes` 0: not known. Errors: storage, request
-    // "body_too_large"; of its finish() also those of check_options.
+    // "body_too_large"; of its finish() also those of check_request.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
                                                  std::int64_t limit_bytes);
 
-    // A new task over a media that is there; errors as ports::Store::submit_task and check_options.
+    // A new task over a media that is there; errors as ports::Store::submit_task and check_request.
     Result<ports::Submission> submit_task(
         const MediaId& media, const domain::TaskOptions& options, bool force,
         const std::optional<ports::IdempotencyKey>& idempotency = {});

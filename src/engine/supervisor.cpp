@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -143,9 +144,13 @@ std::vector<ports::Lease> Supervisor::running_leases() const {
 bool Supervisor::rescue_expired() {
     const auto rescued = store_.rescue_expired(running_leases());
     if (!rescued) {
-        log::error("could not look for expired leases: {}", rescued.error().message);
+        if (!std::exchange(rescue_failed_, true)) {
+            log::error("could not look for expired leases, and goes on trying: {}",
+                       rescued.error().message);
+        }
         return false;
     }
+    rescue_failed_ = false;
     if (*rescued > 0) {
         log::warning("{} units were handed back: their leases had run out", *rescued);
     }

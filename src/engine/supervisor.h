@@ -46,6 +46,7 @@ class Supervisor {
     const std::function<void()> wake_lanes_;
     MonoTime renewed_at_;
     bool workers_stopped_ = false;  // because the leases could not be renewed
+    bool rescue_failed_ = false;    // and that was told
 
     struct Worked {
         int run_number = 0;

@@ -53,12 +53,14 @@ bool is_stale(const Error& error) {
 }  // namespace
 
 UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                       const ports::Clock& clock, const EngineSettings& settings)
+                       const ports::Clock& clock, const EngineSettings& settings,
+                       std::function<void(const TaskId&)> before_failure)
     : store_(store),
       blobs_(blobs),
       guard_(guard),
       clock_(clock),
       settings_(settings),
+      before_failure_(std::move(before_failure)),
       random_(std::random_device{}()) {}
 
 void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
@@ -75,7 +77,7 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
             case domain::Step::diarize:
                 break;
         }
-        // Not made by this server (Engine::check_options); no attempt changes it.
+        // Not made by this server (Engine::check_request); no attempt changes it.
         return fail(ErrorClass::input, "step_unknown",
                     fmt::format("This server cannot do the step {}.", domain::to_string(step)));
     }();
@@ -370,6 +372,7 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
         log::info("unit {} lease {}: {} {}: {}", lease.unit.value, lease.number,
                   to_string(error.cls), error.code, error.detail);
     }
+    before_failure_(unit.claimed().task_id);
     DURASCRIBE_FAILPOINT("attempt.failed");
     const auto recorded = record_when_possible(unit, record);
     DURASCRIBE_FAILPOINT("attempt.failure_recorded");

@@ -15,8 +15,10 @@ namespace durascribe::engine {
 // One per slot; used by its thread alone.
 class UnitRunner {
   public:
+    // `before_failure` is called with the task whose unit is about to be recorded as not done.
     UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-               const ports::Clock& clock, const EngineSettings& settings);
+               const ports::Clock& clock, const EngineSettings& settings,
+               std::function<void(const TaskId&)> before_failure);
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
     // the lease was lost, or `unit` was drained while the disk refused the record (then the next
@@ -54,6 +56,7 @@ class UnitRunner {
     BlobGuard& guard_;
     const ports::Clock& clock_;
     const EngineSettings& settings_;
+    std::function<void(const TaskId&)> before_failure_;
     std::mt19937_64 random_;
 };
 

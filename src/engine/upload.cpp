@@ -12,7 +12,7 @@ namespace {
 class StoredUpload final : public Upload {
   public:
     StoredUpload(ports::Store& store, BlobGuard& guard, std::unique_ptr<ports::PendingBlob> blob,
-                 std::int64_t limit_bytes, CheckOptions check)
+                 std::int64_t limit_bytes, CheckRequest check)
         : store_(store),
           guard_(guard),
           blob_(std::move(blob)),
@@ -37,7 +37,7 @@ class StoredUpload final : public Upload {
                         fmt::format("{} is empty: there is nothing to transcribe.",
                                     filename.empty() ? "The file" : filename));
         }
-        if (auto checked = check_(options); !checked) {
+        if (auto checked = check_(options, idempotency); !checked) {
             return std::unexpected(checked.error());
         }
         const auto address = blob_->address();
@@ -89,7 +89,7 @@ class StoredUpload final : public Upload {
     BlobGuard& guard_;
     std::unique_ptr<ports::PendingBlob> blob_;
     std::int64_t limit_bytes_;
-    CheckOptions check_;
+    CheckRequest check_;
 };
 
 }  // namespace
@@ -104,7 +104,7 @@ Error body_too_large(std::int64_t limit_bytes) {
 
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes, CheckOptions check) {
+                                             std::int64_t limit_bytes, CheckRequest check) {
     if (limit_bytes > 0 && expected_bytes > limit_bytes) {
         return std::unexpected(body_too_large(limit_bytes));
     }

@@ -11,11 +11,9 @@ namespace durascribe::engine {
 
 Error body_too_large(std::int64_t limit_bytes);
 
-using CheckOptions = std::function<Result<void>(const domain::TaskOptions&)>;
-
 // The references outlive the upload. What `check` refuses is not kept.
 Result<std::unique_ptr<Upload>> begin_upload(ports::Store& store, ports::BlobStore& blobs,
                                              BlobGuard& guard, std::int64_t expected_bytes,
-                                             std::int64_t limit_bytes, CheckOptions check);
+                                             std::int64_t limit_bytes, CheckRequest check);
 
 }  // namespace durascribe::engine

@@ -168,18 +168,38 @@ void heed_pace(std::vector<domain::StepSpeed>& speeds, const ViewFacts& facts) {
     speed->seconds_per_audio_second *= std::pow(now / speed->seconds_per_audio_second, trust);
 }
 
-// The time in which units of the task ran in this run, by the units' times. Their clock may have
-// been set: it is not believed for less than the supervisor counted, nor for more than a pause of
-// the store may have kept from it. None after a retry, of which only a part is to be done.
+// How long a running unit has been at work: as long as its worker was heard of, and since then no
+// longer than what is left of it is predicted to take. Time passes also where a worker hangs.
+Millis time_at_work(const ports::UnitRow& unit, const ViewFacts& facts) {
+    const auto running = std::ranges::find(facts.live, unit.id, &LiveUnit::unit);
+    const Millis heard = running != facts.live.end() ? running->pace.time : Millis{0};
+    const auto speed = std::ranges::find(facts.speeds, unit.step, &domain::StepSpeed::step);
+    const Millis audio =
+        unit.step == domain::Step::transcribe ? unit.span.length() : *facts.media_duration;
+    const Millis left = std::max(Millis{0}, audio - done_of(unit, facts.live));
+    const Millis predicted =
+        speed == facts.speeds.end()
+            ? Millis{0}
+            : std::chrono::duration_cast<Millis>(left * speed->seconds_per_audio_second) +
+                  Millis{static_cast<std::int64_t>(1000 * speed->fixed_seconds)};
+    return std::clamp(facts.now - *unit.started_at, heard, heard + predicted);
+}
+
+// The time in which units of the task were at work in this run. The clock may have been set: it is
+// not believed for more than the supervisor counted and a pause of the store may have kept from it.
+// None before the duration is known, and after a retry, of which only a part is to be done.
 std::optional<double> worked_seconds(const ViewFacts& facts) {
     constexpr Millis kNotCounted{30'000};
-    if (facts.row.run_number != 1) {
+    if (facts.row.run_number != 1 || !facts.media_duration) {
         return std::nullopt;
     }
     std::vector<std::pair<WallTime, WallTime>> at_work;
     for (const ports::UnitRow& unit : facts.units) {
         if (unit.started_at) {
-            at_work.emplace_back(*unit.started_at, unit.completed_at.value_or(facts.now));
+            at_work.emplace_back(*unit.started_at,
+                                 unit.state == domain::UnitState::processing
+                                     ? *unit.started_at + time_at_work(unit, facts)
+                                     : unit.completed_at.value_or(*unit.started_at));
         }
     }
     std::ranges::sort(at_work);
@@ -189,9 +209,7 @@ std::optional<double> worked_seconds(const ViewFacts& facts) {
         sum += std::max(Millis{0}, to - std::max(from, until));
         until = std::max(until, to);
     }
-    return std::chrono::duration<double>(
-               std::clamp(sum, facts.row.worked, facts.row.worked + kNotCounted))
-        .count();
+    return std::chrono::duration<double>(std::min(sum, facts.row.worked + kNotCounted)).count();
 }
 
 // Those that run first, and then the others in their order.
@@ -319,9 +337,13 @@ TaskView build_view(ViewFacts facts) {
         view.steps.push_back(std::move(step.view));
     }
     view.stage = stage_of(facts.row, steps, view.chunks_total);
-    view.percent = facts.row.state == domain::TaskState::completed
-                       ? 100
-                       : std::max(facts.row.progress, progress.percent);
+    if (facts.row.state == domain::TaskState::completed) {
+        view.percent = 100;
+    } else if (domain::is_terminal(facts.row.state)) {
+        view.percent = facts.row.progress;  // where it ended
+    } else {
+        view.percent = std::max(facts.row.progress, progress.percent);
+    }
     if (!domain::is_terminal(facts.row.state)) {
         const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
         view.eta_seconds = progress.eta_seconds;

@@ -106,6 +106,14 @@ TEST(BuildView, AClockThatJumpedDoesNotMoveTheBarFar) {
     EXPECT_NEAR(build_view(facts).percent, before, 1);
 }
 
+TEST(BuildView, AWorkerThatHangsIsCountedForNoMoreThanItsPartWasPredictedToTake) {
+    // Ten seconds for each chunk, and nothing was heard of the first for an hour.
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.now = kStart + std::chrono::hours{1};
+    facts.row.worked = std::chrono::hours{1};
+    EXPECT_NEAR(build_view(facts).percent, 100.0 * 10 / (10 + 20), 1);
+}
+
 TEST(BuildView, ARetryShowsWhatWasKept) {
     ViewFacts facts = at_work(Millis{0}, Millis{1'000});
     run(facts.units[1], Millis{0}, Millis{10'000});

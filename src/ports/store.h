@@ -168,8 +168,9 @@ struct NewMedia {
     BlobRef source;  // committed in the blob store
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
-    // Where the same bytes have a task that does the same (same_work), in whatever state but one
-    // that is being cancelled: that one, as replayed, and nothing new.
+    // Where the same bytes have a task that does the same (same_work) and is not being cancelled:
+    // that one, as replayed, and nothing new. The newest that is completed, else that is active,
+    // else that has ended.
     bool join = false;
 };
 
@@ -400,7 +401,7 @@ class Store {
 
     // One media, its first task, the task's first units, their events. Idempotent in the ids: the
     // same media id and task id again returns the rows as they are; so does NewMedia::join, with
-    // the newest task that it finds. Errors: request "idempotency_key_reused".
+    // the task that it finds. Errors: request "idempotency_key_reused".
     virtual Result<Submission> submit(const NewMedia& media) = 0;
 
     // -- uploads in pieces: an empty one, offsets as they become durable, whole, finished --
@@ -605,6 +606,9 @@ class Store {
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
     // The first `limit` (1 to 1000) that wait in each lane.
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
+    // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
+    // gets that answer, another is refused.
+    virtual Result<bool> key_known(const std::string& key) = 0;
     virtual Result<UploadRow> upload(const UploadId& id) = 0;  // errors: request "not_found"
     // Whole, and not finished.
     virtual Result<std::vector<UploadId>> sealed_uploads() = 0;

@@ -347,13 +347,36 @@ std::int64_t WorkerGroup::kills() const {
     return 0;
 }
 
+// What the page cache holds makes room by itself; shared memory and files of a tmpfs do not.
+bool WorkerGroup::as_new() const {
+    constexpr std::int64_t kLeftMax = 1 << 20;
+    for (const Part& part : parts_) {
+        if (!part.directory.empty() &&
+            ::access((part.directory / "cgroup.procs").c_str(), W_OK) != 0) {
+            return false;
+        }
+    }
+    if (memory_events_.empty()) {
+        return true;
+    }
+    std::istringstream words(text_of(memory_events_.parent_path() / "memory.stat"));
+    std::string name;
+    std::int64_t bytes = 0;
+    while (words >> name >> bytes) {
+        if (name == "shmem") {
+            return bytes <= kLeftMax;
+        }
+    }
+    return true;
+}
+
 bool WorkerGroup::killed_for_memory() const {
     return kills() > kills_before_;
 }
 
 void WorkerGroup::remove() {
     for (Part& part : parts_) {
-        if (!part.directory.empty() && ::rmdir(part.directory.c_str()) != 0) {
+        if (!part.directory.empty() && ::rmdir(part.directory.c_str()) != 0 && errno != ENOENT) {
             log::warning("the control group {} could not be removed: {}", part.directory.string(),
                          std::generic_category().message(errno));
         }
@@ -400,13 +423,18 @@ WorkerGroups::~WorkerGroups() {
 Result<WorkerGroup> WorkerGroups::lend(const GroupLimits& limits) {
     {
         const std::scoped_lock lock(idle_->mutex);
-        const auto found = std::ranges::find(idle_->groups, limits, &WorkerGroup::limits_);
-        if (found != idle_->groups.end()) {
+        while (true) {
+            const auto found = std::ranges::find(idle_->groups, limits, &WorkerGroup::limits_);
+            if (found == idle_->groups.end()) {
+                break;
+            }
             WorkerGroup group = std::move(*found);
             idle_->groups.erase(found);
-            group.kills_before_ = group.kills();
-            group.home_ = idle_;
-            return group;
+            if (group.as_new()) {
+                group.kills_before_ = group.kills();
+                group.home_ = idle_;
+                return group;
+            }
         }
     }
     auto made = WorkerGroup::make(places_, limits);

@@ -85,6 +85,9 @@ class WorkerGroup {
     };
     struct Idle;
     Result<void> add(const GroupPlace& place, const std::string& name);
+    // Its directories are there, and what its last worker left in memory takes nothing worth
+    // telling from the next one's limit.
+    bool as_new() const;
     std::int64_t kills() const;
     void remove();
 

@@ -210,5 +210,24 @@ TEST(WorkerGroups, AreLentAgainAndGoneInTheEnd) {
     EXPECT_EQ(count(), 0);
 }
 
+// Whoever tidies the machine's groups up must not stop the server from starting workers.
+TEST(WorkerGroups, OneThatSomebodyRemovedIsNotLentAgain) {
+    const GroupPlaces places = find_group_places();
+    if (!places.cpu) {
+        GTEST_SKIP() << "no CPU group can be made here";
+    }
+    const std::string mine = fmt::format("-{}-", ::getpid());
+    WorkerGroups groups(places);
+    ASSERT_TRUE(groups.lend({.cores = 1}).has_value());
+    for (const auto& entry : fs::directory_iterator(places.cpu->directory)) {
+        if (entry.path().filename().string().contains(mine)) {
+            ASSERT_EQ(::rmdir(entry.path().c_str()), 0);
+        }
+    }
+    const auto again = groups.lend({.cores = 1});
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_EQ(::write(again->joints().front(), "", 0), 0) << "a group that is there";
+}
+
 }  // namespace
 }  // namespace durascribe::process

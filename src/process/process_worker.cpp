@@ -279,7 +279,7 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
     GroupLimits limits{settings_.memory_limit_bytes, settings_.cpu_limit};
     if (role == ports::WorkerRole::media) {
         // What is decoded ahead of its turn makes way for what is being recognised.
-        limits.cpu_weight /= 3;
+        limits.cpu_weight /= 2;
     }
     auto group = groups_.lend(limits);
     if (!group) {

@@ -56,6 +56,20 @@ TEST_P(StoreContract, ARequestThatComesTwiceIsAnsweredTwiceAndDoneOnce) {
                  "idempotency_key_reused");
 }
 
+TEST_P(StoreContract, AKeyIsKnownOnceItsRequestWasAnswered) {
+    EXPECT_EQ(store_->key_known("k1").value(), false);
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'a'), 7},
+                          .options = {},
+                          .idempotency = ports::IdempotencyKey{"k1", "f"}};
+    ASSERT_TRUE(store_->submit(media).has_value());
+    EXPECT_EQ(store_->key_known("k1").value(), true);
+    EXPECT_EQ(store_->key_known("k2").value(), false);
+}
+
 TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
     ports::NewMedia media{.id = new_id<MediaId>(),
                           .task_id = new_id<TaskId>(),
@@ -66,6 +80,7 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
                           .idempotency = {},
                           .join = true};
     const auto submit = [&] {
+        clock_.advance(Millis{1});  // the tasks of one millisecond have no order
         media.id = new_id<MediaId>();
         media.task_id = new_id<TaskId>();
         return store_->submit(media).value();
@@ -100,6 +115,32 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
     const auto newest = submit();
     EXPECT_TRUE(newest.replayed);
     EXPECT_NE(newest.task.id, second.task.id) << "the newest is the one that did not join";
+}
+
+TEST_P(StoreContract, AMediaThatJoinsTakesWhatIsFinishedOverANewerThatIsNot) {
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'a'), 7},
+                          .options = {},
+                          .idempotency = {},
+                          .join = false};
+    const auto submit = [&](bool join) {
+        clock_.advance(Millis{1});
+        media.id = new_id<MediaId>();
+        media.task_id = new_id<TaskId>();
+        media.join = join;
+        return store_->submit(media).value();
+    };
+    const auto finished = submit(false);
+    extract(claim(Lane::media).lease, 1);
+    transcribe(claim(Lane::speech).lease);
+    finalize(claim(Lane::local).lease);
+    const auto active = submit(false);
+    EXPECT_EQ(submit(true).task.id, finished.task.id) << "over one at work";
+    ASSERT_TRUE(store_->request_cancel(active.task.id).has_value());
+    EXPECT_EQ(submit(true).task.id, finished.task.id) << "over one that was cancelled";
 }
 
 TEST_P(StoreContract, AnAnswerOutlivesWhatItTellsOf) {

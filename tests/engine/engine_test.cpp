@@ -225,18 +225,24 @@ TEST_F(EngineTest, AChunkWhoseWorkerDiedIsDoneAgain) {
 TEST_F(EngineTest, ADiskFullForLongerThanTheLeasesCostsNoFinishedChunk) {
     const std::filesystem::path small = directory_.path() / "small";
     std::filesystem::create_directory(small);
-    if (mount("none", small.c_str(), "tmpfs", 0, "size=8m") != 0) {
+    if (mount("none", small.c_str(), "tmpfs", 0, "size=16m") != 0) {
         GTEST_SKIP() << "mounting a small tmpfs needs root: " << std::strerror(errno);
     }
-    store_ = *store::SqliteStore::open(small / "data", clock_, {});
+    // The log is moved after each commit, so that it keeps no room for a chunk.
+    store_ = *store::SqliteStore::open(small / "data", clock_, {.checkpoint_pages = 1});
     blobs_ = *blobs::LocalBlobStore::open(small / "data");
     settings_.lease_length = Millis{3'000};
     Gate gate;
     workers_.on_transcribe = [&](const ports::TranscribeJob& job,
                                  const ports::RunControl& control) {
         gate.pass(control.stop);
-        return transcribe(job);
+        auto outcome = transcribe(job);
+        for (int i = 0; i < 50'000; ++i) {
+            outcome->segments.front().text += " word";
+        }
+        return outcome;
     };
+    chunks_ = 2;
     start();
     const auto submitted = upload();
     ASSERT_TRUE(gate.wait_inside(2));
@@ -249,8 +255,14 @@ TEST_F(EngineTest, ADiskFullForLongerThanTheLeasesCostsNoFinishedChunk) {
     }
     gate.open();
     const std::int64_t last = store_->event_range()->second;
-    EXPECT_EQ(engine_->feed().wait_after(last, settings_.lease_length * 2), last)
-        << "something was recorded on a full disk";
+    const MonoTime until = clock_.mono() + settings_.lease_length * 2;
+    for (std::int64_t seen = last; clock_.mono() < until;) {
+        seen = engine_->feed().wait_after(seen, until - clock_.mono());
+    }
+    const auto meanwhile = store_->events_after(last, 1'000);
+    ASSERT_TRUE(meanwhile);
+    EXPECT_EQ(std::ranges::count(*meanwhile, "unit.completed", &ports::Event::type), 0)
+        << "a chunk was recorded on a full disk";
     std::filesystem::remove(filler);
     EXPECT_EQ(await(submitted.task.id, domain::TaskState::completed), domain::TaskState::completed);
     const auto attempts = store_->attempts(submitted.task.id);
@@ -262,6 +274,31 @@ TEST_F(EngineTest, ADiskFullForLongerThanTheLeasesCostsNoFinishedChunk) {
     blobs_.reset();
     store_.reset();
     EXPECT_EQ(umount(small.c_str()), 0);
+}
+
+// A share of time, and time passes also while the workers hang.
+TEST_F(EngineTest, TheBarDoesNotRiseWithTheClockAndStaysWhereTheTaskEnds) {
+    Gate gate;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        control.on_progress(job.span.length() / 20);
+        gate.pass(control.stop);
+        return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+    };
+    start();
+    const auto submitted = upload();
+    ASSERT_TRUE(gate.wait_inside(2));
+    EXPECT_GT(engine_->view(submitted.task.id)->percent, 0);
+    clock_.sleep(Millis{12'000});
+    const double before = engine_->view(submitted.task.id)->percent;
+    EXPECT_LT(before, 60) << "two of four parts have begun";
+    clock_.sleep(Millis{12'000});
+    EXPECT_NEAR(engine_->view(submitted.task.id)->percent, before, 0.01);
+    ASSERT_TRUE(engine_->cancel(submitted.task.id).has_value());
+    ASSERT_EQ(await(submitted.task.id, domain::TaskState::cancelled), domain::TaskState::cancelled);
+    EXPECT_EQ(engine_->view(submitted.task.id)->percent, before);
+    EXPECT_EQ(store_->task(submitted.task.id)->progress, before) << "as in a list";
 }
 
 TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {

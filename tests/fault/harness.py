@@ -14,6 +14,8 @@ import hashlib, http.client, json, os, random, shutil, signal, socket, sqlite3, 
 from pathlib import Path
 
 TERMINAL = ("completed", "partial_failure", "failed", "cancelled")
+# Seconds for what must come by itself. Where the machine does other work, more: CAMPAIGN_PATIENCE=600.
+PATIENCE = float(os.environ.get("CAMPAIGN_PATIENCE", "60"))
 
 
 class Broken(Exception):
@@ -46,10 +48,10 @@ class Server:
                                  **(environment or {})})
         self.process, self.port, self.starts, self.slowest_ready = None, 0, 0, 0.0
 
-    def start(self, patience=30):
+    def start(self, patience=PATIENCE / 2):
         demand(self.try_to_start(patience), "the server did not start again")
 
-    def try_to_start(self, patience=30, more_environment=None):
+    def try_to_start(self, patience=PATIENCE / 2, more_environment=None):
         """Whether it came to be ready; if not, it has ended."""
         begin = time.monotonic()
         with self.log.open("ab") as log:
@@ -80,7 +82,7 @@ class Server:
         self.process.stdout.close()
         self.port = 0
 
-    def stop(self, patience=30):
+    def stop(self, patience=PATIENCE / 2):
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(timeout=patience)
@@ -100,7 +102,7 @@ class Server:
             demand(time.monotonic() < deadline, f"files and rows were not reconciled in {patience} s")
             time.sleep(0.02)  # between two looks
 
-    def ask(self, method, target, body=None, headers=None, timeout=20):
+    def ask(self, method, target, body=None, headers=None, timeout=PATIENCE / 3):
         """(status, answer); the status is 0 where no answer came: nothing was acknowledged then."""
         return self.ask_fields(method, target, body, headers, timeout)[:2]
 
@@ -250,12 +252,12 @@ def undisturbed(binary, folder: Path, clips):
             demand(status == 201, f"an upload is answered {status} {answer}")
             made.append(answer)
         for answer in made:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE
             while True:
                 _, task = server.ask("GET", "/api/v1/tasks/" + answer["task_id"])
                 if task and task["status"] in TERMINAL:
                     break
-                demand(time.monotonic() < deadline, "an undisturbed job has not ended in 60 s")
+                demand(time.monotonic() < deadline, f"an undisturbed job has not ended in {PATIENCE:g} s")
                 time.sleep(0.05)  # between two looks
             demand(task["status"] == "completed", f"an undisturbed job is {task}")
             _, words = server.ask("GET", f"/api/v1/media/{answer['id']}/transcript.txt")

@@ -1,7 +1,7 @@
 """What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
 with every check; each of its steps allows for the one death that the stage may have in it."""
 import json, signal, subprocess
-from harness import TERMINAL, demand, workers_of
+from harness import PATIENCE, TERMINAL, demand, workers_of
 from stage import ServedStage, Stage, check_directory, rows, send, until
 
 
@@ -190,7 +190,7 @@ class Commands(Stage):
 
     def finish(self, *expected):
         """Its exit code; None: it died where it was to die."""
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=PATIENCE)
         if code < 0:
             self.note_death(code)
             return None

@@ -8,7 +8,7 @@ nothing deadly in it, and a request that had no answer is asked again: it may ha
 import hashlib, os, signal, socket, sqlite3, subprocess, time
 from dataclasses import dataclass
 from pathlib import Path
-from harness import Oracle, Server, TERMINAL, demand, workers_of
+from harness import PATIENCE, Oracle, Server, TERMINAL, demand, workers_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ServedStage(Stage):
 
     def revive(self):
         try:
-            code = self.server.process.wait(timeout=10)
+            code = self.server.process.wait(timeout=PATIENCE / 6)
         except subprocess.TimeoutExpired:
             demand(False, "the server lives and gives no answer")
         self.server.process.stdout.close()
@@ -260,14 +260,14 @@ class ServedStage(Stage):
         for media in answer["items"]:
             if media["id"] not in known:
                 self.adopt(media)
-        self.oracle.settle(self.server, 60)
+        self.oracle.settle(self.server, PATIENCE)
         self.oracle.check(self.server)
         demand(self.oracle.quarantined == 0, "a task has failed, and no worker was killed three times")
         for job in self.deleted:
             status, _ = self.server.ask("GET", f"/api/v1/media/{job.media}")
             demand(status == 404, f"the deleted media {job.media} is answered {status}")
         self.check_tasks()
-        self.server.wait_reconciled(60)
+        self.server.wait_reconciled(PATIENCE)
         demand(self.server.stop() == 0, "the server did not stop by itself")
         check_directory(self.oracle, self.folder / "data")
 
@@ -313,7 +313,7 @@ def rows(data, query, at_rest=False):
         database.close()
 
 
-def until(holds, words, patience=60):
+def until(holds, words, patience=PATIENCE):
     deadline = time.monotonic() + patience
     while not holds():
         demand(time.monotonic() < deadline, f"waited {patience} s in vain for: {words}")

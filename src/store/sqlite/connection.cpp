@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "durascribe/base/log.h"
 #include "durascribe/store/sqlite/search_words.h"
 
 namespace durascribe::store {
@@ -284,7 +285,7 @@ void Connection::checkpoint(bool truncate) {
     const int code = sqlite3_wal_checkpoint_v2(
         db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr,
         nullptr);
-    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_FULL) {
+    if ((code & 0xff) == SQLITE_IOERR) {  // a full disk took nothing, and no sync was tried
         move_all_again();
     }
     check(code);
@@ -306,6 +307,10 @@ void Connection::move_all_again() {
         file->pMethods->xShmMap(file, 0, kIndexPage, 0, &index) == SQLITE_OK && index != nullptr) {
         auto* words = const_cast<std::uint32_t*>(static_cast<std::uint32_t volatile*>(index));
         std::atomic_ref(words[kBackfill]).store(0);
+    } else {
+        log::error(
+            "SQLite's index of the log is out of reach after a failed checkpoint: restart the "
+            "server once the disk is well again, so that all of the log is moved anew.");
     }
 }
 

@@ -249,10 +249,17 @@ std::optional<ports::Submission> same_work_before(WriteTx& tx, const ports::NewM
                                 " source_sha256 = ?1 AND source_size = ?2)"
                                 " ORDER BY created_at DESC, id DESC LIMIT ?3",
                                 media.source.sha256, media.source.size_bytes, kLooksBackMax);
-        while (!found && rows.step()) {
+        // What is finished comes before what is at work, and that before what has to be done again.
+        const auto worth = [](const ports::TaskRow& task) {
+            return task.state == domain::TaskState::completed ? 2
+                   : domain::is_terminal(task.state)          ? 0
+                                                              : 1;
+        };
+        while ((!found || worth(*found) < 2) && rows.step()) {
             ports::TaskRow task = read_task(rows);
             const bool stopping = task.cancel_requested_at && !domain::is_terminal(task.state);
-            if (!stopping && domain::same_work(task.options, media.options)) {
+            if (!stopping && domain::same_work(task.options, media.options) &&
+                (!found || worth(task) > worth(*found))) {
                 found = std::move(task);
             }
         }

@@ -388,6 +388,10 @@ Result<bool> SqliteStore::paused() {
     return parts_->readers->run([](Connection& db) { return store::paused(db); });
 }
 
+Result<bool> SqliteStore::key_known(const std::string& key) {
+    return parts_->readers->run([&](Connection& db) { return store::key_known(db, key); });
+}
+
 Result<ports::UploadRow> SqliteStore::upload(const UploadId& id) {
     return parts_->readers->run([&](Connection& db) { return store::upload(db, id); });
 }

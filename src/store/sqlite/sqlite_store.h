@@ -128,6 +128,7 @@ class SqliteStore final : public ports::Store {
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
+    Result<bool> key_known(const std::string& key) override;
     Result<ports::UploadRow> upload(const UploadId& id) override;
     Result<std::vector<UploadId>> sealed_uploads() override;
     Result<bool> blob_referenced(const std::string& sha256) override;

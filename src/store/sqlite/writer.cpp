@@ -131,9 +131,10 @@ std::optional<Error> Writer::commit(std::vector<Job*>& batch) {
         roll_back(db_);
         queue_clock_ = queue_before;
         Error error = to_error(e, kDoing);
-        // What failed before the last frame was written is certainly undone.
+        // What failed before the last frame was written is certainly undone: a write, or no room
+        // for one. Of whatever else fails in a commit that is not known.
         const bool whole_in_log =
-            committing && (e.code() & 0xff) == SQLITE_IOERR && e.code() != SQLITE_IOERR_WRITE;
+            committing && (e.code() & 0xff) != SQLITE_FULL && e.code() != SQLITE_IOERR_WRITE;
         if (whole_in_log && !overwrite_failed_commit()) {
             error.code = "in_doubt";
             error.message += " Whether it was done will be known after the next start.";
