@@ -6,8 +6,9 @@
 // by the store's own verb (index_more), which is timed. Words are drawn by Zipf's law from a
 // vocabulary of 30,000, so that some are in every tenth segment and most are rare. One in a
 // thousand media has failed, one in ten thousand waits.
+#include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -91,6 +92,7 @@ void fill(const std::filesystem::path& database, int media, int segments) {
         R"({"engine":"auto","model":"auto","language":"en","diarize":false,"from_url":false,)"
         R"("priority":0})";
     for (int i = 0; i < media; ++i) {
+        const std::int64_t created = 1'700'000'000'000 + std::int64_t{i} * 1'000;
         if (i % kMediaOfCommit == 0) {
             db.execute("BEGIN");
         }
@@ -98,12 +100,12 @@ void fill(const std::filesystem::path& database, int media, int segments) {
         const std::string task = fmt::format("01900000-0000-7000-9000-{:012x}", i);
         const bool waits = i % 10'000 == 9'999;
         const bool failed = i % 1'000 == 7;
-        const std::int64_t duration = 4'000LL * segments + i * 7919LL % 1'000'000;
+        const std::int64_t duration =
+            std::int64_t{4'000} * segments + std::int64_t{i} * 7'919 % 1'000'000;
         db.execute(
             "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at,"
             " updated_at, newest_task, info) VALUES (?, ?, 'f.wav', ?, 1, ?, ?, ?, ?)",
-            id, speech.say(kWordsOfTitle), fmt::format("{:064x}", i),
-            1'700'000'000'000 + i * 1'000LL, i, task,
+            id, speech.say(kWordsOfTitle), fmt::format("{:064x}", i), created, i, task,
             fmt::format(R"({{"container":"wav","duration_ms":{},"has_video":false,)"
                         R"("audio_tracks":[],"chosen_track":0,"loudness_lufs":-20,)"
                         R"("peak_dbfs":-1,"warnings":[]}})",
@@ -117,7 +119,7 @@ void fill(const std::filesystem::path& database, int media, int segments) {
             waits    ? "pending"
             : failed ? "failed"
                      : "completed",
-            options, waits || failed ? 0 : 100, 1'700'000'000'000 + i * 1'000LL,
+            options, waits || failed ? 0 : 100, created,
             waits ? std::nullopt : std::optional<std::int64_t>(i),
             failed ? std::optional<std::string>("input") : std::nullopt, waits ? 1 : 0);
         for (int s = 0; s < segments && !waits && !failed; ++s) {

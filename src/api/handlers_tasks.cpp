@@ -114,12 +114,16 @@ Result<Response> start_task(const Services& services, const Request& request) {
     // What was chosen last time holds until something else is chosen.
     const auto options =
         start->fields.over(*before ? (*before)->options : services.settings.task_defaults);
-    if (auto checked = check_track(services, *id, options); !checked) {
-        return std::unexpected(checked.error());
-    }
     const auto key = idempotency_key_of(request);
     if (!key) {
         return std::unexpected(key.error());
+    }
+    if (auto checked = check_track(services, *id, options); !checked) {
+        // Asked before, when the tracks were not known: the first answer stands.
+        const bool known = *key && services.store.key_known((*key)->key).value_or(false);
+        if (!known) {
+            return std::unexpected(checked.error());
+        }
     }
     auto made = services.engine.submit_task(*id, options, start->force, *key);
     if (!made) {

@@ -27,7 +27,8 @@ constexpr std::chrono::seconds kPatience{5};
 constexpr std::int64_t kLatestUs = 10'000'000;
 // What recordings are made of; the rest of FFmpeg's decoders is not offered to hostile bytes.
 constexpr const char* kDecoders =
-    "h264,hevc,vp8,vp9,av1,libdav1d,mpeg1video,mpeg2video,mpeg4,msmpeg4v2,msmpeg4,h263,mjpeg,theora,"
+    "h264,hevc,vp8,vp9,av1,libdav1d,mpeg1video,mpeg2video,mpeg4,msmpeg4v2,msmpeg4,h263,mjpeg,"
+    "theora,"
     "wmv1,wmv2,wmv3,vc1,flv,prores,dvvideo";
 
 struct FreeScaler {
@@ -144,10 +145,9 @@ FramePtr scaled(const AVFrame& frame) {
     small->width = even(frame.width);
     small->height = even(frame.height);
     small->color_range = AVCOL_RANGE_JPEG;
-    const std::unique_ptr<SwsContext, FreeScaler> scaler(
-        sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
-                       small->width, small->height, AV_PIX_FMT_YUVJ420P, SWS_AREA, nullptr, nullptr,
-                       nullptr));
+    const std::unique_ptr<SwsContext, FreeScaler> scaler(sws_getContext(
+        frame.width, frame.height, static_cast<AVPixelFormat>(frame.format), small->width,
+        small->height, AV_PIX_FMT_YUVJ420P, SWS_AREA, nullptr, nullptr, nullptr));
     if (!scaler || av_frame_get_buffer(small.get(), 0) < 0) {
         return nullptr;
     }
@@ -177,9 +177,8 @@ std::optional<domain::Poster> as_jpeg(const AVFrame& frame) {
         static_cast<std::size_t>(packet->size) > kBytesMax) {
         return std::nullopt;
     }
-    return domain::Poster{"image/jpeg",
-                          std::string(reinterpret_cast<const char*>(packet->data),
-                                      static_cast<std::size_t>(packet->size))};
+    return domain::Poster{"image/jpeg", std::string(reinterpret_cast<const char*>(packet->data),
+                                                    static_cast<std::size_t>(packet->size))};
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ TEST_F(SearchApi, TheListFiltersAndSorts) {
     EXPECT_EQ(legacy.at("items").as_array().size(), 2U);
     EXPECT_EQ(legacy.at("items").at(0).at("status"), "ready");
     for (const std::string bad :
-         {"status=done", "status=ready,", "sort=size", "order=up", "created_after=yesterday",
+         {std::string("status=done"), "status=ready,", "sort=size", "order=up", "created_after=yesterday",
           "min_duration=-1", "min_duration=nan", "has_transcript=2", "search=a&sort=title",
           "search=" + std::string(501, 'x'), "sort=title&cursor=cd_1_2"}) {
         EXPECT_EQ(ask("GET", "/api/v1/media?" + bad).status, 400) << bad;

@@ -260,13 +260,17 @@ class Posters : public MediaTest {
 };
 
 TEST_F(Posters, AFrameOfTheVideoNoLargerThanIsNeeded) {
-    ffmpeg("-f lavfi -i testsrc=size=1280x720:rate=10 -f lavfi -i sine -t 3 -c:v mpeg4 -c:a aac a.mp4");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=1280x720:rate=10 -f lavfi -i sine -t 3 -c:v mpeg4 -c:a aac "
+        "a.mp4");
     const auto poster = poster_of("a.mp4");
     ASSERT_TRUE(poster.has_value());
     EXPECT_EQ(poster->mime_type, "image/jpeg");
     EXPECT_TRUE(domain::is_picture(*poster));
     EXPECT_EQ(size_of(*poster), "640x360");
-    ffmpeg("-f lavfi -i testsrc=size=64x128:rate=10 -f lavfi -i sine -t 2 -c:v libvpx -c:a libopus b.webm");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=64x128:rate=10 -f lavfi -i sine -t 2 -c:v libvpx -c:a libopus "
+        "b.webm");
     const auto small = poster_of("b.webm");
     ASSERT_TRUE(small.has_value());
     EXPECT_EQ(size_of(*small), "64x128");
@@ -274,8 +278,9 @@ TEST_F(Posters, AFrameOfTheVideoNoLargerThanIsNeeded) {
 
 TEST_F(Posters, TheAttachedPictureAsItIs) {
     ffmpeg("-f lavfi -i testsrc=size=32x32 -frames:v 1 cover.png");
-    ffmpeg("-f lavfi -i sine -t 1 -i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic "
-           "a.mp3");
+    ffmpeg(
+        "-f lavfi -i sine -t 1 -i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic "
+        "a.mp3");
     const auto poster = poster_of("a.mp3");
     ASSERT_TRUE(poster.has_value());
     EXPECT_EQ(poster->mime_type, "image/png");
@@ -285,7 +290,8 @@ TEST_F(Posters, TheAttachedPictureAsItIs) {
 TEST_F(Posters, WhereThereIsNoPictureNothingIsLost) {
     make_burst();
     EXPECT_FALSE(poster_of("burst.wav").has_value());
-    ffmpeg("-f lavfi -i testsrc=size=64x64:rate=10 -f lavfi -i sine -t 2 -c:v mpeg4 -c:a aac a.mp4");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=64x64:rate=10 -f lavfi -i sine -t 2 -c:v mpeg4 -c:a aac a.mp4");
     std::string broken = read("a.mp4");
     const std::size_t media = broken.find("mdat");
     ASSERT_NE(media, std::string::npos);

@@ -151,8 +151,10 @@ struct Listing {
             bound("d", filter.duration_min.has_value(), "m.duration_ms >= ?4");
             bound("d", filter.duration_max.has_value(), "m.duration_ms BETWEEN 0 AND ?5");
         }
-        sql += after ? fmt::format(" AND ({}, m.id) {} (?6, ?7)", order.key, compare)
-                     : " AND ?6 IS NULL AND ?7 IS NULL";
+        // The first half is for the index: SQLite does not look up a pair by another collation.
+        sql +=
+            after ? fmt::format(" AND {0} {1}= ?6 AND ({0}, m.id) {1} (?6, ?7)", order.key, compare)
+                  : " AND ?6 IS NULL AND ?7 IS NULL";
         return sql + fmt::format(" ORDER BY {0} {1}, m.id {1} LIMIT ?8", order.key, direction);
     }
 

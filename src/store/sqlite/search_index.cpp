@@ -88,7 +88,8 @@ Result<bool> index_more(WriteTx& tx, int media) {
     std::vector<Left> left;
     {
         Rows rows = tx.db.query(
-            "SELECT id, title FROM media WHERE number IS NULL ORDER BY created_at DESC, id DESC"
+            "SELECT id, title FROM media INDEXED BY media_not_indexed WHERE number IS NULL ORDER "
+            "BY created_at DESC, id DESC"
             " LIMIT ?",
             media + 1);
         while (rows.step()) {
