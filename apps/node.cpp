@@ -17,6 +17,7 @@
 #include "durascribe/process/available_memory.h"
 #include "durascribe/process/process_worker.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "durascribe/webhooks/sender.h"
 
 namespace durascribe {
 namespace {
@@ -132,12 +133,17 @@ class WholeNode final : public cli::Node {
         server.host = settings_.listen_host;
         server.port = settings_.listen_port;
         server.upload_limit_bytes = settings_.upload_limit_bytes;
+        server.cors_origins = settings_.cors_origins;
         server.websockets = settings_.enable_progress_websocket;
         server.require_if_match = settings_.require_if_match;
         server.upload_retention = kDay * settings_.retention_uploads_days;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;
         server.task_defaults.language = settings_.language;
+        if (auto sending = start_sender(); !sending) {
+            return std::unexpected(sending.error());
+        }
+        server.webhooks_changed = [this] { sender_->wake(); };
         raise_open_files();
         server_.emplace(engine_, *store_, *blobs_, facts, server);
         if (auto started = server_->start(); !started) {
@@ -145,6 +151,22 @@ class WholeNode final : public cli::Node {
             return std::unexpected(started.error());
         }
         return server_->port();
+    }
+
+    // Tells those who asked of what happens, from the outbox on.
+    Result<void> start_sender() {
+        auto sender = webhooks::Sender::start(
+            store_->webhooks(), *clock_,
+            {.policy = net::AddressPolicy::parse(settings_.allow_private_addresses).value(),
+             .dns_servers = settings_.dns_servers,
+             .user_agent = "durascribe/" + version_});
+        if (!sender) {
+            return std::unexpected(sender.error());
+        }
+        sender_ = std::move(*sender);
+        subscription_ =
+            engine_.feed().subscribe([this](std::span<const ports::Event>) { sender_->wake(); });
+        return {};
     }
 
     void close(Millis grace) override {
@@ -156,6 +178,11 @@ class WholeNode final : public cli::Node {
             std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
         engine_.stop(std::max(Millis{0}, grace - spent));
         server_.reset();
+        if (subscription_) {
+            engine_.feed().unsubscribe(*subscription_);
+            subscription_.reset();
+        }
+        sender_.reset();
     }
 
   private:
@@ -166,6 +193,8 @@ class WholeNode final : public cli::Node {
     std::unique_ptr<blobs::LocalBlobStore> blobs_;
     process::ProcessWorkerFactory workers_;
     engine::Engine engine_;
+    std::unique_ptr<webhooks::Sender> sender_;
+    std::optional<int> subscription_;  // of sender_, to the engine's feed
     std::optional<api::Server> server_;
 };
 

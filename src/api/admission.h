@@ -13,9 +13,10 @@ bool changes_state(Method m);
 // Refuses what a browser sends on behalf of a foreign page:
 //  * a Host that is neither an address nor localhost, where the server is bound to loopback: a name
 //    that was made to resolve to this machine (DNS rebinding) would read everything;
-//  * a state change, or a WebSocket, whose Origin is not this host.
+//  * a state change, or a WebSocket, whose Origin is not this host, unless `origin_is_let_in`.
 // Programs that send neither Origin nor a strange Host are not concerned.
 // Errors: request "foreign_host", "foreign_origin", "bad_host" (none in HTTP/1.1, or several).
-Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback);
+Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback,
+                          bool origin_is_let_in = false);
 
 }  // namespace durascribe::api

@@ -6,6 +6,9 @@
 
 namespace durascribe::api {
 
+// Asked for as the socket's buffer in the kernel where what is sent has no end.
+inline constexpr int kLiveSendBuffer = 64 << 10;
+
 // Says that there is something to look at. Any thread, any number of times, also under locks: it
 // only posts. Calls before the look are one.
 using Wake = std::function<void()>;

@@ -15,6 +15,7 @@
 
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking.h"
+#include "durascribe/api/contract.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/routes.h"
@@ -100,6 +101,7 @@ asio::awaitable<void> HttpConnection::serve() {
         Parser parser;
         parser.header_limit(kHeaderMax);
         parser.body_limit(boost::none);  // handlers and the engine count
+        page_ = {};
         stream_.expires_after(settings_.header_timeout);
         const auto [ec, size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
         if (ec) {
@@ -151,6 +153,7 @@ asio::awaitable<bool> HttpConnection::wait_for_request(bool first) {
 asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) {
     Request request = request_of(parser);
     http11_ = parser.get().version() >= 11;
+    page_ = foreign_page_of(request, settings_.cors_origins);
     const std::string_view target{parser.get().target().data(), parser.get().target().size()};
     Result<const Route*> admitted = nullptr;
     if (auto parsed = parse_target(target, request); !parsed) {
@@ -186,7 +189,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
             co_return co_await respond_unread(std::move(response), parser);
         }
         if (admitted) {
-            admitted = match.route;
+            const auto asked = check_contract(*match.route, request);
+            admitted = asked ? Result<const Route*>(match.route) : std::unexpected(asked.error());
         }
     }
     if (!admitted) {
@@ -209,7 +213,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
 
 // What can be refused before any route is asked; the route itself is found by the caller.
 Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
-    if (auto allowed = check_origin(request, http11, bound_to_loopback_); !allowed) {
+    if (auto allowed = check_origin(request, http11, bound_to_loopback_, !page_.origin.empty());
+        !allowed) {
         return std::unexpected(allowed.error());
     }
     const std::string* expect = request.header("expect");

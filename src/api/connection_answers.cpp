@@ -42,6 +42,7 @@ asio::awaitable<bool> HttpConnection::respond(Response response, bool head_only,
     if (framing == Framing::until_close) {
         keep_alive = false;
     }
+    add_cors_fields(page_, response);
     std::string text = response_head(response, keep_alive, now, framing);
     if (!bodiless && !response.stream) {
         text += response.body;
@@ -91,6 +92,8 @@ asio::awaitable<std::optional<Response>> HttpConnection::settle(Response respons
 
 asio::awaitable<bool> HttpConnection::send_stream(std::unique_ptr<BodyStream> body,
                                                   Framing framing) {
+    error_code ignored;  // then the system's default holds
+    stream_.socket().set_option(asio::socket_base::send_buffer_size{kLiveSendBuffer}, ignored);
     begin_waiting();
     bool whole = false;
     try {

@@ -9,6 +9,7 @@
 
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking.h"
+#include "durascribe/api/compression.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/live_hub.h"
 #include "durascribe/api/problem.h"
@@ -62,6 +63,9 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
         co_await blocking(pool_, [&services, &request, route]() -> Result<Response> {
             try {
                 Result<Response> done = route->handler(services, request);
+                if (done) {
+                    compress(request, *done);
+                }
                 if (done && changes_state(request.method)) {
                     services.live.settle(kSettlePatience);
                 }

@@ -72,6 +72,21 @@ Result<Response> get_ready(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_start_page(const Services&, const Request&);
 
+// handlers_webhooks.cpp
+Result<Response> create_webhook(const Services&, const Request&);
+Result<Response> list_webhooks(const Services&, const Request&);
+Result<Response> get_webhook(const Services&, const Request&);
+Result<Response> change_webhook(const Services&, const Request&);
+Result<Response> delete_webhook(const Services&, const Request&);
+Result<Response> pause_webhook(const Services&, const Request&);
+Result<Response> resume_webhook(const Services&, const Request&);
+Result<Response> rotate_webhook_secret(const Services&, const Request&);
+Result<Response> ping_webhook(const Services&, const Request&);
+Result<Response> list_deliveries(const Services&, const Request&);
+Result<Response> get_delivery(const Services&, const Request&);
+Result<Response> replay_delivery(const Services&, const Request&);
+Result<Response> replay_webhook(const Services&, const Request&);
+
 // handlers_live.cpp
 Result<Response> get_events(const Services&, const Request&);
 Result<std::unique_ptr<SocketTalk>> open_live_talk(const Services&, const Request&);

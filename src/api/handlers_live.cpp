@@ -14,6 +14,7 @@
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
+#include "durascribe/base/log.h"
 
 namespace durascribe::api {
 namespace {
@@ -39,8 +40,8 @@ class EventStreamBody final : public BodyStream {
     static Piece wrap(const LiveReader::Batch& batch) {
         Piece piece{{}, batch.then};
         for (const LiveMessage& message : batch.messages) {
-            if (message.seq > 0) {
-                piece.bytes += fmt::format("id: {}\n", message.seq);
+            if (message.seq) {
+                piece.bytes += fmt::format("id: {}\n", *message.seq);
             }
             piece.bytes += "data: ";
             piece.bytes += *message.text;
@@ -57,14 +58,8 @@ struct Subscription {
     std::optional<std::int64_t> after;
 };
 
-std::string one_line(const json::object& shape) {
-    std::string text = json_text(shape);
-    text.pop_back();
-    return text;
-}
-
 std::string error_text(const Error& error) {
-    return one_line({{"type", "error"}, {"code", error.code}, {"detail", error.message}});
+    return json_line({{"type", "error"}, {"code", error.code}, {"detail", error.message}});
 }
 
 Result<void> add_from_json(LiveFilter& filter, std::string_view name, const json::value& value) {
@@ -154,7 +149,7 @@ class LiveTalk final : public SocketTalk {
                                           ? std::string_view{type->get_string().c_str()}
                                           : std::string_view{};
         if (kind == "ping") {
-            return one_line({{"type", "pong"}});
+            return json_line({{"type", "pong"}});
         }
         if (kind != "subscribe") {
             return error_text(bad_value("type", "subscribe or ping"));
@@ -164,7 +159,7 @@ class LiveTalk final : public SocketTalk {
             return error_text(subscription.error());
         }
         reader_.begin_again(std::move(subscription->filter), subscription->after);
-        return one_line({{"type", "subscribed"}});
+        return json_line({{"type", "subscribed"}});
     }
 
     LiveReader reader_;
@@ -191,15 +186,17 @@ class ProgressTalk final : public SocketTalk {
     }
 
     Piece work() override {
-        if (auto begun = follow(); !begun) {
-            return {{}, BodyStream::Then::broken};
-        }
-        const auto view = services_.engine.view_of_media(media_);
+        const auto begun = follow();
+        const auto view =
+            begun ? services_.engine.view_of_media(media_)
+                  : Result<std::optional<engine::TaskView>>(std::unexpected(begun.error()));
         if (!view) {
+            log::error("How media {} stands could not be read for a listener: {} ({}: {})",
+                       media_.value, view.error().message, view.error().code, view.error().detail);
             return {{}, BodyStream::Then::broken};
         }
         Piece piece{{}, BodyStream::Then::look};
-        std::string text = one_line(progress_message_shape(media_, *view));
+        std::string text = json_line(progress_message_shape(media_, *view));
         if (text != last_) {
             last_ = text;
             piece.texts.push_back(std::make_shared<const std::string>(std::move(text)));
@@ -221,7 +218,7 @@ class ProgressTalk final : public SocketTalk {
             filter.media.push_back(media_.value);
             listener_ = services_.live.listen(range->second, std::move(filter), wake_);
         } else {
-            std::ignore = listener_->moved_to(range->second);
+            listener_->moved_to(range->second);
         }
         return {};
     }

@@ -26,8 +26,10 @@
 #include <boost/beast/http/parser.hpp>
 
 #include "durascribe/api/connection.h"
+#include "durascribe/api/cors.h"
 #include "durascribe/api/message.h"
 #include "durascribe/api/router.h"
+#include "durascribe/api/thrown.h"
 #include "durascribe/api/wake_signal.h"
 #include "durascribe/api/websocket_session.h"
 #include "durascribe/base/log.h"
@@ -65,7 +67,7 @@ class HttpConnection final : public Connection,
         asio::co_spawn(stream_.get_executor(), welcome_ == Welcome::serve ? serve() : refuse(),
                        [self = shared_from_this(), ended = std::move(ended)](std::exception_ptr e) {
                            if (e) {
-                               self->log_exception(e);
+                               log_exception("A connection ended with an exception", e);
                            }
                            self->stream_.close();
                            ended(self.get());
@@ -122,14 +124,6 @@ class HttpConnection final : public Connection,
     asio::awaitable<bool> send(const char* data, std::size_t size);
     asio::awaitable<void> linger();
 
-    static void log_exception(const std::exception_ptr& thrown) {
-        try {
-            std::rethrow_exception(thrown);
-        } catch (const std::exception& e) {
-            log::error("A connection ended with an exception: {}.", e.what());
-        }
-    }
-
     void begin_waiting();
     void end_waiting();
     void watch_for_departure();
@@ -153,6 +147,7 @@ class HttpConnection final : public Connection,
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;
     bool http11_ = true;                        // the request now answered
+    ForeignPage page_;                          // that asks for it
     std::shared_ptr<WebSocketSession> socket_;  // once this has become one
     // While an answer waits for what is not there yet.
     std::shared_ptr<WakeSignal> waiting_;

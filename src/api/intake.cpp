@@ -199,6 +199,12 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Uploa
         return fail(ErrorClass::request, "unsupported_content_type",
                     "Compressed bodies are not taken. Send the file as it is.");
     }
+    if (kind == "application/x-www-form-urlencoded") {
+        return fail(ErrorClass::request, "unsupported_content_type",
+                    "This is the body of a plain form, which carries no file (curl -d). Send the "
+                    "file with curl -F file=@talk.mp4, or as the body with curl --data-binary "
+                    "@talk.mp4 -H 'Content-Type: video/mp4'.");
+    }
     if ((!form && kind.starts_with("multipart/")) || kind == "application/json") {
         return fail(ErrorClass::request, "unsupported_content_type",
                     "Send the media as multipart/form-data with a part named \"file\", or as the "

@@ -149,6 +149,8 @@ TEST(Intake, RefusesBeforeAnyByteIsTaken) {
     EXPECT_EQ(refused(post({}, {}, 0)), "empty_file");
     EXPECT_EQ(refused(post({{"content-type", "application/json"}})), "unsupported_content_type");
     EXPECT_EQ(refused(post({{"content-encoding", "gzip"}})), "unsupported_content_type");
+    EXPECT_EQ(refused(post({{"content-type", "application/x-www-form-urlencoded"}})),
+              "unsupported_content_type");
     EXPECT_EQ(refused(post({{"content-type", "multipart/form-data"}})), "bad_multipart");
     EXPECT_EQ(refused(post({}, {{"priority", "x"}})), "bad_value");
     EXPECT_EQ(refused(post({}, {{"engine", "unknown"}})), "unknown_engine");

@@ -64,9 +64,14 @@ void append(std::string& out, const json::value& value) {
 
 }  // namespace
 
-std::string json_text(const json::value& value) {
+std::string json_line(const json::value& value) {
     std::string out;
     append(out, value);
+    return out;
+}
+
+std::string json_text(const json::value& value) {
+    std::string out = json_line(value);
     out += '\n';
     return out;
 }

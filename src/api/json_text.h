@@ -10,9 +10,10 @@
 
 namespace durascribe::api {
 
-// Ends with a line feed. Numbers that JSON does not know become null; strings are taken to be
-// UTF-8.
+// Ends with a line feed; json_line() does not. Numbers that JSON does not know become null; strings
+// are taken to be UTF-8.
 std::string json_text(const boost::json::value& value);
+std::string json_line(const boost::json::value& value);
 
 // Errors: request "malformed_json", which says where; request "bad_value" where it is no object.
 // Nesting is limited.

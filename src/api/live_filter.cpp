@@ -50,7 +50,11 @@ std::string lower(std::string_view text) {
 
 bool LiveFilter::matches(std::string_view media_id, std::string_view task_id,
                          std::string_view type) const {
-    return is_listed(media, media_id) && is_listed(tasks, task_id) && is_listed_type(types, type);
+    return concerns(media_id, task_id) && is_listed_type(types, type);
+}
+
+bool LiveFilter::concerns(std::string_view media_id, std::string_view task_id) const {
+    return is_listed(media, media_id) && is_listed(tasks, task_id);
 }
 
 Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::string_view value) {

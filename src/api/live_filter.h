@@ -18,6 +18,8 @@ struct LiveFilter {
     std::vector<std::string> types;  // "task.state", or "task." for all that begin so
 
     bool matches(std::string_view media_id, std::string_view task_id, std::string_view type) const;
+    // The same for whatever type.
+    bool concerns(std::string_view media_id, std::string_view task_id) const;
     bool operator==(const LiveFilter&) const = default;
 };
 

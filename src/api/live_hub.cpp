@@ -73,11 +73,9 @@ std::vector<LiveEvent> live_events(engine::Engine& engine, std::vector<ports::Ev
                 shape["status"] = status_shape(view->row.media_id, *view, Dialect::current);
             }
         }
-        std::string text = json_text(shape);
-        text.pop_back();  // the line feed
         out.push_back({event.seq, std::move(event.type), std::move(event.media_id.value),
                        std::move(event.task_id.value),
-                       std::make_shared<const std::string>(std::move(text))});
+                       std::make_shared<const std::string>(json_line(shape))});
     }
     return out;
 }
@@ -202,6 +200,7 @@ std::unique_ptr<LiveHub::Listener> LiveHub::listen(std::int64_t after, LiveFilte
     std::unique_ptr<Listener> listener{
         new Listener(*this, after, std::move(filter), std::move(wake))};
     const std::scoped_lock lock{mutex_};
+    listener->slow_ = after < taken_;
     listeners_.insert(listener.get());
     return listener;
 }
@@ -258,15 +257,9 @@ std::int64_t LiveHub::Listener::position() const {
     return position_;
 }
 
-bool LiveHub::Listener::moved_to(std::int64_t seq) {
+void LiveHub::Listener::moved_to(std::int64_t seq) {
     const std::scoped_lock lock{hub_.mutex_};
     position_ = std::max(position_, seq);
-    return position_ >= hub_.kept_after_;
-}
-
-void LiveHub::Listener::set_filter(LiveFilter filter) {
-    const std::scoped_lock lock{hub_.mutex_};
-    filter_ = std::move(filter);
 }
 
 // ---- settling ---------------------------------------------------------------------------------

@@ -67,10 +67,8 @@ class LiveHub {
         // What comes next, at most kBatchBytes or one event. Says by being called that what the
         // last call gave has been handed to the socket. Empty: the listener is idle.
         Batch take();
-        std::int64_t position() const;  // all up to this event was taken, or did not match
-        // All up to `seq` was taken from elsewhere; false: there is more in the outbox still.
-        bool moved_to(std::int64_t seq);
-        void set_filter(LiveFilter filter);
+        std::int64_t position() const;    // all up to this event was taken, or did not match
+        void moved_to(std::int64_t seq);  // all up to `seq` was taken from elsewhere
 
       private:
         friend class LiveHub;
@@ -78,12 +76,12 @@ class LiveHub {
         LiveHub& hub_;
         // Guarded by the hub's mutex.
         const Wake wake_;
-        LiveFilter filter_;
+        const LiveFilter filter_;
         std::int64_t position_;
         std::int64_t sent_;
         bool idle_ = false;
-        bool slow_ =
-            false;  // once kept an answer waiting; until it is idle again none waits for it
+        // Began in the past, or once kept an answer waiting: none waits for it until it is idle.
+        bool slow_ = false;
     };
     // Of what comes after the event `after`.
     std::unique_ptr<Listener> listen(std::int64_t after, LiveFilter filter, Wake wake);

@@ -16,12 +16,6 @@ namespace {
 constexpr int kSnapshotMax = 100;  // tasks
 constexpr int kReadAtOnce = 128;   // events of the outbox
 
-std::string one_line(const json::object& shape) {
-    std::string text = json_text(shape);
-    text.pop_back();
-    return text;
-}
-
 // nullopt: there is no such task, or no task of such a media.
 Result<std::optional<engine::TaskView>> optional(Result<engine::TaskView> view) {
     if (view) {
@@ -38,7 +32,7 @@ Result<std::vector<engine::TaskView>> named_views(const Services& services,
         if (!view) {
             return std::unexpected(view.error());
         }
-        if (*view && filter.matches((*view)->row.media_id.value, (*view)->row.id.value, "task.")) {
+        if (*view && filter.concerns((*view)->row.media_id.value, (*view)->row.id.value)) {
             views.push_back(std::move(**view));
         }
         return {};
@@ -123,7 +117,7 @@ Result<std::string> snapshot_text(const Services& services, const LiveFilter& fi
     shape["truncated"] = truncated;
     shape["paused"] = *paused;
     shape["counts"] = counts_shape(*counts);
-    return one_line(shape);
+    return json_line(shape);
 }
 
 LiveReader::LiveReader(const Services& services, LiveFilter filter,
@@ -141,7 +135,6 @@ LiveReader::Batch LiveReader::next() {
         return {{}, BodyStream::Then::work};
     }
     auto taken = listener_->take();
-    position_ = listener_->position();
     if (taken.behind) {
         return {{}, BodyStream::Then::work};
     }
@@ -163,33 +156,9 @@ LiveReader::Batch LiveReader::work() {
     return std::move(*batch);
 }
 
-void LiveReader::snapshot(Batch& batch, std::int64_t seq, std::string text) {
-    listener_ = services_.live.listen(seq, filter_, wake_);
-    position_ = seq;
-    batch.messages.push_back({seq, std::make_shared<const std::string>(std::move(text))});
-}
-
-Result<LiveReader::Batch> LiveReader::open() {
-    Batch batch{{}, BodyStream::Then::look};
-    if (after_) {
-        const auto replayable = check_replayable(services_.store, *after_);
-        if (replayable) {
-            listener_ = services_.live.listen(*after_, filter_, wake_);
-            position_ = *std::exchange(after_, std::nullopt);
-            return batch;
-        }
-        if (replayable.error().code != "events_pruned") {
-            return std::unexpected(replayable.error());
-        }
-        batch.messages.push_back(
-            {0, std::make_shared<const std::string>(one_line(
-                    {{"type", "reset"},
-                     {"detail",
-                      "Events that you have not seen are no longer kept. What follows is how "
-                      "things stand now."}}))});
-        after_.reset();
-    }
-    // The rows are read after the number: what they show may be newer, never older.
+// From here on the present is known. The rows are read after the number: what they show may be
+// newer, never older.
+Result<void> LiveReader::snapshot(Batch& batch) {
     const auto range = services_.store.event_range();
     if (!range) {
         return std::unexpected(range.error());
@@ -198,29 +167,53 @@ Result<LiveReader::Batch> LiveReader::open() {
     if (!text) {
         return std::unexpected(text.error());
     }
-    snapshot(batch, range->second, std::move(*text));
-    return batch;
+    listener_ = services_.live.listen(range->second, filter_, wake_);
+    batch.messages.push_back(
+        {range->second, std::make_shared<const std::string>(std::move(*text))});
+    return {};
+}
+
+Result<LiveReader::Batch> LiveReader::open() {
+    Batch batch{{}, BodyStream::Then::look};
+    if (after_) {
+        const auto replayable = check_replayable(services_.store, *after_);
+        if (!replayable) {
+            return replayable.error().code == "events_pruned" ? open_anew()
+                                                              : std::unexpected(replayable.error());
+        }
+        listener_ = services_.live.listen(*std::exchange(after_, std::nullopt), filter_, wake_);
+        return batch;
+    }
+    const auto begun = snapshot(batch);
+    return begun ? Result<Batch>(std::move(batch)) : std::unexpected(begun.error());
+}
+
+// Where what was missed is gone.
+Result<LiveReader::Batch> LiveReader::open_anew() {
+    Batch batch{{}, BodyStream::Then::look};
+    batch.messages.push_back(
+        {std::nullopt,
+         std::make_shared<const std::string>(json_line(
+             {{"type", "reset"},
+              {"detail",
+               "Events that you have not seen are no longer kept. What follows is how things "
+               "stand now."}}))});
+    after_.reset();
+    listener_.reset();
+    const auto begun = snapshot(batch);
+    return begun ? Result<Batch>(std::move(batch)) : std::unexpected(begun.error());
 }
 
 // What the hub does not keep any more, from the outbox.
 Result<LiveReader::Batch> LiveReader::replay() {
-    const std::int64_t from = listener_->position();
-    auto events = services_.store.events_after(from, kReadAtOnce);
-    if (!events) {
-        if (events.error().code != "events_pruned") {
-            return std::unexpected(events.error());
-        }
-        listener_.reset();
-        after_ = from;
-        return open();
+    auto events = services_.store.events_after(listener_->position(), kReadAtOnce);
+    if (!events && events.error().code != "events_pruned") {
+        return std::unexpected(events.error());
+    }
+    if (!events || events->empty()) {
+        return open_anew();  // what the hub let go of was pruned, too
     }
     Batch batch{{}, BodyStream::Then::look};
-    if (events->empty()) {
-        // Nothing is left after `from`: what the hub let go of was pruned, too.
-        listener_.reset();
-        after_.reset();
-        return open();
-    }
     const std::int64_t up_to = events->back().seq;
     std::erase_if(*events, [this](const ports::Event& event) {
         return !filter_.matches(event.media_id.value, event.task_id.value, event.type);
@@ -230,8 +223,7 @@ Result<LiveReader::Batch> LiveReader::replay() {
     for (LiveEvent& event : texts) {
         batch.messages.push_back({event.seq, std::move(event.text)});
     }
-    std::ignore = listener_->moved_to(up_to);
-    position_ = up_to;
+    listener_->moved_to(up_to);
     return batch;
 }
 

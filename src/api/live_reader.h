@@ -15,15 +15,16 @@
 namespace durascribe::api {
 
 struct LiveMessage {
-    std::int64_t seq = 0;  // up to which the reader knows all once it has read this
+    // Up to which the reader knows all once it has read this; none: a reset.
+    std::optional<std::int64_t> seq;
     std::shared_ptr<const std::string> text;
 };
 
 // Used by one connection; no two methods at a time. Holds at most one batch beside what is shared.
 class LiveReader {
   public:
-    // `after` none: begins with a snapshot. Where it names what is not kept any more, or was never
-    // there: with a "reset", then a snapshot.
+    // `after` none: begins with a snapshot; 0: with the oldest event that is kept. Where it names
+    // what is not kept any more, or was never there: with a "reset", then a snapshot.
     LiveReader(const Services& services, LiveFilter filter, std::optional<std::int64_t> after);
 
     void start(Wake wake) { wake_ = std::move(wake); }
@@ -38,19 +39,19 @@ class LiveReader {
     Batch work();  // on a blocking thread
 
     // Up to which everything that matches was given.
-    std::int64_t position() const { return position_; }
+    std::int64_t position() const { return listener_ ? listener_->position() : 0; }
 
   private:
     Result<Batch> open();
+    Result<Batch> open_anew();
     Result<Batch> replay();
-    void snapshot(Batch& batch, std::int64_t seq, std::string text);
+    Result<void> snapshot(Batch& batch);
 
     const Services& services_;
     LiveFilter filter_;
     std::optional<std::int64_t> after_;
     Wake wake_;
     std::unique_ptr<LiveHub::Listener> listener_;  // none: open() is due
-    std::int64_t position_ = 0;
 };
 
 // Whether events after `seq` can be replayed. Errors: request "events_pruned"; the store's.

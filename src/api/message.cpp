@@ -13,7 +13,7 @@ namespace durascribe::api {
 namespace {
 
 constexpr std::size_t kTargetMax = 8 << 10;
-constexpr std::size_t kParametersMax = 64;
+constexpr std::size_t kParametersMax = 100;
 
 bool is_one_line(std::string_view text) {
     return text.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
@@ -117,7 +117,10 @@ Result<void> parse_target(std::string_view target, Request& into) {
     form.space_as_plus = true;
     for (const auto param : url.encoded_params()) {
         if (into.query.size() == kParametersMax) {
-            return std::unexpected(bad_target("too many query parameters"));
+            return fail(ErrorClass::request, "bad_target",
+                        fmt::format("The address of the request has more than {} query parameters. "
+                                    "Send fewer, or several values in one, with commas.",
+                                    kParametersMax));
         }
         into.query.emplace_back(param.key.decode(form), param.value.decode(form));
         if (!is_valid_utf8(into.query.back().first) || !is_valid_utf8(into.query.back().second)) {
@@ -170,6 +173,7 @@ std::string_view reason_phrase(int status) {
         std::pair{403, std::string_view{"Forbidden"}},
         std::pair{404, std::string_view{"Not Found"}},
         std::pair{405, std::string_view{"Method Not Allowed"}},
+        std::pair{406, std::string_view{"Not Acceptable"}},
         std::pair{409, std::string_view{"Conflict"}},
         std::pair{410, std::string_view{"Gone"}},
         std::pair{412, std::string_view{"Precondition Failed"}},

@@ -34,6 +34,17 @@ TEST(Target, MalformedOnesAreNamedErrors) {
         ASSERT_FALSE(parsed) << bad;
         EXPECT_EQ(parsed.error().code, "bad_target") << bad;
     }
+    Request many;
+    std::string query = "/?a=1";
+    for (int i = 1; i < 100; ++i) {
+        query += "&a=1";
+    }
+    EXPECT_TRUE(parse_target(query, many));
+    many = {};
+    const auto refused = parse_target(query + "&a=1", many);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "bad_target");
+    EXPECT_TRUE(refused.error().message.contains("more than 100")) << refused.error().message;
     Request r;
     EXPECT_EQ(parse_target("/" + std::string(9000, 'a'), r).error().code, "uri_too_long");
 }

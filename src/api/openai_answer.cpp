@@ -7,6 +7,7 @@
 #include "durascribe/api/openai_errors.h"
 #include "durascribe/api/openai_shapes.h"
 #include "durascribe/api/openai_stream.h"
+#include "durascribe/api/problem.h"
 #include "durascribe/api/task_watch.h"
 
 namespace durascribe::api {
@@ -101,7 +102,7 @@ class TranscriptionAnswer final : public LaterResponse {
     Error interrupted() const override { return openai_interrupted(); }
 
     Response refused(const Error& error) const override {
-        Response response = openai_error_response(error);
+        Response response = problem_response(error, "/v1/audio/transcriptions");
         name_job(response, job_);
         return response;
     }

@@ -73,9 +73,7 @@ Response openai_error_response(const Error& error) {
 }
 
 std::string openai_error_text(const Error& error) {
-    std::string text = json_text(body_of(error));
-    text.pop_back();  // the line feed
-    return text;
+    return json_line(body_of(error));
 }
 
 }  // namespace durascribe::api

@@ -105,12 +105,6 @@ json::object diarized_shape(const Heard& heard) {
             {"usage", duration_usage(heard)}};
 }
 
-std::string one_line(const json::object& event) {
-    std::string text = json_text(event);
-    text.pop_back();  // the line feed
-    return text;
-}
-
 }  // namespace
 
 std::vector<domain::Segment> pieces_of(std::vector<domain::Segment> segments,
@@ -172,7 +166,7 @@ std::string openai_delta_text(std::string_view delta, std::span<const domain::Se
     if (logprobs) {
         event["logprobs"] = logprobs_of(pieces);
     }
-    return one_line(event);
+    return json_line(event);
 }
 
 std::string openai_done_text(const Heard& heard, bool logprobs) {
@@ -183,7 +177,7 @@ std::string openai_done_text(const Heard& heard, bool logprobs) {
     // Its shape knows tokens alone, and there are none.
     event["usage"] = json::object{
         {"type", "tokens"}, {"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
-    return one_line(event);
+    return json_line(event);
 }
 
 json::object openai_model_shape(std::string_view id, std::string_view owner) {

@@ -34,6 +34,7 @@
 #include "durascribe/api/connection.h"
 #include "durascribe/api/live_hub.h"
 #include "durascribe/api/task_watch.h"
+#include "durascribe/api/thrown.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -193,7 +194,7 @@ Result<void> Server::Impl::start() {
     open_ = 1;
     asio::co_spawn(running_->strand, accept_all(), [this](std::exception_ptr thrown) {
         if (thrown) {
-            log::error("Listening ended with an exception; no new connections are taken.");
+            log_exception("Listening ended, and no new connections are taken", thrown);
         }
         forget(nullptr);
     });

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "durascribe/base/error.h"
 #include "durascribe/engine/engine.h"
@@ -24,8 +26,11 @@ struct ServerSettings {
     Millis keep_alive_interval{15'000};  // of a body that is made over time, while it has nothing
     int connections_max = 12'000;
     Millis socket_idle_timeout{60'000};  // a WebSocket's peer that answers no ping is cut
-    bool websockets = true;              // ENABLE_PROGRESS_WEBSOCKET
-    bool require_if_match = false;       // REQUIRE_IF_MATCH: edits without one are refused
+    // Pages of other sites that may do what this server's own may: "https://app.example".
+    std::vector<std::string> cors_origins;   // CORS_ORIGINS
+    bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
+    bool require_if_match = false;           // REQUIRE_IF_MATCH: edits without one are refused
+    std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     int threads = 2;
     int blocking_threads = 8;  // that call the store and the disk
 };

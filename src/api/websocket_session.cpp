@@ -12,7 +12,7 @@
 #include <boost/beast/core/buffers_to_string.hpp>
 
 #include "durascribe/api/blocking.h"
-#include "durascribe/base/log.h"
+#include "durascribe/api/thrown.h"
 
 namespace durascribe::api {
 namespace {
@@ -23,7 +23,6 @@ namespace websocket = beast::websocket;
 using boost::system::error_code;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr int kSendBuffer = 64 << 10;  // of the kernel, for each connection
 constexpr std::chrono::seconds kClosingPatience{1};
 constexpr std::size_t kReasonMax = 120;  // RFC 6455 §5.5: 125 bytes with the code
 
@@ -57,11 +56,11 @@ asio::awaitable<void> WebSocketSession::run(beast::http::request_header<> header
     }
     error_code ignored;  // then the system's default holds
     beast::get_lowest_layer(stream_).socket().set_option(
-        asio::socket_base::send_buffer_size{kSendBuffer}, ignored);
+        asio::socket_base::send_buffer_size{kLiveSendBuffer}, ignored);
     talk_->start(look_->waker());
     asio::co_spawn(stream_.get_executor(), write_messages(), [self](std::exception_ptr thrown) {
         if (thrown) {
-            log::error("A WebSocket ended with an exception.");
+            log_exception("A WebSocket ended with an exception", thrown);
             self->cut();
         }
         self->writing_ = false;
@@ -71,6 +70,9 @@ asio::awaitable<void> WebSocketSession::run(beast::http::request_header<> header
     co_await read_messages();
     ended_ = true;
     look_->wake_here();
+    if (writing_) {
+        cut_after_patience();  // it said that it has ended, but does not read what is being sent
+    }
     co_await writer_ended_->wait(std::nullopt);
     patience_.cancel();
     talk_.reset();
@@ -92,9 +94,9 @@ asio::awaitable<void> WebSocketSession::read_messages() {
             close_with(websocket::close_code::unknown_data, "Send text: one JSON object.");
         } else {
             std::string text = beast::buffers_to_string(buffer_.data());
-            const bool more = talk_->received(std::move(text));
+            full_ = !talk_->received(std::move(text));
             look_->wake_here();
-            if (!more && writing_) {
+            while (full_ && writing_) {
                 co_await room_->wait(std::nullopt);
             }
         }
@@ -114,6 +116,7 @@ asio::awaitable<void> WebSocketSession::write_messages() {
         switch (piece.then) {
             case BodyStream::Then::look:
                 piece = talk_->next();
+                full_ = false;
                 room_->wake_here();
                 break;
             case BodyStream::Then::work:

@@ -58,6 +58,7 @@ class WebSocketSession : public std::enable_shared_from_this<WebSocketSession> {
     std::shared_ptr<WakeSignal> writer_ended_;
     boost::asio::steady_timer patience_;  // of a closing
     Close closing_{boost::beast::websocket::close_code::none};
+    bool full_ = false;    // the talk takes no more until its next()
     bool ended_ = false;   // the reader has
     bool writing_ = true;  // the writer has not
 };

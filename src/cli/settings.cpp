@@ -9,6 +9,9 @@
 
 #include <unistd.h>
 
+#include "durascribe/net/address_policy.h"
+#include "durascribe/net/dns_resolver.h"
+
 namespace durascribe::cli {
 namespace {
 
@@ -106,6 +109,35 @@ bool set_word(std::string& field, std::string_view text) {
         return false;
     }
     field = text;
+    return true;
+}
+
+// As browsers write one in a request: scheme, host in lower case, perhaps a port, and nothing more.
+bool is_origin(std::string_view text) {
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (text.starts_with(scheme)) {
+            constexpr std::string_view kHostAndPort = "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
+            const auto host = text.substr(scheme.size());
+            return !host.empty() && host.front() != ':' &&
+                   host.find_first_not_of(kHostAndPort) == std::string_view::npos;
+        }
+    }
+    return false;
+}
+
+// A list with commas. False: one of them is no origin.
+bool set_origins(Settings& settings, std::string_view text) {
+    std::vector<std::string> origins;
+    while (!text.empty()) {
+        const auto comma = std::min(text.find(','), text.size());
+        const auto origin = trimmed(text.substr(0, comma));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        if (!is_origin(origin)) {
+            return false;
+        }
+        origins.emplace_back(origin);
+    }
+    settings.cors_origins = std::move(origins);
     return true;
 }
 
@@ -227,6 +259,9 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             return assign(s.unfinished_uploads_bytes_max, bytes_from(v));
         }},
+    Key{{"cors_origins", "CORS_ORIGINS", "",
+         "origins with commas between them, such as https://app.example,http://localhost:5173"},
+        set_origins},
     Key{{"enable_progress_websocket", "ENABLE_PROGRESS_WEBSOCKET", "", "true or false"},
         [](Settings& s, std::string_view v) {
             return assign(s.enable_progress_websocket, bool_from(v));
@@ -247,6 +282,18 @@ constexpr std::array kKeys{
          "a number of cores from 0.1 to 1024"},
         [](Settings& s, std::string_view v) {
             return assign(s.cpu_limit_per_transcription, number_from<double>(v, 0.1, 1024));
+        }},
+    Key{{"allow_private_addresses", "ALLOW_PRIVATE_ADDRESSES", "",
+         "networks with commas between them, such as 10.0.0.0/8,127.0.0.1"},
+        [](Settings& s, std::string_view v) {
+            s.allow_private_addresses = v;
+            return net::AddressPolicy::parse(v).has_value();
+        }},
+    Key{{"dns_servers", "DNS_SERVERS", "",
+         "addresses with commas between them, such as 192.0.2.53,192.0.2.54:5353"},
+        [](Settings& s, std::string_view v) {
+            s.dns_servers = v;
+            return net::DnsResolver::create({.servers = s.dns_servers}).has_value();
         }},
 };
 

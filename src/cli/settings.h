@@ -45,9 +45,12 @@ struct Settings {
     std::int64_t unfinished_uploads_bytes_max = 100LL << 30;
     bool enable_progress_websocket = true;
     bool require_if_match = false;
+    std::vector<std::string> cors_origins;
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;
     double cpu_limit_per_transcription = 2;
+    std::string allow_private_addresses;  // networks, with commas between them
+    std::string dns_servers;              // "": those of the system
 
     // What a task gets where its options say nothing else.
     std::string engine = "auto";

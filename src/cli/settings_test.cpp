@@ -43,6 +43,7 @@ TEST_F(SettingsTest, DefaultsAreThoseOfTheDocumentation) {
     EXPECT_EQ(settings->max_retry_attempts, 3);
     EXPECT_TRUE(settings->enable_progress_websocket);
     EXPECT_FALSE(settings->require_if_match);
+    EXPECT_TRUE(settings->cors_origins.empty());
     EXPECT_TRUE(settings->transcription_queue_enabled);
     EXPECT_EQ(settings->max_memory_per_transcription, 2LL << 30);
     EXPECT_EQ(settings->cpu_limit_per_transcription, 2);
@@ -92,6 +93,18 @@ TEST_F(SettingsTest, BadValueIsNamedWithItsPlaceAndWhatIsExpected) {
         message({{"listen", "8000"}}),
         AllOf(HasSubstr("--listen is \"8000\" (on the command line)"), HasSubstr("HOST:PORT")));
     EXPECT_THAT(message({{"listen", "127.0.0.1:70000"}}), HasSubstr("HOST:PORT"));
+}
+
+TEST_F(SettingsTest, OriginsAreAListOfWhatBrowsersSend) {
+    environment_["CORS_ORIGINS"] = "https://app.example, http://localhost:5173";
+    EXPECT_EQ(load()->cors_origins,
+              (std::vector<std::string>{"https://app.example", "http://localhost:5173"}));
+    for (const char* bad :
+         {"*", "app.example", "https://app.example/", "https://a,,https://b",
+          "https://u@app.example", "https://App.example", "https://", "http://:80"}) {
+        environment_["CORS_ORIGINS"] = bad;
+        EXPECT_THAT(message(), HasSubstr("CORS_ORIGINS is \"")) << bad;
+    }
 }
 
 TEST_F(SettingsTest, BrokenFileIsNamedWithItsLine) {

@@ -96,17 +96,20 @@ void Housekeeper::prune(std::stop_token stop) {
         all.events += pruned->events;
         all.attempts += pruned->attempts;
         all.idempotency_keys += pruned->idempotency_keys;
+        all.deliveries += pruned->deliveries;
         all.uploads += pruned->uploads;
         more = pruned->more;
     }
     if (all.uploads > 0) {
         sweep_uploads();
     }
-    if (all.media + all.events + all.attempts + all.idempotency_keys + all.uploads > 0) {
+    if (all.media + all.events + all.attempts + all.idempotency_keys + all.uploads +
+            all.deliveries >
+        0) {
         log::info(
             "removed what was old: {} media, {} events, {} attempts, {} idempotency keys, {} "
-            "uploads",
-            all.media, all.events, all.attempts, all.idempotency_keys, all.uploads);
+            "uploads, {} deliveries of webhooks",
+            all.media, all.events, all.attempts, all.idempotency_keys, all.uploads, all.deliveries);
     }
 }
 

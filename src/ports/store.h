@@ -32,6 +32,7 @@
 #include "durascribe/domain/subtitle_formats.h"
 #include "durascribe/domain/transcript.h"
 #include "durascribe/ports/blob_store.h"
+#include "durascribe/ports/page.h"
 #include "durascribe/ports/transcripts.h"
 
 namespace durascribe::ports {
@@ -329,6 +330,7 @@ struct Retention {
 
 struct Pruned {
     int media = 0, events = 0, attempts = 0, idempotency_keys = 0, uploads = 0;
+    int deliveries = 0;          // of webhooks, that had ended
     std::vector<BlobRef> blobs;  // that nothing names any more
     bool more = false;           // there is more to prune: call again
 };
@@ -341,16 +343,6 @@ struct NamedBlob {
 struct TaskCounts {
     int pending = 0, processing = 0, retrying = 0;
     int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
-};
-
-struct Page {
-    int limit = 50;      // 1 to 200
-    std::string cursor;  // opaque; empty: the first page
-};
-template <typename Row>
-struct PageOf {
-    std::vector<Row> rows;
-    std::string next_cursor;  // empty: the end
 };
 
 enum class MediaOrder { created, title, duration };
@@ -390,9 +382,14 @@ class CommitListener {
 
 // ---- the store --------------------------------------------------------------------------------
 
+class WebhookStore;  // webhook_store.h
+
 class Store {
   public:
     virtual ~Store() = default;
+
+    // Lives as long as the store.
+    virtual WebhookStore& webhooks() = 0;
 
     // At most one, set before the first verb; not owned.
     virtual void set_listener(CommitListener* listener) = 0;
@@ -545,9 +542,10 @@ class Store {
 
     // Deletes what is older than `retention` allows, about `batch_rows` rows at most in one
     // transaction, so that no other verb waits long. A media goes with its tasks, and with an event
-    // "media.deleted"; one with an active task stays. Events and attempts go without an event. To
-    // be called daily, and at start: an age is counted in the days on which it was called, so that
-    // neither a wall clock that jumps nor a machine that was off for months deletes anything.
+    // "media.deleted"; one with an active task stays. Events and attempts go without an event, and
+    // no event goes before it has become a webhook's delivery. To be called daily, and at start: an
+    // age is counted in the days on which it was called, so that neither a wall clock that jumps
+    // nor a machine that was off for months deletes anything.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
     // Takes media into the search that were there before there was one: at most `media` of them,

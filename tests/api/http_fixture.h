@@ -71,6 +71,9 @@ class HttpTest : public ::testing::Test {
             std::make_unique<engine::Engine>(*store_, *blobs_, workers_, clock_, engine_settings_);
         const auto engine_started = engine_->start();
         ASSERT_TRUE(engine_started) << engine_started.error().message;
+        start_server_again();
+    }
+    void start_server_again() {
         server_ = std::make_unique<Server>(
             *engine_, *store_, *blobs_,
             NodeFacts{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"}, settings_);
@@ -79,6 +82,18 @@ class HttpTest : public ::testing::Test {
     }
 
     RawClient connect() { return RawClient{server_->port()}; }
+    // Where connections_max is reached: whether one of them ends in time.
+    bool await_room() {
+        for (const MonoTime until = clock_.mono() + Millis{20'000}; clock_.mono() < until;) {
+            RawClient client = connect();
+            client.send("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            const auto answer = client.read();
+            if (answer && answer->status == 200) {
+                return true;
+            }
+        }
+        return false;
+    }
 
     // One request on a connection of its own.
     Answer ask(const std::string& method, const std::string& target, const std::string& fields = "",

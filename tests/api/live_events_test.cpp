@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 
 #include "durascribe/api/live_hub.h"
+#include "durascribe/api/live_reader.h"
+#include "durascribe/api/task_watch.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -123,12 +125,64 @@ TEST_F(LiveEvents, SayWhereWhatWasMissedIsGone) {
     prune_all_events();
     EXPECT_EQ(text(ask_json("GET", "/api/v1/events?after=1", 410), "code"), "events_pruned");
     EXPECT_EQ(text(ask_json("GET", "/api/v1/events?after=99999", 410), "code"), "events_pruned");
-    RawClient client = connect();
-    listen(client, "/api/v1/events", "Last-Event-ID: 1\r\n");
-    EXPECT_EQ(text(next(client), "type"), "reset");
-    EXPECT_EQ(text(next(client), "type"), "snapshot");
+    for (const std::string gone : {"1", "99999"}) {
+        RawClient client = connect();
+        listen(client, "/api/v1/events", "Last-Event-ID: " + gone + "\r\n");
+        EXPECT_EQ(text(next(client), "type"), "reset");
+        EXPECT_EQ(text(next(client), "type"), "snapshot");
+        ASSERT_TRUE(store_->set_paused(gone == "1"));
+        EXPECT_EQ(text(next(client), "type"), gone == "1" ? "queue.paused" : "queue.resumed");
+    }
+    RawClient oldest = connect();  // 0: from the oldest that is kept
+    listen(oldest, "/api/v1/events?after=0");
+    EXPECT_EQ(seq_of(next(oldest)), store_->event_range()->first);
+}
+
+// Its reader had fallen behind what the hub keeps, and then the outbox was emptied.
+TEST_F(LiveEvents, SayResetWhereTheOutboxWasEmptiedBeforeItWasRead) {
+    start();
+    LiveHub hub{*engine_, *store_};
+    ASSERT_TRUE(hub.start());
     ASSERT_TRUE(store_->set_paused(true));
-    EXPECT_EQ(text(next(client), "type"), "queue.paused");
+    ports::Retention nothing;
+    nothing.events_max = 0;
+    TaskWatch watch{engine_->feed()};
+    const NodeFacts facts{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
+    const Services services{*engine_, *store_, *blobs_, facts, settings_, hub, watch};
+    {
+        LiveReader reader{services, {}, 0};
+        reader.start([] {});
+        EXPECT_EQ(reader.next().then, BodyStream::Then::work);
+        EXPECT_TRUE(reader.work().messages.empty());  // opened, at 0
+        EXPECT_EQ(reader.next().then, BodyStream::Then::work) << "the hub began after it";
+        ASSERT_TRUE(store_->prune(nothing, 1000));
+        ASSERT_TRUE(store_->events_after(0, 1)->empty());
+        const auto batch = reader.work();
+        ASSERT_EQ(batch.messages.size(), 2U);
+        EXPECT_EQ(text(json::parse(*batch.messages[0].text).get_object(), "type"), "reset");
+        EXPECT_EQ(text(json::parse(*batch.messages[1].text).get_object(), "type"), "snapshot");
+    }
+}
+
+// What does not match is passed by, and not asked for again after a reconnection.
+TEST_F(LiveEvents, AKeepAliveSaysHowFarTheStreamIs) {
+    settings_.keep_alive_interval = Millis{20};
+    start();
+    RawClient client = connect();
+    std::string id;
+    listen(client, "/api/v1/events?type=media.deleted");
+    const auto snapshot = next(client, &id);
+    ASSERT_TRUE(store_->set_paused(true));
+    const std::int64_t newest = store_->event_range()->second;
+    ASSERT_GT(newest, seq_of(snapshot));
+    for (const MonoTime until = clock_.mono() + Millis{20'000};
+         id != std::to_string(newest) && clock_.mono() < until;) {
+        const std::string line = client.read_until("\n");
+        if (line.starts_with("id: ")) {
+            id = line.substr(4, line.size() - 5);
+        }
+    }
+    EXPECT_EQ(id, std::to_string(newest));
 }
 
 TEST_F(LiveEvents, AreFiltered) {
@@ -148,6 +202,9 @@ TEST_F(LiveEvents, AreFiltered) {
     const auto snapshot = next(third);
     ASSERT_EQ(snapshot.at("tasks").get_array().size(), 1U);
     EXPECT_EQ(text(snapshot.at("tasks").get_array()[0].get_object(), "status"), "completed");
+    RawClient fourth = connect();  // the type is of events, not of tasks
+    listen(fourth, "/api/v1/events?type=task.state&task_id=" + text(first, "task_id"));
+    EXPECT_EQ(next(fourth).at("tasks").get_array().size(), 1U);
     for (const char* query : {"media_id=3", "type=x", "after=-1", "after=1&after=2"}) {
         EXPECT_EQ(ask("GET", std::string{"/api/v1/events?"} + query).status, 400) << query;
     }
@@ -272,9 +329,24 @@ TEST_F(LiveHubTest, ASlowListenerCostsNothingButOneWait) {
     hub_->settle(Millis{20'000});
     EXPECT_LT((clock_.mono() - second).count(), 19'000);
     EXPECT_TRUE(slow->take().behind);
-    EXPECT_FALSE(slow->moved_to(1));
-    EXPECT_TRUE(slow->moved_to(3 + static_cast<std::int64_t>(LiveHub::kKeptEvents) / 2));
+    slow->moved_to(1);
+    EXPECT_TRUE(slow->take().behind);
+    slow->moved_to(3 + static_cast<std::int64_t>(LiveHub::kKeptEvents) / 2);
     EXPECT_FALSE(slow->take().events.empty());
+}
+
+// One who begins in the past has much to read, and nobody waits for that.
+TEST_F(LiveHubTest, AReplayKeepsNoAnswerWaiting) {
+    start_hub();
+    const auto first = hub_->listen(0, {}, waker());
+    ASSERT_TRUE(store_->set_paused(true));
+    EXPECT_EQ(take_until(*first, 1).size(), 1U);
+    EXPECT_TRUE(first->take().events.empty());
+    const auto replay = hub_->listen(0, {}, waker());
+    const auto begun = clock_.mono();
+    hub_->settle(Millis{20'000});
+    EXPECT_LT((clock_.mono() - begun).count(), 10'000);
+    EXPECT_EQ(take_until(*replay, 1).size(), 1U);
 }
 
 TEST_F(LiveHubTest, ABatchIsBounded) {

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -38,7 +39,13 @@ struct Answer {
 
 class RawClient {
   public:
-    explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    // `receive_buffer` bytes are asked for in the kernel, for a client that does not read; 0: the
+    // system's default.
+    explicit RawClient(std::uint16_t port, int receive_buffer = 0)
+        : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        if (receive_buffer > 0) {
+            ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+        }
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
@@ -120,6 +127,16 @@ class RawClient {
     bool ended() {
         char byte = 0;
         return buffer_.empty() && ::recv(fd_.get(), &byte, 1, 0) == 0;
+    }
+    // The same, waiting so long at most; what came before the end is kept.
+    bool ended_within(int milliseconds) {
+        pollfd readable{fd_.get(), POLLIN, 0};
+        while (::poll(&readable, 1, milliseconds) > 0) {
+            if (!fill()) {
+                return true;
+            }
+        }
+        return false;
     }
     void shut() { ::shutdown(fd_.get(), SHUT_WR); }
     void close() { fd_.reset(); }

@@ -17,6 +17,7 @@
 #include "durascribe/api/connection.h"
 #include "durascribe/api/live_hub.h"
 #include "http_fixture.h"
+#include "websocket_client.h"
 
 namespace durascribe::api {
 namespace {
@@ -134,6 +135,29 @@ class TapAnswer final : public LaterResponse {
     }
 };
 
+// Takes four messages until its next(), of which it has one; then its writer is busy.
+class BusyTalk final : public SocketTalk {
+  public:
+    ~BusyTalk() override { tap->detach(); }
+    void start(Wake wake) override { tap->attach(std::move(wake)); }
+    Piece next() override { return {{}, BodyStream::Then::work}; }
+    Piece work() override {
+        tap->await_attached(false);
+        return {};
+    }
+    bool received(std::string) override {
+        tap->count();
+        return ++heard_ < 4;
+    }
+
+  private:
+    int heard_ = 0;
+};
+
+Result<std::unique_ptr<SocketTalk>> busy_talk(const Services&, const Request&) {
+    return std::make_unique<BusyTalk>();
+}
+
 template <typename Body>
 Result<Response> with_stream(const Services&, const Request&) {
     Response response;
@@ -150,6 +174,7 @@ constexpr Route kTestRoutes[] = {
     {Method::get, "/stream", with_stream<TapBody>},
     {Method::get, "/flood", with_stream<Flood>},
     {Method::get, "/later", with_later},
+    {Method::get, "/busy", nullptr, nullptr, busy_talk},
 };
 
 class StreamedAnswers : public HttpTest {
@@ -304,6 +329,16 @@ TEST_F(StreamedAnswers, AreNotMadeFasterThanTheyAreRead) {
         got += bytes.size();
     }
     EXPECT_GT(tap_.flood(), before);
+}
+
+TEST_F(StreamedAnswers, AWebSocketIsNotReadBeyondWhatItsTalkTakes) {
+    testing::WebSocketClient client{serve()};
+    ASSERT_EQ(client.open("/busy"), 101);
+    for (int i = 0; i < 40; ++i) {
+        client.send(testing::kText, "more");
+    }
+    EXPECT_EQ(tap_.await_stillness(), 4);
+    tap_.detach();  // lets its writer go
 }
 
 TEST_F(StreamedAnswers, MayComeLater) {

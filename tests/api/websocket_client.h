@@ -28,6 +28,7 @@ inline constexpr int kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 class WebSocketClient {
   public:
     explicit WebSocketClient(std::uint16_t port) : raw_(port) {}
+    explicit WebSocketClient(RawClient raw) : raw_(std::move(raw)) {}
 
     // Asks for the upgrade; the answer's status.
     int open(const std::string& target, const std::string& fields = "") {

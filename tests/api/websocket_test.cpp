@@ -194,6 +194,21 @@ TEST_F(WebSocketTest, CutsAClientThatTalksAndDoesNotRead) {
     EXPECT_EQ(ask("GET", "/health/live").status, 200);
 }
 
+// It says that it will send no more, and does not read what is being sent: nobody will ever.
+TEST_F(WebSocketTest, CutsAPeerThatHasHalfClosedAndDoesNotRead) {
+    settings_.connections_max = 1;
+    start();
+    for (int i = 0; i < 2'500; ++i) {
+        ASSERT_TRUE(store_->set_paused(i % 2 == 0));
+    }
+    WebSocketClient client{RawClient{server_->port(), 4 << 10}};
+    ASSERT_EQ(client.open("/api/v1/ws?after=0"), 101);
+    client.raw().shut();
+    const auto begun = clock_.mono();
+    EXPECT_TRUE(await_room());
+    EXPECT_LT((clock_.mono() - begun).count(), 10'000) << "long before it would be idle";
+}
+
 TEST_F(WebSocketTest, AnswersABurstOfMessagesInFull) {
     start();
     WebSocketClient client = opened();

@@ -1,6 +1,6 @@
 """What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
 with every check; each of its steps allows for the one death that the stage may have in it."""
-import json, signal, subprocess
+import http.server, json, signal, subprocess, threading
 from harness import PATIENCE, TERMINAL, demand, workers_of
 from stage import ServedStage, Stage, check_directory, rows, send, until
 
@@ -133,6 +133,59 @@ class Renamed(ServedStage):
             status, answer = self.ask("PATCH", f"/api/v1/media/{job.media}", json.dumps({"title": title}),
                                       {"Content-Type": "application/json"})
         demand(status == 200 and answer["title"] == title, f"a new name is answered {status} {answer}")
+
+
+class Told(ServedStage):
+    """A webhook to a receiver that refuses first: it is told of all of a task, in its order."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, environment={"ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}, **more)
+        self.taken, self.refusals = [], 1
+        self.receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.receiving())
+        threading.Thread(target=self.receiver.serve_forever, daemon=True).start()
+
+    def receiving(self):
+        stage = self
+
+        class Receiving(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                refused, stage.refusals = stage.refusals > 0, max(0, stage.refusals - 1)
+                if not refused:
+                    stage.taken.append(event)
+                self.send_response(503 if refused else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        return Receiving
+
+    def play(self):
+        self.start()
+        body = json.dumps({"url": f"http://127.0.0.1:{self.receiver.server_port}/", "types": ["task.created", "task.state"]})
+        while self.ask("POST", "/api/v1/webhooks", body, {"Content-Type": "application/json"})[0] != 201:
+            demand(self.died, "a webhook was not made")
+        job = self.upload(0)
+        self.until_ended(job)
+        until(lambda: "completed" in self.states(job), "the end of the task is told")
+        self.stop()
+        self.check()
+        # At least once, and in order: what came first of each is in the order in which it happened.
+        seen = list(dict.fromkeys(e["data"]["seq"] for e in self.of(job)))
+        happened = [seq for (seq,) in rows(self.folder / "data", "SELECT seq FROM events WHERE task_id = "
+                    f"'{job.task}' AND type IN ('task.created', 'task.state') ORDER BY seq", at_rest=True)]
+        demand(seen == happened, f"told of {seen}, happened {happened}")
+
+    def of(self, job):
+        return [e for e in list(self.taken) if e["data"].get("task_id") == job.task]
+
+    def states(self, job):
+        return [e["data"].get("state") if e["type"] == "task.state" else None for e in self.of(job)]
+
+    def end(self):
+        super().end()
+        self.receiver.shutdown()
 
 
 class Patient(ServedStage):
@@ -270,6 +323,7 @@ class Commands(Stage):
 
 # The first that reaches a name is the one in which ./test visits it.
 SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "pieces": Pieces, "anew": Anew,
+             "told": Told,
              "commands": Commands, "renamed": Renamed, "patient": Patient}
 # These take long: of them, only what no other reaches is visited.
 LONG = ("renamed", "patient")

@@ -1,5 +1,6 @@
 // What is old goes.
 #include "durascribe/store/sqlite/verbs.h"
+#include "durascribe/store/sqlite/webhook_verbs.h"
 
 #include <algorithm>
 
@@ -54,15 +55,18 @@ int prune_events(WriteTx& tx, const ports::Retention& retention, int limit) {
         tx.db.query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'");
     DURASCRIBE_ASSERT(rows.step());
     const std::int64_t last = rows.integer();
+    // What no webhook has been told of yet is still to be.
+    const std::int64_t told = told_to_webhooks(tx.db).value_or(last);
     int gone = tx.db.execute(
         "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq"
         " LIMIT ?)",
-        last - std::max<std::int64_t>(retention.events_max, 0), limit);
+        std::min(told, last - std::max<std::int64_t>(retention.events_max, 0)), limit);
     const auto before = retention.events ? time_before(tx.db, *retention.events) : std::nullopt;
     if (before && gone < limit) {
         gone += tx.db.execute(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? LIMIT ?)",
-            *before, limit - gone);
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? AND seq <= ?"
+            " LIMIT ?)",
+            *before, told, limit - gone);
     }
     return gone;
 }
@@ -107,6 +111,11 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
             " (finished_at IS NOT NULL OR source_sha256 = '') LIMIT ?2)",
             *before, left);
         left -= pruned.uploads;
+    }
+    if (const auto before = retention.events ? time_before(tx.db, *retention.events) : std::nullopt;
+        before && left > 0) {
+        pruned.deliveries = prune_deliveries(tx, *before, left);
+        left -= pruned.deliveries;
     }
     if (left > 0) {
         pruned.events = prune_events(tx, retention, left);

@@ -19,7 +19,7 @@ struct Migration {
 // check_only reads what was applied, and writes nothing.
 enum class MigrationMode { apply, check_only };
 
-// migrations/*.sql, in order, numbered from 1 without a gap.
+// migrations/*.sql, in the order of their numbers.
 std::span<const Migration> embedded_migrations();
 
 // Applies what is missing, each migration in one transaction together with its line in

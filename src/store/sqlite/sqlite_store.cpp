@@ -12,6 +12,7 @@
 #include "durascribe/store/sqlite/migrations.h"
 #include "durascribe/store/sqlite/queries.h"
 #include "durascribe/store/sqlite/readers.h"
+#include "durascribe/store/sqlite/sqlite_webhooks.h"
 #include "durascribe/store/sqlite/verbs.h"
 #include "durascribe/store/sqlite/writer.h"
 
@@ -63,6 +64,7 @@ struct SqliteStore::Parts {
         readers = std::make_unique<Readers>(directory.database_file(), options_.readers);
         writer = std::make_unique<Writer>(connection, clock, options_,
                                           start_queue_clock(connection, clock.mono()));
+        webhooks = std::make_unique<SqliteWebhooks>(*writer, *readers, clock);
         return {};
     }
 
@@ -91,6 +93,7 @@ struct SqliteStore::Parts {
     const SqliteOptions options_;
     std::unique_ptr<Readers> readers;
     std::unique_ptr<Writer> writer;
+    std::unique_ptr<SqliteWebhooks> webhooks;
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& data_directory,
@@ -122,6 +125,10 @@ SqliteStore::~SqliteStore() = default;
 
 void SqliteStore::set_listener(ports::CommitListener* listener) {
     parts_->writer->set_listener(listener);
+}
+
+ports::WebhookStore& SqliteStore::webhooks() {
+    return *parts_->webhooks;
 }
 
 // ---- verbs that write: the caller waits, so that its arguments outlive the call -----------------

@@ -45,6 +45,7 @@ class SqliteStore final : public ports::Store {
     ~SqliteStore() override;
 
     void set_listener(ports::CommitListener* listener) override;
+    ports::WebhookStore& webhooks() override;
 
     Result<ports::Submission> submit(const ports::NewMedia& media) override;
     Result<ports::Submission> submit_task(const ports::NewTask& task) override;
