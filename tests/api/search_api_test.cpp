@@ -105,10 +105,10 @@ TEST_F(SearchApi, TheListFiltersAndSorts) {
     const auto legacy = ask_json("GET", "/media?status=ready");
     EXPECT_EQ(legacy.at("items").as_array().size(), 2U);
     EXPECT_EQ(legacy.at("items").at(0).at("status"), "ready");
-    for (const std::string bad :
-         {std::string("status=done"), "status=ready,", "sort=size", "order=up", "created_after=yesterday",
-          "min_duration=-1", "min_duration=nan", "has_transcript=2", "search=a&sort=title",
-          "search=" + std::string(501, 'x'), "sort=title&cursor=cd_1_2"}) {
+    for (const std::string& bad : std::vector<std::string>{
+             "status=done", "status=ready,", "sort=size", "order=up", "created_after=yesterday",
+             "min_duration=-1", "min_duration=nan", "has_transcript=2", "search=a&sort=title",
+             "search=" + std::string(501, 'x'), "sort=title&cursor=cd_1_2"}) {
         EXPECT_EQ(ask("GET", "/api/v1/media?" + bad).status, 400) << bad;
     }
     open_gate();
