@@ -9,6 +9,10 @@ namespace durascribe::api {
 namespace {
 
 constexpr std::size_t kCrowded = 1024;
+constexpr std::chrono::milliseconds kQuick{5};
+constexpr std::chrono::seconds kSlowFor{1};
+
+using Steady = std::chrono::steady_clock;
 
 }  // namespace
 
@@ -41,6 +45,18 @@ void BlockingPool::post(Job job) {
 bool BlockingPool::crowded() const {
     const std::scoped_lock lock{mutex_};
     return jobs_.size() >= kCrowded;
+}
+
+bool BlockingPool::reads_are_quick() const {
+    const Steady::rep until = slow_until_.load(std::memory_order_relaxed);
+    return until == 0 || Steady::now().time_since_epoch().count() >= until;
+}
+
+void BlockingPool::note_read(Steady::duration took) {
+    if (took > kQuick) {
+        slow_until_.store((Steady::now() + kSlowFor).time_since_epoch().count(),
+                          std::memory_order_relaxed);
+    }
 }
 
 void BlockingPool::work() {

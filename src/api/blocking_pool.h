@@ -1,6 +1,8 @@
 // The threads on which the server calls the store and the disk, so that its I/O threads never wait.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -25,9 +27,16 @@ class BlockingPool {
     void post(Job job);
     bool crowded() const;
 
+    // Whether short reads need no thread of the pool: the hop there and back costs several times
+    // what they do. note_read() says how long one took; after one that had to wait for the disk
+    // they go to the pool for a second.
+    bool reads_are_quick() const;
+    void note_read(std::chrono::steady_clock::duration took);
+
   private:
     void work();
 
+    std::atomic<std::chrono::steady_clock::rep> slow_until_ = 0;  // of the steady clock
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Job> jobs_;

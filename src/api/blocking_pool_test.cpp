@@ -31,5 +31,18 @@ TEST(BlockingPool, SaysWhenItIsCrowded) {
     gate.count_down();
 }
 
+TEST(BlockingPool, TakesShortReadsBackOnceOneWasSlow) {
+    BlockingPool pool{1};
+    EXPECT_TRUE(pool.reads_are_quick());
+    pool.note_read(std::chrono::milliseconds{1});
+    EXPECT_TRUE(pool.reads_are_quick());
+    pool.note_read(std::chrono::milliseconds{50});
+    EXPECT_FALSE(pool.reads_are_quick());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!pool.reads_are_quick() && std::chrono::steady_clock::now() < until) {
+    }
+    EXPECT_TRUE(pool.reads_are_quick()) << "not for ever";
+}
+
 }  // namespace
 }  // namespace durascribe::api

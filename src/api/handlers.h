@@ -53,6 +53,7 @@ Result<Response> start_task(const Services&, const Request&);
 Result<Response> get_progress(const Services&, const Request&);
 Result<Response> list_tasks(const Services&, const Request&);
 Result<Response> get_task(const Services&, const Request&);
+Result<Response> get_units(const Services&, const Request&);
 Result<Response> cancel_task(const Services&, const Request&);
 Result<Response> retry_task(const Services&, const Request&);
 Result<Response> get_attempts(const Services&, const Request&);
@@ -69,8 +70,12 @@ Result<Response> openai_get_model(const Services&, const Request&);
 // handlers_node.cpp
 Result<Response> get_live(const Services&, const Request&);
 Result<Response> get_ready(const Services&, const Request&);
+Result<Response> get_system(const Services&, const Request&);
 Result<Response> get_openapi(const Services&, const Request&);
-Result<Response> get_start_page(const Services&, const Request&);
+
+// handlers_page.cpp
+Result<Response> get_page(const Services&, const Request&);
+Result<Response> get_page_asset(const Services&, const Request&);
 
 // handlers_webhooks.cpp
 Result<Response> create_webhook(const Services&, const Request&);

@@ -5,22 +5,6 @@
 namespace durascribe::api {
 namespace {
 
-constexpr std::string_view kStartPage = R"(<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>durascribe</title></head>
-<body>
-<h1>durascribe</h1>
-<p>This server turns audio and video into transcripts and subtitles.</p>
-<p>Send it a file: <code>curl -F file=@talk.mp4 http://127.0.0.1:8000/api/v1/media</code></p>
-<ul>
-<li><a href="/api/v1/media">/api/v1/media</a>: what it holds</li>
-<li><a href="/api/v1/queue">/api/v1/queue</a>: what runs, and what waits</li>
-<li><a href="/health/ready">/health/ready</a>: how it is</li>
-</ul>
-</body>
-</html>
-)";
-
 json::object workers_shape(const std::vector<engine::Engine::SlotStatus>& slots) {
     json::object out;
     for (const domain::Lane lane : {domain::Lane::media, domain::Lane::speech}) {
@@ -80,19 +64,36 @@ Result<Response> get_ready(const Services& services, const Request&) {
     return json_response(ready ? 200 : 503, body);
 }
 
+// What this server is made of, and how fast it has found itself to be.
+Result<Response> get_system(const Services& services, const Request&) {
+    const auto speeds = services.store.speeds();
+    if (!speeds) {
+        return std::unexpected(speeds.error());
+    }
+    json::array learned;
+    for (const auto& speed : *speeds) {
+        const std::string_view step = domain::to_string(speed.step);
+        learned.push_back(json::object{{"step", json::string_view{step.data(), step.size()}},
+                                       {"engine", speed.engine},
+                                       {"model", speed.model},
+                                       {"seconds_per_audio_second", speed.seconds_per_audio_second},
+                                       {"samples", speed.samples}});
+    }
+    json::array models;
+    for (const auto& model : services.engine.models()) {
+        models.push_back(json::object{{"engine", model.engine}, {"model", model.model}});
+    }
+    return json_response(200, json::object{{"version", services.facts.version},
+                                           {"database", services.facts.database},
+                                           {"sandbox", services.facts.sandbox_level},
+                                           {"models", std::move(models)},
+                                           {"speeds", std::move(learned)}});
+}
+
 Result<Response> get_openapi(const Services&, const Request&) {
     Response response;
     response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}};
     response.body = openapi_document();
-    return response;
-}
-
-Result<Response> get_start_page(const Services&, const Request&) {
-    Response response;
-    response.headers = {{"Content-Type", "text/html; charset=utf-8"},
-                        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-                        {"Cache-Control", "no-cache"}};
-    response.body = kStartPage;
     return response;
 }
 

@@ -209,6 +209,48 @@ Result<Response> get_task(const Services& services, const Request& request) {
     return json_response(200, task_view_shape(*view));
 }
 
+namespace {
+
+json::object unit_shape(const ports::UnitRow& unit) {
+    const auto seconds = [](Millis t) { return static_cast<double>(t.count()) / 1000.0; };
+    const auto text = [](std::string_view s) { return json::string_view{s.data(), s.size()}; };
+    json::object out;
+    out["step"] = text(domain::to_string(unit.step));
+    out["ordinal"] = unit.ordinal;
+    out["status"] = text(domain::to_string(unit.state));
+    out["start"] = seconds(unit.span.start);
+    out["end"] = seconds(unit.span.end);
+    out["attempts"] = unit.attempts;
+    out["model"] = unit.model.empty() ? json::value(nullptr) : json::value(unit.model);
+    out["audio_done_seconds"] = seconds(unit.audio_done);
+    out["next_attempt_at"] = time_or_null(unit.not_before);
+    out["started_at"] = time_or_null(unit.started_at);
+    out["completed_at"] = time_or_null(unit.completed_at);
+    out["error"] = error_or_null(unit.error);
+    return out;
+}
+
+}  // namespace
+
+Result<Response> get_units(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    if (const auto task = services.store.task(*id); !task) {
+        return std::unexpected(task.error());
+    }
+    const auto units = services.store.units(*id);
+    if (!units) {
+        return std::unexpected(units.error());
+    }
+    json::array items;
+    for (const auto& unit : *units) {
+        items.push_back(unit_shape(unit));
+    }
+    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
+}
+
 Result<Response> cancel_task(const Services& services, const Request& request) {
     const auto id = task_id_of(request);
     if (!id) {

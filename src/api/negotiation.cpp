@@ -93,19 +93,23 @@ bool accepts(std::string_view accept, std::string_view type) {
     return false;
 }
 
-bool accepts_gzip(std::string_view accept_encoding) {
+bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
     const auto choices = choices_of(accept_encoding);
     if (!choices) {
         return false;
     }
-    auto gzip = weight_in(*choices, "gzip");
-    if (!gzip) {
-        gzip = weight_in(*choices, "x-gzip");  // RFC 9110 §8.4.1.3
+    auto weight = weight_in(*choices, coding);
+    if (!weight && coding == "gzip") {
+        weight = weight_in(*choices, "x-gzip");  // RFC 9110 §8.4.1.3
     }
-    if (!gzip) {
-        gzip = weight_in(*choices, "*");
+    if (!weight) {
+        weight = weight_in(*choices, "*");
     }
-    return gzip.value_or(0) > 0 && *gzip >= weight_in(*choices, "identity").value_or(0);
+    return weight.value_or(0) > 0 && *weight >= weight_in(*choices, "identity").value_or(0);
+}
+
+bool accepts_gzip(std::string_view accept_encoding) {
+    return accepts_coding(accept_encoding, "gzip");
 }
 
 }  // namespace durascribe::api

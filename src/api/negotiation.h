@@ -17,7 +17,9 @@ std::string joined_fields(const Request& request, std::string_view name);
 // takes all.
 bool accepts(std::string_view accept, std::string_view type);
 
-// Whether an Accept-Encoding field prefers gzip to the bytes as they are. An empty one does not.
+// Whether an Accept-Encoding field prefers this coding ("gzip", "br") to the bytes as they are. An
+// empty one does not.
+bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
 bool accepts_gzip(std::string_view accept_encoding);
 
 }  // namespace durascribe::api

@@ -30,5 +30,13 @@ TEST(Negotiation, GzipWhereItIsTakenAndNotLessLiked) {
     }
 }
 
+TEST(Negotiation, AnyCodingThatIsNamedAndNotRefused) {
+    EXPECT_TRUE(accepts_coding("gzip, deflate, br, zstd", "br"));
+    EXPECT_TRUE(accepts_coding("*;q=0, br ; q=1.0", "br"));
+    EXPECT_FALSE(accepts_coding("gzip", "br"));
+    EXPECT_FALSE(accepts_coding("x-gzip, brotli", "br"));
+    EXPECT_FALSE(accepts_coding("br;q=0, *", "br"));
+}
+
 }  // namespace
 }  // namespace durascribe::api

@@ -1,65 +1,77 @@
 #include "durascribe/api/router.h"
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
 namespace durascribe::api {
 namespace {
 
-std::vector<std::string_view> split(std::string_view path) {
-    std::vector<std::string_view> segments;
-    while (!path.empty()) {
-        path.remove_prefix(1);  // the slash
-        const std::size_t end = std::min(path.find('/'), path.size());
-        segments.push_back(path.substr(0, end));
-        path.remove_prefix(end);
-    }
-    if (!segments.empty() && segments.back().empty()) {
-        segments.pop_back();
-    }
-    return segments;
+// Every request is held against every route: nothing here allocates but for what matches.
+
+// Takes the first segment off a path that begins with a slash.
+std::string_view take_segment(std::string_view& path) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size());
+    return segment;
 }
 
-bool match_segment(std::string_view pattern, std::string_view segment, Fields& captures) {
+bool fits(std::string_view pattern, std::string_view segment) {
     const std::size_t brace = pattern.find('{');
     if (brace == std::string_view::npos) {
         return pattern == segment;
     }
-    const std::string_view fixed = pattern.substr(0, brace);
-    if (!segment.starts_with(fixed) || segment.size() == fixed.size()) {
-        return false;
-    }
-    captures.emplace_back(pattern.substr(brace + 1, pattern.size() - brace - 2),
-                          segment.substr(fixed.size()));
-    return true;
+    return segment.size() > brace && segment.starts_with(pattern.substr(0, brace));
 }
 
-std::optional<Fields> match(std::string_view pattern, const std::vector<std::string>& segments) {
-    const auto wanted = split(pattern);
-    if (wanted.size() != segments.size()) {
-        return std::nullopt;
+bool fits(std::string_view pattern, const std::vector<std::string>& segments) {
+    for (const std::string& segment : segments) {
+        if (pattern.size() < 2 || !fits(take_segment(pattern), segment)) {
+            return false;
+        }
     }
+    return pattern.size() < 2;  // at its end, or "/"
+}
+
+// Requires fits().
+Fields captures_of(std::string_view pattern, const std::vector<std::string>& segments) {
     Fields captures;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (!match_segment(wanted[i], segments[i], captures)) {
-            return std::nullopt;
+    for (const std::string& segment : segments) {
+        const std::string_view wanted = take_segment(pattern);
+        const std::size_t brace = wanted.find('{');
+        if (brace != std::string_view::npos) {
+            captures.emplace_back(wanted.substr(brace + 1, wanted.size() - brace - 2),
+                                  segment.substr(brace));
         }
     }
     return captures;
 }
 
+// How many segments of the path `from` is, where the segments begin with it.
+std::optional<std::size_t> begins_with(const std::vector<std::string>& segments,
+                                       std::string_view from) {
+    std::size_t count = 0;
+    while (!from.empty()) {
+        if (count == segments.size() || take_segment(from) != segments[count]) {
+            return std::nullopt;
+        }
+        ++count;
+    }
+    return count;
+}
+
 void resolve_alias(std::span<const PathAlias> aliases, Request& request) {
     for (const auto& [from, to] : aliases) {
-        const auto old = split(from);
-        if (request.segments.size() < old.size() ||
-            !std::equal(old.begin(), old.end(), request.segments.begin())) {
+        const auto old = begins_with(request.segments, from);
+        if (!old) {
             continue;
         }
-        const auto now = split(to);
-        std::vector<std::string> segments{now.begin(), now.end()};
+        std::vector<std::string> segments;
+        for (std::string_view now = to; !now.empty();) {
+            segments.emplace_back(take_segment(now));
+        }
         segments.insert(segments.end(),
-                        request.segments.begin() + static_cast<std::ptrdiff_t>(old.size()),
+                        request.segments.begin() + static_cast<std::ptrdiff_t>(*old),
                         request.segments.end());
         request.segments = std::move(segments);
         request.legacy_path = true;
@@ -76,8 +88,7 @@ RouteMatch find_route(std::span<const Route> routes, std::span<const PathAlias> 
     RouteMatch found;
     bool known = false;
     for (const Route& route : routes) {
-        auto captures = match(route.pattern, request.segments);
-        if (!captures) {
+        if (!fits(route.pattern, request.segments)) {
             continue;
         }
         known = true;
@@ -87,7 +98,7 @@ RouteMatch find_route(std::span<const Route> routes, std::span<const PathAlias> 
         }
         if (route.method == wanted && found.route == nullptr) {
             found.route = &route;
-            request.captures = std::move(*captures);
+            request.captures = captures_of(route.pattern, request.segments);
         }
     }
     if (known) {

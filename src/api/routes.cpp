@@ -46,6 +46,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/api/v1/tasks/{id}", get_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", retry_task},
+    {Method::get, "/api/v1/tasks/{id}/units", get_units},
     {Method::get, "/api/v1/tasks/{id}/attempts", get_attempts},
     {Method::get, "/api/v1/queue", get_queue},
     {Method::post, "/api/v1/queue/pause", pause_queue},
@@ -74,10 +75,12 @@ constexpr Route kRoutes[] = {
     {Method::get, "/v1/models", openai_list_models},
     {Method::get, "/v1/models/{id}", openai_get_model},
 
+    {Method::get, "/api/v1/system", get_system},
     {Method::get, "/api/openapi.json", get_openapi},
     {Method::get, "/health/live", get_live},
     {Method::get, "/health/ready", get_ready},
-    {Method::get, "/", get_start_page},
+    {Method::get, "/", get_page},
+    {Method::get, "/assets/{name}", get_page_asset},
 };
 
 constexpr PathAlias kAliases[] = {
@@ -93,6 +96,11 @@ std::span<const Route> routes() {
 
 std::span<const PathAlias> path_aliases() {
     return kAliases;
+}
+
+bool reads_by_key(const Route& route) {
+    return route.handler == get_media || route.handler == get_media_status ||
+           route.handler == get_task;
 }
 
 }  // namespace durascribe::api

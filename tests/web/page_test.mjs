@@ -1,0 +1,205 @@
+// The page in use: upload, progress, words as they come, cancel, retry, export, two windows.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
+
+const server = await new Server().start()
+const context = await openContext(server)
+const page = await openPage(context, server)
+const other = await openPage(context, server)
+const row = (where, title) => where.locator('.row', { has: where.getByRole('link', { name: title, exact: true }) })
+const state = (where, title) => row(where, title).getAttribute('data-status')
+let media = ''
+
+await steps({
+  async 'an empty library says what to do, and is accessible'() {
+    await page.getByRole('heading', { name: 'Nothing here yet' }).waitFor()
+    await expectAccessible(page, 'empty library')
+  },
+
+  async 'the first load is at most 200 KB'() {
+    const fresh = await openContext(server)
+    const first = await fresh.newPage()
+    const session = await fresh.newCDPSession(first)
+    await session.send('Network.enable')
+    let bytes = 0
+    session.on('Network.loadingFinished', (e) => (bytes += e.encodedDataLength))
+    await first.goto(`${server.url}/`)
+    await first.locator('[data-testid=connection][data-state=live]').waitFor()
+    await first.getByRole('heading', { name: 'Nothing here yet' }).waitFor()
+    await first.waitForTimeout(0)
+    console.log(`first load: ${bytes} bytes over the network`)
+    assert(bytes > 30_000 && bytes <= 200_000, `${bytes} bytes`)
+    await fresh.close()
+  },
+
+  async 'a file that is chosen is uploaded, runs, and shows its words; the other window follows'() {
+    await page.setInputFiles('[data-testid=files]', `${samples}/short.wav`)
+    await row(page, 'short').waitFor()
+    await row(other, 'short').waitFor()
+    await until('the row says done', async () => (await state(page, 'short')) === 'completed')
+    await until('the other window says done', async () => (await state(other, 'short')) === 'completed')
+    await page.locator('.upload[data-state=done]').waitFor()
+    await page.getByRole('button', { name: 'Hide finished' }).click()
+    await row(page, 'short').getByRole('link').click()
+    await page.getByRole('heading', { level: 1, name: 'short' }).waitFor()
+    media = page.url().split('/media/')[1]
+    await page.locator('.segment').first().waitFor()
+    const words = (await page.locator('.segment-text').allInnerTexts()).join(' ')
+    const there = (await server.api(`/api/v1/media/${media}/segments`)).segments.map((s) => s.text).join(' ')
+    assert.equal(words, there)
+    assert(words.split(' ').length > 3)
+    await expectAccessible(page, 'media')
+  },
+
+  async 'every format can be exported'() {
+    await page.getByRole('button', { name: 'Export' }).click()
+    for (const format of ['srt', 'vtt', 'txt', 'json']) {
+      assert.equal(await page.getByRole('menuitem', { name: `.${format}` }).getAttribute('href'), `/api/v1/media/${media}/transcript.${format}`)
+    }
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: '.srt' }).click()])
+    assert.equal(download.suggestedFilename(), 'short.srt')
+    const direct = await (await fetch(`${server.url}/api/v1/media/${media}/transcript.srt`)).text()
+    assert.equal(readFileSync(await download.path(), 'utf8'), direct)
+    assert.match(direct, /^1\r?\n00:00:/)
+  },
+
+  async 'a click on a word plays from there, and lights it'() {
+    const word = page.locator('.segment .w').nth(2)
+    await word.click()
+    await until('the word is lit', async () => (await word.getAttribute('class')).includes('lit'))
+    await page.keyboard.press('Space')
+    await until('it plays', async () => page.evaluate(() => !document.querySelector('audio').paused))
+    const before = await page.evaluate(() => document.querySelector('audio').currentTime)
+    await until('time passes', async () => (await page.evaluate(() => document.querySelector('audio').currentTime)) > before)
+    await page.keyboard.press('Space')
+  },
+
+  async 'cancel asks, says that it is stopping, then cancelled; in both windows'() {
+    const { id } = await server.upload('long.m4a', readFileSync(`${samples}/lecture.m4a`))
+    await page.goto(`${server.url}/#/media/${id}`)
+    await page.locator('[data-testid=progress][data-status=processing]').waitFor()
+    await page.locator('[data-step=extract][data-status=completed]').waitFor()
+    await until('the strip tells of its parts', async () => /of \d+ parts? done/.test((await page.locator('[data-testid=strip]').textContent()) ?? ''))
+    await expectAccessible(page, 'running')
+    await page.getByTestId('cancel').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Go on' }).click()
+    assert.notEqual(await state(other, 'long'), 'cancelled')
+    await page.getByTestId('cancel').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click()
+    await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()
+    assert.equal((await server.status(id)).status, 'cancelled')
+    await until('the other window says cancelled', async () => (await state(other, 'long')) === 'cancelled', 20_000)
+  },
+
+  async 'retry changes the state at once, in every window'() {
+    const seen = other.evaluate(() => {
+      const row = [...document.querySelectorAll('.row')].find((r) => r.querySelector('.row-title').textContent === 'long')
+      return new Promise((done) => {
+        const begun = performance.now()
+        const look = () => {
+          if (row.dataset.status !== 'cancelled') done(performance.now() - begun)
+          else requestAnimationFrame(look)
+        }
+        look()
+      })
+    })
+    await page.getByTestId('retry').click()
+    await page.locator('[data-testid=progress]').waitFor()
+    await seen
+    assert.equal(await page.locator('[data-testid=outcome]').count(), 0)
+    const id = page.url().split('/media/')[1]
+    await page.locator('[data-testid=progress][data-status=processing]').waitFor()
+    await fetch(`${server.url}/api/v1/tasks/${(await server.status(id)).task_id}/cancel`, { method: 'POST' })
+    await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()
+  },
+
+  async 'a failure says what happened and what to do, with its attempts'() {
+    writeFileSync(`${work}/notes.mp3`, 'this is no recording at all')
+    await page.goto(`${server.url}/#/`)
+    await page.setInputFiles('[data-testid=files]', `${work}/notes.mp3`)
+    await until('it failed', async () => (await state(page, 'notes')) === 'failed')
+    await row(page, 'notes').getByRole('link').click()
+    const outcome = page.getByTestId('outcome')
+    await outcome.waitFor()
+    assert.match(await outcome.innerText(), /Try another file/)
+    await page.getByTestId('attempts').locator('summary').click()
+    await page.locator('[data-testid=attempts] li[data-outcome=failed]').first().waitFor()
+    await expectAccessible(page, 'failed')
+  },
+
+  async 'the queue is paused and resumed, in both windows'() {
+    await page.goto(`${server.url}/#/queue`)
+    await page.getByTestId('pause-queue').click()
+    await page.getByRole('button', { name: 'Resume the queue' }).waitFor()
+    await other.goto(`${server.url}/#/queue`)
+    for (const name of ['one', 'two', 'three']) await server.upload(`${name}.wav`, tone(1, name.length * 31))
+    await page.locator('.entries li').nth(2).waitFor()
+    await other.locator('.entries li').nth(2).waitFor()
+    await expectAccessible(page, 'queue')
+    await page.getByTestId('pause-queue').click()
+    await page.getByText('Nothing is waiting').waitFor()
+    await other.getByText('Nothing is waiting').waitFor()
+  },
+
+  async 'bulk: select, delete; the other window follows'() {
+    await page.goto(`${server.url}/#/`)
+    await other.goto(`${server.url}/#/`)
+    for (const name of ['one', 'two', 'three']) {
+      await until(`${name} has ended`, async () => ['completed', 'failed'].includes(await state(page, name)))
+      await row(page, name).getByRole('checkbox').check()
+    }
+    await page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await until('they are gone', async () => (await row(page, 'three').count()) === 0)
+    await until('they are gone from the other window', async () => (await row(other, 'three').count()) === 0)
+    assert.equal((await server.api('/api/v1/media')).items.length, 3)
+  },
+
+  async 'the system page tells how the server is'() {
+    await page.goto(`${server.url}/#/system`)
+    await page.getByTestId('health').getByText('Ready').waitFor()
+    await page.getByText('× real time').first().waitFor()
+    await expectAccessible(page, 'system')
+  },
+
+  async 'everything is there in Chinese, dark, and at phone width'() {
+    const phone = await openContext(server, { locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 390, height: 800 } })
+    const small = await openPage(phone, server)
+    await small.getByRole('link', { name: '队列' }).waitFor()
+    await row(small, 'short').waitFor()
+    assert.equal(await small.evaluate(() => document.documentElement.lang), 'zh-Hans')
+    await expectAccessible(small, 'phone library')
+    await small.goto(`${server.url}/#/media/${media}`)
+    await small.locator('.segment').first().waitFor()
+    await expectAccessible(small, 'phone media')
+    const wide = await small.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    assert(wide <= 0, `${wide} px too wide`)
+    expectNoFaults(phone)
+    await phone.close()
+  },
+
+  async 'the keyboard does it alone'() {
+    await page.goto(`${server.url}/#/`)
+    await row(page, 'short').waitFor()
+    await page.locator('main').focus()
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.keyboard.press('/')
+    await page.keyboard.type('short')
+    await until('the list is filtered', async () => (await page.locator('.row').count()) === 1)
+    await page.keyboard.press('Escape')
+    await until('the filter is gone', async () => (await page.locator('.row').count()) > 1)
+    await page.keyboard.press('j')
+    await until('a row has the focus', () => page.evaluate(() => document.activeElement.className === 'row-title'))
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1 }).waitFor()
+  },
+
+  async 'nothing went wrong on the way'() {
+    expectNoFaults(context)
+  },
+})
+await endAll()
+await server.stop()

@@ -1,0 +1,62 @@
+// Pictures of each main view, by `screenshots`; not a test, but run like one.
+import { mkdirSync, readFileSync } from 'node:fs'
+import { assert, endAll, openContext, openPage, samples, Server, tone, until } from './stage.mjs'
+
+const pictures = process.env.PICTURES
+assert(pictures, 'run by tests/web/screenshots')
+mkdirSync(pictures, { recursive: true })
+const server = await new Server().start()
+const read = (name) => readFileSync(`${samples}/${name}`)
+
+const ids = {}
+for (const [name, title] of [
+  ['interview.flac', 'Interview with the harbour master'],
+  ['lecture.m4a', 'Lecture 7: rivers and their floods'],
+  ['meeting.mkv', 'Monday meeting'],
+  ['clip.mp3', 'Voice note'],
+]) {
+  ids[title] = (await server.upload(name, read(name), `&title=${encodeURIComponent(title)}`)).id
+}
+await server.until(ids['Monday meeting'], 'completed')
+ids.bad = (await server.upload('minutes.pdf', Buffer.from('%PDF-1.7 not a recording'), '&title=Minutes.pdf')).id
+await server.until(ids.bad, 'failed')
+await server.until(ids['Interview with the harbour master'], 'completed')
+await server.until(ids['Lecture 7: rivers and their floods'], 'completed')
+// One that is read, long enough to scroll.
+const talk = (await server.upload('talk.ogg', read('talk.ogg'), `&title=${encodeURIComponent('The lighthouse keepers, part 1')}`)).id
+await server.until(talk, 'completed')
+// What runs and waits while the pictures are made.
+const running = (await server.upload('talk2.ogg', Buffer.concat([read('talk.ogg'), Buffer.from('x')]), `&title=${encodeURIComponent('Town hall, November')}`)).id
+const cancelled = (await server.upload('note.wav', tone(2, 9), `&title=${encodeURIComponent('مقابلة مع الصيادين')}&priority=-5`)).id
+for (const [i, title] of ['Podcast 112', '项目周会', 'Field notes'].entries()) await server.upload(`w${i}.wav`, tone(30, i + 1), `&title=${encodeURIComponent(title)}&priority=${i === 0 ? 5 : 0}`)
+await until('it runs', async () => (await server.status(running)).progress > 20)
+
+const kinds = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+}
+for (const [kind, options] of Object.entries(kinds)) {
+  const context = await openContext(server, { viewport: { width: 1200, height: 800 }, ...options })
+  const page = await openPage(context, server)
+  const picture = async (name, hash, ready) => {
+    await page.goto(`${server.url}/${hash}`)
+    await ready()
+    await page.waitForTimeout(900)
+    await page.screenshot({ path: `${pictures}/${name}-${kind}.png` })
+  }
+  await picture('library', '#/', () => page.locator('.row').nth(5).waitFor())
+  await picture('running', `#/media/${running}`, () => page.locator('[data-testid=progress]').waitFor())
+  await picture('queue', '#/queue', () => page.locator('.entries li').first().waitFor())
+  await picture('transcript', `#/media/${talk}?t=9.2`, () => page.locator('.segment.now').waitFor())
+  await picture('failed', `#/media/${ids.bad}`, () => page.getByTestId('outcome').waitFor())
+  await picture('system', '#/system', () => page.getByTestId('health').waitFor())
+  await context.close()
+}
+void cancelled
+const chinese = await openContext(server, { locale: 'zh-CN', viewport: { width: 1200, height: 800 } })
+const page = await openPage(chinese, server)
+await page.locator('.row').nth(5).waitFor()
+await page.screenshot({ path: `${pictures}/library-chinese.png` })
+await endAll()
+await server.stop('SIGKILL')

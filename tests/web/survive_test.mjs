@@ -1,0 +1,99 @@
+// What goes wrong: a reload in the middle of an upload, a server killed under an open page.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { assert, endAll, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
+
+const server = await new Server().start()
+const context = await openContext(server)
+const page = await openPage(context, server)
+const big = `${work}/big.wav`
+const length = 40 << 20
+const wav = Buffer.concat([tone(60, 5), Buffer.alloc(length)])
+wav.writeUInt32LE(wav.length - 8, 4)
+wav.writeUInt32LE(wav.length - 44, 40)
+writeFileSync(big, wav)
+const row = (title) => page.locator('.row', { has: page.getByRole('link', { name: title, exact: true }) })
+const offset = async () => {
+  const url = await page.evaluate(() => Object.keys(localStorage).filter((k) => k.startsWith('tus::')).map((k) => JSON.parse(localStorage[k]).uploadUrl)[0])
+  return url ? (await server.api(new URL(url, server.url).pathname)).offset : 0
+}
+async function slow(bytesPerSecond) {
+  const session = await context.newCDPSession(page)
+  await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond })
+  return session
+}
+
+await steps({
+  async 'an upload is paused and resumed'() {
+    const line = await slow(6 << 20)
+    await page.setInputFiles('[data-testid=files]', big)
+    await page.locator('.upload[data-state=sending]').waitFor()
+    await until('some of it was sent', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 5)
+    await page.getByRole('button', { name: 'Pause: big.wav' }).click()
+    await page.locator('.upload[data-state=paused]').waitFor()
+    const at = await until('the server has it', offset)
+    assert(at < wav.length)
+    await page.getByRole('button', { name: 'Resume: big.wav' }).click()
+    await page.locator('.upload[data-state=sending]').waitFor()
+    await until('it goes on', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 20)
+    await line.detach()
+  },
+
+  async 'a reload in the middle: what came is kept, and the same file goes on from there'() {
+    await page.reload()
+    await page.locator('.upload[data-state=unfinished]').waitFor()
+    const kept = await offset()
+    assert(kept > 0 && kept < wav.length, `${kept}`)
+    let sent = 0
+    page.on('request', (request) => {
+      if (request.method() === 'PATCH') sent = Number(request.headers()['upload-offset'])
+    })
+    await page.setInputFiles('[data-testid=files]', big)
+    await page.locator('.upload[data-state=done]').waitFor({ timeout: 60_000 })
+    assert.equal(sent, kept, 'it went on where it was')
+    await row('big').waitFor()
+    const [media] = (await server.api('/api/v1/media?search=big')).items
+    assert.equal(media.size_bytes, wav.length)
+    assert.equal(await page.evaluate(() => Object.keys(localStorage).filter((k) => k.startsWith('tus::')).length), 0, 'nothing is left over')
+    const task = (await server.status(media.id)).task_id
+    await fetch(`${server.url}/api/v1/tasks/${task}/cancel`, { method: 'POST' })
+    await server.until(media.id, 'cancelled', 'completed')
+  },
+
+  async 'the server is killed under a running task: the page says so, and is right after the restart'() {
+    const { id } = await server.upload('talk.m4a', readFileSync(`${samples}/lecture.m4a`))
+    await page.goto(`${server.url}/#/media/${id}`)
+    await page.locator('[data-testid=progress][data-status=processing]').waitFor()
+    await page.locator('[data-step=extract][data-status=completed]').waitFor()
+    await server.stop('SIGKILL')
+    await page.getByTestId('lost').waitFor()
+    await server.start()
+    await page.getByTestId('lost').waitFor({ state: 'detached' })
+    await page.locator('[data-testid=progress][data-status=processing]').waitFor()
+    await page.getByTestId('cancel').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click()
+    await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()
+    assert.equal((await server.status(id)).status, 'cancelled')
+  },
+
+  async 'what happened while it was away is shown without a reload'() {
+    await page.goto(`${server.url}/#/`)
+    await row('talk').waitFor()
+    await context.setOffline(true)
+    await server.stop('SIGKILL')
+    await page.getByTestId('lost').waitFor()
+    await server.start()
+    const renamed = (await server.api('/api/v1/media?search=talk')).items[0]
+    await server.api(`/api/v1/media/${renamed.id}`, { method: 'PATCH', json: { title: 'told while away' } })
+    const other = await server.upload('came meanwhile.wav', tone(1, 77))
+    await server.until(other.id, 'completed')
+    await context.setOffline(false)
+    await row('told while away').waitFor()
+    await until('what came is there and done', async () => (await row('came meanwhile').getAttribute('data-status')) === 'completed')
+  },
+
+  async 'nothing went wrong on the way'() {
+    expectNoFaults(context)
+  },
+})
+await endAll()
+await server.stop()

@@ -1,0 +1,111 @@
+import { memo, useState } from 'react'
+import { isActive, isRetryable, type MediaSummary } from '../api/types'
+import { mediaPath } from '../api/client'
+import { useActions } from '../media/actions'
+import { exportItems } from '../media/export'
+import { RenameDialog } from '../media/rename'
+import { useStatusLine } from '../media/use-status'
+import { useText } from '../text'
+import { bytes, clock, fullTime, when } from '../text/format'
+import { FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon } from '../ui/icons'
+import { Bar, Confirm, IconButton, Menu } from '../ui/parts'
+import { mediaHash } from '../ui/route'
+
+const FILMS = /\.(mp4|mkv|webm|mov|avi|m4v|mpg|mpeg|wmv|flv|ts|3gp)$/i
+
+export const Row = memo(function Row(props: {
+  item: MediaSummary
+  index: number
+  total: number
+  top: number
+  selected: boolean
+  onToggle: (id: string) => void
+  onFocus: (index: number) => void
+  poster: boolean
+}) {
+  const { item, selected } = props
+  const text = useText()
+  const actions = useActions()
+  const { status, line } = useStatusLine(item.id)
+  const [asking, setAsking] = useState<'' | 'cancel' | 'remove' | 'rename'>('')
+  const task = status?.task_id
+  const active = status ? isActive(status.status) : false
+  const menu = [
+    ...(status && !active ? exportItems(item.id, text, status.status) : []),
+    ...(active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
+    ...(status && task && isRetryable(status.status)
+      ? [{ label: status.status === 'partial_failure' ? text.retryMissing : text.retry, icon: <RetryIcon />, onPick: () => void actions.attempt(() => actions.retry(task)) }]
+      : []),
+    { label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') },
+    null,
+    { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
+  ]
+  const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
+  return (
+    <li
+      className={`row ${selected ? 'selected' : ''} ${line?.tone ?? ''}`}
+      style={{ transform: `translateY(${props.top}px)` }}
+      data-index={props.index}
+      data-media={item.id}
+      data-status={status?.status}
+      aria-setsize={props.total}
+      aria-posinset={props.index + 1}
+    >
+      <label className="row-pick">
+        <input type="checkbox" checked={selected} onChange={() => props.onToggle(item.id)} aria-label={text.select(item.title)} />
+        <span className="tile" aria-hidden="true">
+          {props.poster ? <Poster id={item.id} film={FILMS.test(item.filename)} /> : FILMS.test(item.filename) ? <FilmIcon /> : <SoundIcon />}
+        </span>
+      </label>
+      <div className="row-main">
+        <a className="row-title" href={mediaHash(item.id)} dir="auto" onFocus={() => props.onFocus(props.index)}>
+          {item.title || item.filename}
+        </a>
+        <div className="row-facts muted">
+          <span>{facts.join(' · ')}</span>
+          <time dateTime={item.created_at} title={fullTime(item.created_at, text.tag)}>
+            {when(item.created_at, text.tag)}
+          </time>
+        </div>
+      </div>
+      <div className="row-state">
+        {line && (
+          <>
+            {line.percent !== null && (
+              <Bar percent={line.percent} label={`${text.state(status?.status ?? 'pending')}: ${item.title}`} tone={line.stopping ? 'off' : line.tone} moving={line.tone === 'run'} />
+            )}
+            <div className="row-words">
+              <span className={`state ${line.tone}`}>{line.label}</span>
+              {line.detail && (
+                <span className="muted" dir="auto" title={line.detail}>
+                  {line.detail}
+                </span>
+              )}
+            </div>
+          </>
+        )}
+      </div>
+      <div className="row-actions">
+        {status && task && isRetryable(status.status) && (
+          <IconButton label={`${text.retry}: ${item.title}`} onClick={() => void actions.attempt(() => actions.retry(task))}>
+            <RetryIcon />
+          </IconButton>
+        )}
+        <Menu label={`${text.more}: ${item.title}`} items={menu} />
+      </div>
+      {asking === 'cancel' && task && (
+        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(task))} onClose={() => setAsking('')} />
+      )}
+      {asking === 'remove' && (
+        <Confirm danger title={text.removeAsk(1)} hint={text.removeHint} yes={text.remove} no={text.close} onYes={() => void actions.attempt(() => actions.remove(item.id))} onClose={() => setAsking('')} />
+      )}
+      {asking === 'rename' && <RenameDialog id={item.id} title={item.title} onClose={() => setAsking('')} />}
+    </li>
+  )
+})
+
+function Poster({ id, film }: { id: string; film: boolean }) {
+  const [gone, setGone] = useState(false)
+  if (!film || gone) return film ? <FilmIcon /> : <SoundIcon />
+  return <img src={`${mediaPath(id)}/poster`} alt="" loading="lazy" onError={() => setGone(true)} />
+}

@@ -1,0 +1,229 @@
+// The library: every recording, newest first, with what becomes of it.
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
+import { useWindowVirtualizer } from '@tanstack/react-virtual'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useFeatures } from '../api/features'
+import type { MediaSummary, Page } from '../api/types'
+import { libraryKey, libraryPage } from '../live/library'
+import { reason } from '../media/actions'
+import { useText } from '../text'
+import { useChooseFiles } from '../uploads/drop'
+import { UploadPanel, useUploads } from '../uploads/panel'
+import { useKeys, useTitle } from '../ui/hooks'
+import { SearchIcon } from '../ui/icons'
+import { Button, Empty } from '../ui/parts'
+import { go, type Route } from '../ui/route'
+import { BulkBar } from './bulk'
+import { ImportBox } from './import'
+import { Row } from './row'
+import { SearchHits } from './search'
+import { sorted } from './sort'
+
+const ROW_PX = 68
+const EVERYTHING_AT_MOST = 5000
+
+export function LibraryView({ route }: { route: Extract<Route, { view: 'library' }> }) {
+  const text = useText()
+  const client = useQueryClient()
+  const features = useFeatures()
+  const choose = useChooseFiles()
+  const anyUpload = useUploads().length > 0
+  useTitle(text.appName)
+
+  // Typing changes the address soon after, without a step in the history for each letter.
+  const [typed, setTyped] = useState(route.query)
+  const typedNow = useRef(typed)
+  typedNow.current = typed
+  useEffect(() => {
+    if (route.query !== typedNow.current.trim()) setTyped(route.query)
+  }, [route.query])
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (typed.trim() !== route.query) go({ ...route, query: typed.trim() }, true)
+    }, 200)
+    return () => clearTimeout(timer)
+  }, [typed, route])
+  const searchBox = useRef<HTMLInputElement>(null)
+
+  const filter = useMemo(() => ({ status: route.status, search: route.query }), [route.status, route.query])
+  const list = useInfiniteQuery({
+    queryKey: libraryKey(filter),
+    queryFn: ({ pageParam, signal }): Promise<Page<MediaSummary>> => libraryPage(client, filter, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: (before) => before,
+  })
+  const loaded = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data])
+  const items = useDeferredValue(useMemo(() => sorted(loaded, route.sort, text.tag), [loaded, route.sort, text.tag]))
+
+  // Another order than the server's needs all of them.
+  const needsAll = route.sort !== ''
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
+  useEffect(() => {
+    if (needsAll && hasNextPage && !isFetchingNextPage && loaded.length < EVERYTHING_AT_MOST) void fetchNextPage()
+  }, [needsAll, hasNextPage, isFetchingNextPage, fetchNextPage, loaded.length])
+
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const picked = useMemo(() => items.filter((m) => selected.has(m.id)), [items, selected])
+  const toggle = useCallback((id: string) => {
+    setSelected((all) => {
+      const next = new Set(all)
+      if (!next.delete(id)) next.add(id)
+      return next
+    })
+  }, [])
+
+  const listTop = useRef<HTMLUListElement>(null)
+  const [scrollMargin, setScrollMargin] = useState(0)
+  useEffect(() => {
+    const measure = () => setScrollMargin(listTop.current?.offsetTop ?? 0)
+    measure()
+    const observer = new ResizeObserver(measure)
+    observer.observe(document.body)
+    return () => observer.disconnect()
+  }, [])
+  const virtual = useWindowVirtualizer({ count: items.length, estimateSize: () => ROW_PX, overscan: 8, scrollMargin, getItemKey: (i) => items[i]?.id ?? i })
+  const rows = virtual.getVirtualItems()
+  const lastShown = rows[rows.length - 1]?.index ?? -1
+  useEffect(() => {
+    if (lastShown >= items.length - 20 && hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [lastShown, items.length, hasNextPage, isFetchingNextPage, fetchNextPage])
+
+  const [cursor, setCursor] = useState(-1)
+  const move = (by: number) => {
+    if (items.length === 0) return
+    const next = Math.max(0, Math.min(items.length - 1, cursor + by))
+    setCursor(next)
+    virtual.scrollToIndex(next, { align: 'auto' })
+    requestAnimationFrame(() => listTop.current?.querySelector<HTMLElement>(`[data-index="${next}"] .row-title`)?.focus())
+  }
+  useKeys({
+    '/': () => searchBox.current?.focus(),
+    'ctrl+k': () => searchBox.current?.focus(),
+    j: () => move(1),
+    k: () => move(-1),
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
+    x: () => {
+      const item = items[cursor]
+      if (!item) return false
+      toggle(item.id)
+    },
+    Escape: () => {
+      if (selected.size === 0) return false
+      setSelected(new Set())
+    },
+  })
+
+  const filtered = filter.status !== '' || filter.search !== ''
+  const blank = list.isSuccess && items.length === 0 && !filtered
+  const states = ['processing', 'pending', 'completed', 'partial_failure', 'failed', 'cancelled'] as const
+
+  return (
+    <div className="library">
+      <h1 className="sr-only">{text.library}</h1>
+      {!blank && (
+        <div className="library-tools">
+          <label className="search">
+            <SearchIcon />
+            <span className="sr-only">{features.search ? text.searchLabel : text.searchTitles}</span>
+            <input
+              ref={searchBox}
+              type="search"
+              value={typed}
+              placeholder={features.search ? text.searchLabel : text.searchTitles}
+              dir="auto"
+              spellCheck={false}
+              onChange={(e) => setTyped(e.target.value)}
+              onKeyDown={(e) => {
+                if (e.key === 'Escape') {
+                  setTyped('')
+                  e.currentTarget.blur()
+                }
+              }}
+            />
+            <kbd aria-hidden="true">/</kbd>
+          </label>
+          <label className="select">
+            <span className="sr-only">{text.filter}</span>
+            <select value={route.status} onChange={(e) => go({ ...route, status: e.target.value })}>
+              <option value="">{text.filterAll}</option>
+              {states.map((s) => (
+                <option key={s} value={s}>
+                  {text.state(s)}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label className="select">
+            <span className="sr-only">{text.sort}</span>
+            <select value={route.sort} onChange={(e) => go({ ...route, sort: e.target.value })}>
+              <option value="">{text.sortNewest}</option>
+              <option value="oldest">{text.sortOldest}</option>
+              <option value="title">{text.sortTitle}</option>
+              <option value="longest">{text.sortLongest}</option>
+            </select>
+          </label>
+        </div>
+      )}
+      {features.import && <ImportBox />}
+      <UploadPanel />
+      {features.search && route.query && <SearchHits query={route.query} />}
+      {list.isError && (
+        <Empty title={text.loadFailed}>
+          <p className="muted">{reason(list.error)}</p>
+          <Button onClick={() => void list.refetch()}>{text.tryAgain}</Button>
+        </Empty>
+      )}
+      {blank && !anyUpload && (
+        <Empty title={text.emptyTitle}>
+          <p className="muted">{text.emptyText}</p>
+          <Button kind="primary" onClick={choose}>
+            {text.emptyLink}
+          </Button>
+        </Empty>
+      )}
+      {list.isSuccess && items.length === 0 && filtered && !(features.search && route.query) && (
+        <Empty title={text.noneTitle}>
+          <p className="muted">{text.noneText}</p>
+          <Button onClick={() => go({ view: 'library', query: '', status: '', sort: '' })}>{text.clearFilter}</Button>
+        </Empty>
+      )}
+      {items.length > 0 && (
+        <div className="list-head">
+          {picked.length > 0 ? (
+            <BulkBar picked={picked} all={items} onSelect={setSelected} />
+          ) : (
+            <>
+              <span className="muted" data-testid="count">
+                {features.search && route.query ? `${text.inTitles} · ` : ''}
+                {text.recordings(items.length, hasNextPage)}
+              </span>
+              <button type="button" className="link" onClick={() => setSelected(new Set(items.map((m) => m.id)))}>
+                {text.selectAll}
+              </button>
+            </>
+          )}
+        </div>
+      )}
+      <ul className={`rows ${picked.length > 0 ? 'selecting' : ''}`} role="list" ref={listTop} style={{ height: virtual.getTotalSize() }}>
+        {rows.map((v) => {
+          const item = items[v.index]
+          return item ? (
+            <Row
+              key={item.id}
+              item={item}
+              index={v.index}
+              total={items.length}
+              top={v.start - scrollMargin}
+              selected={selected.has(item.id)}
+              onToggle={toggle}
+              onFocus={setCursor}
+              poster={features.poster}
+            />
+          ) : null
+        })}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,75 @@
+// Hangs the event stream on the page: one for all views.
+import { useQueryClient } from '@tanstack/react-query'
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react'
+import { applyMessage, Refresher } from './apply'
+import { lookForNew } from './library'
+import { type Connection, type EventSourceLike, LiveStream } from './stream'
+
+/** How long a hidden window keeps its connection. */
+const HIDDEN_MS = 60_000
+
+interface Live {
+  connection: Connection
+  refresher: Refresher
+  /** Tries the line at once, where it is lost. */
+  hurry: () => void
+}
+
+const Context = createContext<Live | null>(null)
+
+export function useLive(): Live {
+  const live = useContext(Context)
+  if (!live) throw new Error('useLive outside of LiveProvider')
+  return live
+}
+
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const client = useQueryClient()
+  const [connection, setConnection] = useState<Connection>('connecting')
+  const current = useRef<LiveStream | null>(null)
+  const refresher = useMemo(() => new Refresher(client), [client])
+
+  useEffect(() => {
+    refresher.lookForNew = () => lookForNew(client)
+    const stream = new LiveStream(
+      {
+        open: (url) => new EventSource(url) as EventSourceLike,
+        probe: () =>
+          fetch('/health/live', { cache: 'no-store' }).then(
+            (r) => r.ok,
+            () => false,
+          ),
+        setTimer: (run, ms) => window.setTimeout(run, ms),
+        clearTimer: (timer) => window.clearTimeout(timer),
+      },
+      {
+        message: (message) => applyMessage(client, refresher, message),
+        connection: setConnection,
+        // Also after a replay: the server may be another one, of another version.
+        returned: () => void client.invalidateQueries(),
+      },
+    )
+    current.current = stream
+    stream.start()
+    let hidden = 0
+    const onVisibility = () => {
+      clearTimeout(hidden)
+      if (document.hidden) hidden = window.setTimeout(() => stream.sleep(), HIDDEN_MS)
+      else stream.wake()
+    }
+    const hurry = () => stream.hurry()
+    document.addEventListener('visibilitychange', onVisibility)
+    addEventListener('online', hurry)
+    addEventListener('focus', hurry)
+    return () => {
+      clearTimeout(hidden)
+      document.removeEventListener('visibilitychange', onVisibility)
+      removeEventListener('online', hurry)
+      removeEventListener('focus', hurry)
+      stream.stop()
+    }
+  }, [client, refresher])
+
+  const value = useMemo(() => ({ connection, refresher, hurry: () => current.current?.hurry() }), [connection, refresher])
+  return <Context.Provider value={value}>{children}</Context.Provider>
+}

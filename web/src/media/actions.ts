@@ -1,0 +1,71 @@
+// What can be done with recordings. Each answer comes after its events were handed to this window, so
+// nothing is changed here by guess; a failure is said.
+import { useQueryClient } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { api, ApiError, apiOnce, mediaPath, taskPath } from '../api/client'
+import { forgetMedia, keys } from '../live/apply'
+import { useText } from '../text'
+import { useNotices } from '../ui/notices'
+
+export interface Actions {
+  cancel(task: string): Promise<void>
+  retry(task: string): Promise<void>
+  again(media: string, options?: Record<string, unknown>): Promise<void>
+  remove(media: string): Promise<void>
+  rename(media: string, title: string): Promise<void>
+  setPaused(paused: boolean): Promise<void>
+  setPriority(task: string, priority: number): Promise<void>
+  /** Runs one of these and says where it failed. */
+  attempt(run: () => Promise<void>): Promise<boolean>
+}
+
+export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export function useActions(): Actions {
+  const client = useQueryClient()
+  const { show } = useNotices()
+  const text = useText()
+  return useMemo<Actions>(() => {
+    const ask = (path: string, method: 'POST' | 'PATCH' | 'DELETE', body?: unknown) => api<unknown>(path, { method, body })
+    return {
+      async cancel(task) {
+        await ask(`${taskPath(task)}/cancel`, 'POST')
+      },
+      async retry(task) {
+        await apiOnce(`${taskPath(task)}/retry`)
+      },
+      async again(media, options) {
+        await apiOnce(`${mediaPath(media)}/reprocess`, options)
+      },
+      async remove(media) {
+        try {
+          await ask(mediaPath(media), 'DELETE')
+        } catch (error) {
+          if (!(error instanceof ApiError && error.status === 404)) throw error
+        }
+        forgetMedia(client, media)
+      },
+      async rename(media, title) {
+        await ask(mediaPath(media), 'PATCH', { title })
+        await client.invalidateQueries({ queryKey: keys.media(media) })
+      },
+      async setPaused(paused) {
+        await ask(`/api/v1/queue/${paused ? 'pause' : 'resume'}`, 'POST')
+        client.setQueryData(keys.paused, paused)
+      },
+      async setPriority(task, priority) {
+        await ask(taskPath(task), 'PATCH', { priority })
+        await client.invalidateQueries({ queryKey: keys.queue })
+      },
+      async attempt(run) {
+        try {
+          await run()
+          return true
+        } catch (error) {
+          show({ text: error instanceof ApiError && error.status === 0 ? text.lost : reason(error), tone: 'bad' })
+          return false
+        }
+      },
+    }
+  }, [client, show, text])
+}

@@ -1,0 +1,98 @@
+// Waveform, strip of chunks, and the buttons of the player.
+import { useEffect, useRef, useState } from 'react'
+import { mediaPath } from '../api/client'
+import type { Gap, Media, Unit, Waveform } from '../api/types'
+import { useText } from '../text'
+import { clock } from '../text/format'
+import { PauseIcon, PlayIcon } from '../ui/icons'
+import { type Player, RATES, usePlayerState } from './player'
+import { WaveformView } from './waveform-view'
+
+const FILMS = /\.(mp4|mkv|webm|mov|avi|m4v|mpg|mpeg|ogv)$/i
+
+export function PlayerBar(props: { player: Player; media: Media; waveform: Waveform | null; chunks: Unit[]; gaps: Gap[]; active: boolean }) {
+  const { player, media, waveform, chunks } = props
+  const text = useText()
+  const state = usePlayerState(player)
+  const duration = media.duration_seconds ?? state.duration
+  const shown = useRef<HTMLSpanElement>(null)
+  const slider = useRef<HTMLInputElement>(null)
+  const [film, setFilm] = useState(false)
+  useEffect(
+    () =>
+      player.onTime((seconds) => {
+        if (shown.current) shown.current.textContent = clock(seconds)
+        if (slider.current && document.activeElement !== slider.current) slider.current.value = String(seconds)
+        else if (slider.current) slider.current.value = String(seconds)
+        slider.current?.setAttribute('aria-valuetext', clock(seconds))
+      }),
+    [player],
+  )
+  const isFilm = FILMS.test(media.filename)
+  const done = chunks.filter((c) => c.status === 'completed').length
+  const failed = chunks.filter((c) => c.status === 'failed').length
+  const src = `${mediaPath(media.id)}/source`
+  if (media.source_available === false) return null
+  return (
+    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play}>
+      {isFilm ? (
+        <video
+          ref={player.attach}
+          src={src}
+          preload="metadata"
+          playsInline
+          onLoadedMetadata={(e) => setFilm(e.currentTarget.videoWidth > 0)}
+          onClick={() => player.toggle()}
+        />
+      ) : (
+        <audio ref={player.attach} src={src} preload="metadata" />
+      )}
+      <div className="player-wave">
+        <WaveformView player={player} waveform={waveform} duration={duration} chunks={chunks} gaps={props.gaps} active={props.active} />
+        <input
+          ref={slider}
+          className="player-seek"
+          type="range"
+          min={0}
+          max={duration || 1}
+          step={0.1}
+          defaultValue={0}
+          aria-label={text.seek}
+          disabled={duration === 0}
+          onInput={(e) => player.seek(Number(e.currentTarget.value))}
+        />
+      </div>
+      {chunks.length > 0 && props.active && (
+        <span className="sr-only" data-testid="strip">
+          {text.stripLegend(done, chunks.length, failed)}
+        </span>
+      )}
+      <div className="player-buttons">
+        <button type="button" className="play" aria-label={state.playing ? text.pausePlayer : text.play} disabled={state.failed} onClick={() => player.toggle()}>
+          {state.playing ? <PauseIcon /> : <PlayIcon />}
+        </button>
+        <span className="player-time">
+          <span ref={shown}>0:00</span>
+          <span className="muted"> / {clock(duration)}</span>
+        </span>
+        {state.failed && <span className="muted player-note">{text.cannotPlay}</span>}
+        <span className="grow" />
+        {chunks.length > 0 && props.active && (
+          <span className="muted player-note" aria-hidden="true">
+            {text.stripLegend(done, chunks.length, failed)}
+          </span>
+        )}
+        <label className="select small">
+          <span className="sr-only">{text.playbackRate}</span>
+          <select value={state.rate} onChange={(e) => player.setRate(Number(e.target.value))}>
+            {RATES.map((r) => (
+              <option key={r} value={r}>
+                {r}×
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+    </section>
+  )
+}

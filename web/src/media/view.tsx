@@ -1,0 +1,188 @@
+// One recording: how it stands, its sound, its words.
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo, useState } from 'react'
+import { ApiError, api, mediaPath, taskPath } from '../api/client'
+import { useFeatures } from '../api/features'
+import { isActive, isRetryable, type Media, type Segments, type Task, type Unit, type Waveform } from '../api/types'
+import { chunksOf, keys } from '../live/apply'
+import { useLive } from '../live/provider'
+import { useText } from '../text'
+import { bytes, clock, fullTime, when } from '../text/format'
+import { Transcript } from '../transcript/view'
+import { useTitle } from '../ui/hooks'
+import { BackIcon, ExportIcon, PenIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
+import { Button, Confirm, Empty, Menu } from '../ui/parts'
+import { reason, useActions } from './actions'
+import { Details } from './details'
+import { exportItems } from './export'
+import { PlayerBar } from './player-bar'
+import { usePlayer } from './player'
+import { ProgressPanel } from './progress'
+import { RenameDialog } from './rename'
+import { useStatusLine } from './use-status'
+
+export function MediaView({ id, at }: { id: string; at: number | null }) {
+  const text = useText()
+  const features = useFeatures()
+  const actions = useActions()
+  const { refresher } = useLive()
+  const media = useQuery({
+    queryKey: keys.media(id),
+    queryFn: ({ signal }) =>
+      api<Media>(mediaPath(id), { signal }).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return null
+        throw error
+      }),
+  })
+  const { status, line } = useStatusLine(id)
+  const taskId = status?.task_id ?? media.data?.task_id ?? null
+  const task = useQuery({
+    queryKey: keys.task(taskId ?? ''),
+    queryFn: ({ signal }) => api<Task>(taskPath(taskId ?? ''), { signal }),
+    enabled: taskId !== null,
+    placeholderData: (before) => (before?.media_id === id ? before : undefined),
+  })
+  const units = useQuery({
+    queryKey: keys.units(taskId ?? ''),
+    queryFn: ({ signal }) => refresher.timed(keys.units(taskId ?? ''), () => api<{ items: Unit[] }>(`${taskPath(taskId ?? '')}/units`, { signal }).then((u) => u.items)),
+    enabled: taskId !== null && features.units,
+  })
+  const segments = useQuery({
+    queryKey: keys.segments(id),
+    queryFn: ({ signal }) =>
+      refresher.timed(keys.segments(id), () =>
+        api<Segments>(`${mediaPath(id)}/segments`, { signal }).catch((error: unknown) => {
+          if (error instanceof ApiError && error.code === 'no_transcript') return null
+          throw error
+        }),
+      ),
+    enabled: media.data !== null,
+  })
+  const waveform = useQuery({
+    queryKey: keys.waveform(id),
+    queryFn: ({ signal }) =>
+      api<Waveform>(`${mediaPath(id)}/waveform`, { signal }).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return null
+        throw error
+      }),
+    enabled: media.data !== null,
+  })
+  const chunks = useMemo(() => chunksOf(units.data ?? []), [units.data])
+  const [asking, setAsking] = useState<'' | 'cancel' | 'remove' | 'rename' | 'again'>('')
+  const player = usePlayer(id)
+  useTitle(media.data ? `${media.data.title} · ${text.appName}` : text.appName)
+
+  const duration = media.data?.duration_seconds ?? 0
+  useEffect(() => {
+    if (at !== null && segments.isSuccess) player.seek(at)
+  }, [at, segments.isSuccess, player])
+
+  if (media.data === null) {
+    return (
+      <Empty title={text.notFound}>
+        <p className="muted">{text.notFoundText}</p>
+        <a className="button plain" href="#/">
+          {text.toLibrary}
+        </a>
+      </Empty>
+    )
+  }
+  if (media.isError) {
+    return (
+      <Empty title={text.loadFailed}>
+        <p className="muted">{reason(media.error)}</p>
+        <Button onClick={() => void media.refetch()}>{text.tryAgain}</Button>
+      </Empty>
+    )
+  }
+  const m = media.data
+  if (!m) return <div className="loading" aria-busy="true" />
+
+  const state = status?.status ?? m.status
+  const active = isActive(state)
+  const menu = [
+    { label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') },
+    { label: text.source, icon: <ExportIcon />, href: `${mediaPath(id)}/source`, download: true },
+    ...(active ? [] : [{ label: text.again, icon: <RetryIcon />, onPick: () => setAsking('again') }]),
+    null,
+    { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
+  ]
+  const exports = exportItems(id, text, state)
+  return (
+    <article className="media">
+      <header className="media-head">
+        <a className="back" href="#/" aria-label={text.toLibrary}>
+          <BackIcon />
+        </a>
+        <div className="media-title">
+          <h1 dir="auto">{m.title || m.filename}</h1>
+          <p className="muted">
+            {duration > 0 && <span>{clock(duration)}</span>}
+            <span>{bytes(m.size_bytes, text.tag)}</span>
+            <time dateTime={m.created_at} title={fullTime(m.created_at, text.tag)}>
+              {when(m.created_at, text.tag)}
+            </time>
+          </p>
+        </div>
+        <div className="media-actions">
+          {active && taskId && (
+            <Button icon={<StopIcon />} disabled={line?.stopping} onClick={() => setAsking('cancel')} data-testid="cancel">
+              {line?.stopping ? text.stopping : text.cancel}
+            </Button>
+          )}
+          {isRetryable(state) && taskId && (
+            <Button kind="primary" icon={<RetryIcon />} onClick={() => void actions.attempt(() => actions.retry(taskId))} data-testid="retry">
+              {state === 'partial_failure' ? text.retryMissing : text.retry}
+            </Button>
+          )}
+          {exports.length > 0 && (
+            <Menu
+              label={text.exportAs}
+              className="exports"
+              items={exports.map((e) => ({ ...e, icon: undefined, label: e.label.replace(`${text.exportAs}: `, '') }))}
+              button={
+                <>
+                  <ExportIcon />
+                  <span>{text.exportAs}</span>
+                </>
+              }
+            />
+          )}
+          <Menu label={text.more} items={menu} />
+        </div>
+      </header>
+      <div className="media-grid">
+        <div className="media-main">
+          {line && status && <ProgressPanel status={status} line={line} task={task.data} media={m} />}
+          <PlayerBar player={player} media={m} waveform={waveform.data ?? null} chunks={chunks} gaps={segments.data?.gaps ?? []} active={active} />
+          <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} />
+        </div>
+        <aside className="media-side">
+          <Details media={m} task={task.data} taskId={taskId} />
+        </aside>
+      </div>
+      {asking === 'cancel' && taskId && (
+        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(taskId))} onClose={() => setAsking('')} />
+      )}
+      {asking === 'again' && (
+        <Confirm title={text.again} hint={m.title} yes={text.again} no={text.close} onYes={() => void actions.attempt(() => actions.again(id))} onClose={() => setAsking('')} />
+      )}
+      {asking === 'remove' && (
+        <Confirm
+          danger
+          title={text.removeAsk(1)}
+          hint={text.removeHint}
+          yes={text.remove}
+          no={text.close}
+          onYes={() =>
+            void actions.attempt(() => actions.remove(id)).then((gone) => {
+              if (gone) location.hash = '#/'
+            })
+          }
+          onClose={() => setAsking('')}
+        />
+      )}
+      {asking === 'rename' && <RenameDialog id={id} title={m.title} onClose={() => setAsking('')} />}
+    </article>
+  )
+}

@@ -1,0 +1,140 @@
+// Who runs, who waits, and in what order.
+import { useState } from 'react'
+import { useFeatures } from '../api/features'
+import type { QueueEntry } from '../api/types'
+import { reason, useActions } from '../media/actions'
+import { useStatusLine } from '../media/use-status'
+import { useText } from '../text'
+import { bytes } from '../text/format'
+import { useTitle } from '../ui/hooks'
+import { DownIcon, PauseIcon, PlayIcon, StopIcon, UpIcon } from '../ui/icons'
+import { Bar, Button, Confirm, Empty, IconButton } from '../ui/parts'
+import { mediaHash } from '../ui/route'
+import { useQueue } from './use-queue'
+
+export function QueueView() {
+  const text = useText()
+  const actions = useActions()
+  const queue = useQueue()
+  useTitle(`${text.queue} · ${text.appName}`)
+  if (queue.isError && !queue.data) {
+    return (
+      <Empty title={text.loadFailed}>
+        <p className="muted">{reason(queue.error)}</p>
+        <Button onClick={() => void queue.refetch()}>{text.tryAgain}</Button>
+      </Empty>
+    )
+  }
+  const q = queue.data
+  if (!q) return <div className="loading" aria-busy="true" />
+  const titleOf = (task: string | null) => [...q.running, ...q.waiting].find((e) => e.task_id === task)
+  return (
+    <div className="queue">
+      <header className="page-head">
+        <h1>{text.queue}</h1>
+        <span className="grow" />
+        <Button icon={q.paused ? <PlayIcon /> : <PauseIcon />} kind={q.paused ? 'primary' : 'plain'} onClick={() => void actions.attempt(() => actions.setPaused(!q.paused))} data-testid="pause-queue">
+          {q.paused ? text.resumeQueue : text.pauseQueue}
+        </Button>
+      </header>
+      {q.paused && (
+        <p className="note" role="status">
+          <strong>{text.pausedQueue}.</strong> {text.pausedHint}
+        </p>
+      )}
+      <section aria-labelledby="queue-running">
+        <h2 id="queue-running">
+          {text.running} <span className="muted">{q.running.length}</span>
+        </h2>
+        {q.running.length === 0 ? <p className="muted none">{text.nothingRuns}</p> : <Entries entries={q.running} />}
+      </section>
+      <section aria-labelledby="queue-waiting">
+        <h2 id="queue-waiting">
+          {text.waiting} <span className="muted">{q.waiting.length}</span>
+        </h2>
+        {q.waiting.length === 0 ? <p className="muted none">{text.nothingWaits}</p> : <Entries entries={q.waiting} waiting />}
+        {q.truncated && <p className="muted">{text.truncated}</p>}
+      </section>
+      <section aria-labelledby="queue-workers">
+        <h2 id="queue-workers">{text.workers}</h2>
+        <ul className="workers" role="list">
+          {q.slots.map((slot, i) => {
+            const entry = titleOf(slot.task_id)
+            return (
+              <li key={i} className="card worker">
+                <span className={`lamp ${slot.task_id ? 'run' : slot.warm || slot.lane !== 'speech' ? 'good' : 'off'}`} />
+                <div>
+                  <strong>{text.lanes[slot.lane] ?? slot.lane}</strong>
+                  <span className="muted" dir="auto">
+                    {slot.task_id ? `${text.steps[slot.step ?? ''] ?? ''}${entry ? ` · ${entry.title}` : ''}` : slot.warm || slot.lane !== 'speech' ? text.workerIdle : text.workerCold}
+                  </span>
+                </div>
+                {slot.resident_bytes > 1e7 && <span className="muted worker-memory">{bytes(slot.resident_bytes, text.tag)}</span>}
+              </li>
+            )
+          })}
+        </ul>
+      </section>
+    </div>
+  )
+}
+
+function Entries({ entries, waiting }: { entries: QueueEntry[]; waiting?: boolean }) {
+  return (
+    <ol className="entries card" role="list">
+      {entries.map((e, i) => (
+        <Entry key={e.task_id} entry={e} place={i} waiting={waiting ?? false} />
+      ))}
+    </ol>
+  )
+}
+
+function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; waiting: boolean }) {
+  const text = useText()
+  const features = useFeatures()
+  const actions = useActions()
+  const { line } = useStatusLine(entry.media_id)
+  const [asking, setAsking] = useState(false)
+  const task = entry.task_id
+  const change = (by: number) => {
+    if (task) void actions.attempt(() => actions.setPriority(task, Math.max(-100, Math.min(100, entry.priority + by))))
+  }
+  return (
+    <li data-task={task} data-priority={entry.priority}>
+      <span className="entry-place muted">{waiting ? place + 1 : ''}</span>
+      <div className="entry-main">
+        <a href={mediaHash(entry.media_id)} dir="auto">
+          {entry.title}
+        </a>
+        {line && (
+          <span className="row-words">
+            <span className={`state ${line.tone}`}>{line.label}</span>
+            <span className="muted">{line.detail}</span>
+          </span>
+        )}
+        {!waiting && line?.percent != null && <Bar percent={line.percent} label={entry.title} tone={line.tone} moving={line.tone === 'run'} />}
+      </div>
+      {entry.priority !== 0 && (
+        <span className={`priority ${entry.priority > 0 ? 'up' : 'down'}`} title={text.priority}>
+          {entry.priority > 0 ? `+${entry.priority}` : entry.priority}
+        </span>
+      )}
+      {features.priority && (
+        <span className="entry-order">
+          <IconButton label={`${text.moveUp}: ${entry.title}`} onClick={() => change(1)}>
+            <UpIcon />
+          </IconButton>
+          <IconButton label={`${text.moveDown}: ${entry.title}`} onClick={() => change(-1)}>
+            <DownIcon />
+          </IconButton>
+        </span>
+      )}
+      <IconButton label={`${text.cancel}: ${entry.title}`} disabled={line?.stopping} onClick={() => setAsking(true)}>
+        <StopIcon />
+      </IconButton>
+      {asking && task && (
+        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(task))} onClose={() => setAsking(false)} />
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,37 @@
+import { useQuery } from '@tanstack/react-query'
+import { api } from '../api/client'
+import { useText } from '../text'
+
+interface System {
+  speeds: { step: string; engine: string; model: string; seconds_per_audio_second: number }[]
+}
+
+/** How fast each model is on this machine, as learned from what it did. */
+export function Speeds() {
+  const text = useText()
+  const system = useQuery({ queryKey: ['system'], queryFn: ({ signal }) => api<System>('/api/v1/system', { signal }), staleTime: 10_000 })
+  const speeds = (system.data?.speeds ?? []).filter((s) => s.seconds_per_audio_second > 0)
+  const fastest = Math.max(...speeds.map((s) => 1 / s.seconds_per_audio_second), 1)
+  return (
+    <section className="card facts speeds">
+      <h2>{text.speeds}</h2>
+      {speeds.length === 0 && <p className="muted">{text.speedsNone}</p>}
+      <dl>
+        {speeds.map((s) => (
+          <div key={`${s.step}.${s.engine}.${s.model}`}>
+            <dt>
+              {text.steps[s.step] ?? s.step}
+              {s.model ? ` · ${s.model}` : ''}
+            </dt>
+            <dd>
+              <span className="speed-bar" aria-hidden="true">
+                <span style={{ width: `${Math.max(3, (Math.log1p(1 / s.seconds_per_audio_second) / Math.log1p(fastest)) * 100)}%` }} />
+              </span>
+              {text.timesRealtime(1 / s.seconds_per_audio_second)}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}

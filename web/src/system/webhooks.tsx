@@ -1,0 +1,90 @@
+// Addresses that the server tells what happens.
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '../api/client'
+import { useActions } from '../media/actions'
+import { useText } from '../text'
+import { useNotices } from '../ui/notices'
+import { Button, Confirm, Menu } from '../ui/parts'
+import { Secret } from './secret'
+
+interface Webhook {
+  id: string
+  url: string
+  description: string
+  status: 'active' | 'paused' | 'disabled'
+  status_reason: string | null
+  waiting: number
+  failures: number
+}
+
+const KEY = ['webhooks']
+
+export function Webhooks() {
+  const text = useText()
+  const client = useQueryClient()
+  const actions = useActions()
+  const { show } = useNotices()
+  const webhooks = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api<{ items: Webhook[] }>('/api/v1/webhooks', { signal }), refetchInterval: 10_000, staleTime: 0, retry: false })
+  const [url, setUrl] = useState('')
+  const [secret, setSecret] = useState('')
+  const [removing, setRemoving] = useState<Webhook | null>(null)
+  if (webhooks.isError) return null // not allowed to see them
+  const ask = (path: string, method: 'POST' | 'DELETE') =>
+    actions.attempt(async () => {
+      await api(path, { method })
+      await client.invalidateQueries({ queryKey: KEY })
+    })
+  return (
+    <section className="card manage" aria-labelledby="webhooks">
+      <h2 id="webhooks">{text.webhooks}</h2>
+      {webhooks.data?.items.length === 0 && <p className="muted">{text.noWebhooks}</p>}
+      <ul role="list">
+        {webhooks.data?.items.map((w) => (
+          <li key={w.id} data-status={w.status}>
+            <span className={`lamp ${w.status === 'active' ? (w.failures > 0 ? 'bad' : 'good') : 'off'}`} />
+            <div>
+              <strong dir="ltr">{w.url}</strong>
+              <span className="muted" dir="auto">
+                {text.webhookStatus[w.status] ?? w.status}
+                {w.waiting > 0 ? ` · ${text.waitingN(w.waiting)}` : ''}
+                {w.status_reason ? ` · ${w.status_reason}` : ''}
+              </span>
+            </div>
+            <Menu
+              label={`${text.more}: ${w.url}`}
+              items={[
+                { label: text.ping, onPick: () => void ask(`/api/v1/webhooks/${w.id}/ping`, 'POST').then((sent) => sent && show({ text: text.pinged })) },
+                w.status === 'active'
+                  ? { label: text.pause, onPick: () => void ask(`/api/v1/webhooks/${w.id}/pause`, 'POST') }
+                  : { label: text.resume, onPick: () => void ask(`/api/v1/webhooks/${w.id}/resume`, 'POST') },
+                null,
+                { label: text.remove, danger: true, onPick: () => setRemoving(w) },
+              ]}
+            />
+          </li>
+        ))}
+      </ul>
+      {secret && <Secret value={secret} onClose={() => setSecret('')} />}
+      <form
+        onSubmit={(e) => {
+          e.preventDefault()
+          void actions.attempt(async () => {
+            const made = await api<Webhook & { secret: string }>('/api/v1/webhooks', { method: 'POST', body: { url: url.trim() } })
+            setSecret(made.secret)
+            setUrl('')
+            await client.invalidateQueries({ queryKey: KEY })
+          })
+        }}
+      >
+        <input className="field" type="url" value={url} onChange={(e) => setUrl(e.target.value)} placeholder="https://" aria-label={text.webhookUrl} dir="ltr" />
+        <Button type="submit" disabled={url.trim() === ''}>
+          {text.add}
+        </Button>
+      </form>
+      {removing && (
+        <Confirm danger title={text.removeWebhook(removing.url)} hint={text.removeWebhookHint} yes={text.remove} no={text.close} onYes={() => void ask(`/api/v1/webhooks/${removing.id}`, 'DELETE')} onClose={() => setRemoving(null)} />
+      )}
+    </section>
+  )
+}

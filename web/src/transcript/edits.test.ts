@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import type { Segment, Segments } from '../api/types'
+import { markedPieces } from '../library/search'
+import { transcriptText } from './copy'
+import { applyEdit, canRedo, canUndo, didEdit, didRedo, didUndo, joinSteps, NO_HISTORY, wordIndexAt } from './edits'
+import { findAll, findIn, replaceIn } from './find'
+
+const segment = (id: number, start: number, text: string, speaker: string | null = null): Segment => ({
+  id,
+  index: 0,
+  revision: 0,
+  start,
+  end: start + 1,
+  text,
+  confidence: 1,
+  speaker,
+  words: [],
+})
+const transcript = (...segments: Segment[]): Segments => ({
+  media_id: 'm',
+  task_id: 't',
+  status: 'completed',
+  complete: true,
+  segments: segments.map((s, index) => ({ ...s, index })),
+  gaps: [],
+  revision: 3,
+  newest_revision: 3,
+})
+const edited = (revision: number, segments: Segment[], removed: number[] = []) => ({ media_id: 'm', task_id: 't', revision, edited: true, segments, removed })
+
+describe('the answer to an edit', () => {
+  const known = transcript(segment(1, 0, 'one'), segment(2, 5, 'two'), segment(3, 9, 'three'))
+  it('takes the place of what it changed, and leaves the rest as it is', () => {
+    const now = applyEdit(known, edited(4, [{ ...segment(2, 5, 'TWO'), revision: 4 }]))
+    expect(now.segments.map((s) => s.text)).toEqual(['one', 'TWO', 'three'])
+    expect(now.segments[0]).toBe(known.segments[0])
+    expect(now.newest_revision).toBe(4)
+  })
+  it('of a split comes in at its time', () => {
+    const now = applyEdit(known, edited(4, [segment(2, 5, 'tw'), segment(9, 5.5, 'o')]))
+    expect(now.segments.map((s) => [s.id, s.index])).toEqual([
+      [1, 0],
+      [2, 1],
+      [9, 2],
+      [3, 3],
+    ])
+  })
+  it('of a merge takes the second away', () => {
+    const now = applyEdit(known, edited(4, [segment(1, 0, 'one two')], [2]))
+    expect(now.segments.map((s) => s.text)).toEqual(['one two', 'three'])
+  })
+  it('that is older than what is known, or of another task, changes nothing', () => {
+    expect(applyEdit(known, edited(2, [segment(1, 0, 'old')]))).toBe(known)
+    expect(applyEdit(known, { ...edited(9, [segment(1, 0, 'x')]), task_id: 'other' })).toBe(known)
+  })
+})
+
+describe('steps back and forth', () => {
+  it('follow each other', () => {
+    let h = didEdit(NO_HISTORY, 3, 4)
+    h = didEdit(h, 4, 5)
+    expect(canUndo(h, 5)).toBe(true)
+    expect(h.undo[h.undo.length - 1]?.before).toBe(4)
+    h = didUndo(h, 6)
+    expect(canUndo(h, 6)).toBe(true)
+    expect(canRedo(h, 6)).toBe(true)
+    h = didUndo(h, 7)
+    expect(canUndo(h, 7)).toBe(false)
+    h = didRedo(h, 8)
+    expect(h.undo).toEqual([{ before: 3, after: 4 }])
+    h = didEdit(h, 8, 9)
+    expect(canRedo(h, 9)).toBe(false)
+  })
+  it('end where somebody else has edited', () => {
+    const h = didEdit(NO_HISTORY, 3, 4)
+    expect(canUndo(h, 5)).toBe(false)
+    expect(didEdit(h, 5, 6).undo).toEqual([{ before: 5, after: 6 }])
+  })
+  it('of a replacement everywhere are one', () => {
+    let h = didEdit(NO_HISTORY, 1, 2)
+    for (let r = 2; r < 5; ++r) h = didEdit(h, r, r + 1)
+    h = joinSteps(h, 3)
+    expect(h.undo).toEqual([
+      { before: 1, after: 2 },
+      { before: 2, after: 5 },
+    ])
+    expect(didEdit(h, 5, 5)).toBe(h)
+  })
+})
+
+describe('find and replace', () => {
+  it('looks for text, not for a pattern', () => {
+    expect(findIn('a.c abc a.c', 'a.c', true)).toEqual([
+      { start: 0, end: 3 },
+      { start: 8, end: 11 },
+    ])
+    expect(findIn('(*', '(*', false)).toHaveLength(1)
+    expect(findIn('anything', '', false)).toEqual([])
+  })
+  it('makes no difference of case unless it is asked to', () => {
+    expect(findIn('The THE the', 'the', false)).toHaveLength(3)
+    expect(findIn('The THE the', 'the', true)).toEqual([{ start: 8, end: 11 }])
+  })
+  it('is right where lower case is longer', () => {
+    const text = 'İstanbul istanbul'
+    for (const m of findIn(text, 'istanbul', false)) expect(text.slice(m.start, m.end).toLowerCase()).toContain('stanbul')
+    expect(findIn('İx', 'x', false)).toEqual([{ start: 1, end: 2 }])
+  })
+  it('replaces each place once', () => {
+    const all = [segment(1, 0, 'aa b aa'), segment(2, 1, 'aaa')]
+    const found = findAll(all, 'aa', false)
+    expect(found.map((m) => m.segment)).toEqual([0, 0, 1])
+    expect(replaceIn('aa b aa', findIn('aa b aa', 'aa', false), '$&x')).toBe('$&x b $&x')
+  })
+})
+
+describe('words and text', () => {
+  it('a split begins the second half with the word after the cursor', () => {
+    expect([0, 3, 4, 5, 7, 8].map((at) => wordIndexAt('one two three', at))).toEqual([0, 1, 1, 2, 2, 2])
+    expect(wordIndexAt('one two', 3)).toBe(1)
+  })
+  it('is copied with times and speakers', () => {
+    const all = [segment(1, 0, 'Hello.', 'Ann'), segment(2, 65, 'Yes.', 'Ann'), segment(3, 70, 'No.', 'Ben')]
+    expect(transcriptText(all, true)).toBe('[0:00] Ann: Hello.\n[1:05] Yes.\n[1:10] Ben: No.')
+    expect(transcriptText(all, false)).toBe('Ann: Hello.\nYes.\nBen: No.')
+  })
+  it('what was found is marked by its places, also behind what takes two', () => {
+    expect(markedPieces('a 😀 word here', [{ start: 5, end: 9 }])).toEqual(['a 😀 ', 'word', ' here'])
+    expect(markedPieces('<b>x</b>', [])).toEqual(['<b>x</b>'])
+  })
+})

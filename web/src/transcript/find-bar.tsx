@@ -1,0 +1,134 @@
+import { useEffect, useMemo, useRef, useState } from 'react'
+import type { Segment } from '../api/types'
+import { useText } from '../text'
+import { CloseIcon, DownIcon, UpIcon } from '../ui/icons'
+import { useNotices } from '../ui/notices'
+import { Button, IconButton } from '../ui/parts'
+import { findAll, findIn, type Match, replaceIn } from './find'
+import type { Edits } from './use-edits'
+
+export interface FindState {
+  query: string
+  matchCase: boolean
+  current: Match | null
+}
+
+export function FindBar(props: {
+  segments: Segment[]
+  canEdit: boolean
+  edits: Edits
+  onFind: (state: FindState) => void
+  onShow: (match: Match) => void
+  onClose: () => void
+}) {
+  const { segments, edits, onFind, onShow } = props
+  const text = useText()
+  const { show } = useNotices()
+  const [query, setQuery] = useState('')
+  const [by, setBy] = useState('')
+  const [matchCase, setMatchCase] = useState(false)
+  const [at, setAt] = useState(0)
+  const [shown, setShown] = useState(false)
+  const [busy, setBusy] = useState(false)
+  const field = useRef<HTMLInputElement>(null)
+  const matches = useMemo(() => findAll(segments, query, matchCase), [segments, query, matchCase])
+  const place = matches.length === 0 ? 0 : Math.min(at, matches.length - 1)
+  const current = matches[place] ?? null
+  useEffect(() => field.current?.focus(), [])
+  useEffect(() => onFind({ query, matchCase, current }), [query, matchCase, current, onFind])
+  useEffect(() => () => onFind({ query: '', matchCase: false, current: null }), [onFind])
+
+  const go = (to: number) => {
+    if (matches.length === 0) return
+    const next = (to + matches.length) % matches.length
+    setAt(next)
+    setShown(true)
+    const match = matches[next]
+    if (match) onShow(match)
+  }
+  const replaceOne = async () => {
+    const segment = current ? segments[current.segment] : undefined
+    if (!current || !segment || busy) return
+    setBusy(true)
+    await edits.setText(segment, replaceIn(segment.text, [current], by))
+    setBusy(false)
+    onShow(current)
+  }
+  const replaceAll = async () => {
+    if (busy) return
+    setBusy(true)
+    const changes = [...new Set(matches.map((m) => m.segment))].flatMap((i) => {
+      const segment = segments[i]
+      if (!segment) return []
+      const replaced = replaceIn(segment.text, findIn(segment.text, query, matchCase), by)
+      return replaced.trim() === '' ? [] : [{ segment, text: replaced }]
+    })
+    const done = await edits.replaceAll(changes)
+    const count = changes.slice(0, done).reduce((n, c) => n + findIn(c.segment.text, query, matchCase).length, 0)
+    setBusy(false)
+    show({ text: text.replaced(count) })
+  }
+  return (
+    <div
+      className="find card"
+      role="search"
+      onKeyDown={(e) => {
+        if (e.key === 'Escape') {
+          e.preventDefault()
+          props.onClose()
+        }
+      }}
+    >
+      <div className="find-line">
+        <input
+          ref={field}
+          className="field"
+          type="text"
+          value={query}
+          dir="auto"
+          placeholder={text.find}
+          aria-label={text.find}
+          onChange={(e) => {
+            setQuery(e.target.value)
+            setAt(0)
+            setShown(false)
+          }}
+          onKeyDown={(e) => {
+            if (e.key === 'Enter') {
+              e.preventDefault()
+              // The first Enter shows the first place.
+              go(e.shiftKey ? place - 1 : shown ? place + 1 : place)
+            }
+          }}
+        />
+        <span className="muted find-count" role="status" data-testid="find-count">
+          {query ? text.matches(place + 1, matches.length) : ''}
+        </span>
+        <IconButton label={text.previous} disabled={matches.length === 0} onClick={() => go(place - 1)}>
+          <UpIcon />
+        </IconButton>
+        <IconButton label={text.next} disabled={matches.length === 0} onClick={() => go(place + 1)}>
+          <DownIcon />
+        </IconButton>
+        <label className="find-case">
+          <input type="checkbox" checked={matchCase} onChange={(e) => setMatchCase(e.target.checked)} />
+          {text.matchCase}
+        </label>
+        <IconButton label={text.close} onClick={props.onClose}>
+          <CloseIcon />
+        </IconButton>
+      </div>
+      {props.canEdit && (
+        <div className="find-line">
+          <input className="field" type="text" value={by} dir="auto" placeholder={text.replaceWith} aria-label={text.replaceWith} onChange={(e) => setBy(e.target.value)} />
+          <Button small disabled={!current || busy} onClick={() => void replaceOne()}>
+            {text.replaceOne}
+          </Button>
+          <Button small disabled={matches.length === 0 || busy} onClick={() => void replaceAll()}>
+            {text.replaceAll}
+          </Button>
+        </div>
+      )}
+    </div>
+  )
+}

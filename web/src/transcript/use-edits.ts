@@ -1,0 +1,150 @@
+// Corrections sent to the server, and the steps back and forth. What is shown is what was answered.
+import { useQueryClient } from '@tanstack/react-query'
+import { useCallback, useMemo, useRef, useState } from 'react'
+import { api, ApiError, mediaPath } from '../api/client'
+import type { Edited, Segment, Segments } from '../api/types'
+import { keys } from '../live/apply'
+import { reason } from '../media/actions'
+import { useText } from '../text'
+import { useNotices } from '../ui/notices'
+import { applyEdit, canRedo, canUndo, didEdit, didRedo, didUndo, type History, joinSteps, NO_HISTORY } from './edits'
+
+export type Saving = '' | 'saving' | 'saved' | 'failed'
+
+export interface Edits {
+  saving: Saving
+  canUndo: boolean
+  canRedo: boolean
+  /** 'conflict': somebody else has changed it; `segment` is what is newest, if it is still there. */
+  setText(segment: Segment, text: string): Promise<{ kind: 'saved' | 'conflict' | 'failed'; segment: Segment | undefined }>
+  split(segment: Segment, word: number): Promise<boolean>
+  /** With the one that follows. */
+  merge(segment: Segment): Promise<boolean>
+  setSpeaker(segment: Segment, name: string | null): Promise<boolean>
+  renameSpeaker(from: string, to: string): Promise<boolean>
+  replaceAll(changes: { segment: Segment; text: string }[]): Promise<number>
+  undo(): Promise<void>
+  redo(): Promise<void>
+}
+
+export function useEdits(media: string, data: Segments | null): Edits {
+  const client = useQueryClient()
+  const text = useText()
+  const { show } = useNotices()
+  const [history, setHistory] = useState<History>(NO_HISTORY)
+  const historyNow = useRef(history)
+  const change = useCallback((next: History) => {
+    historyNow.current = next
+    setHistory(next)
+  }, [])
+  const [saving, setSaving] = useState<Saving>('')
+  const key = keys.segments(media)
+  const newest = data?.newest_revision ?? 0
+
+  // One after the other: each builds on the answer of the one before.
+  const queue = useRef<Promise<unknown>>(Promise.resolve())
+  const send = useCallback(
+    (path: string, method: 'POST' | 'PATCH', body: unknown, tag: ((known: Segments) => string) | null): Promise<Edited> => {
+      const run = async (): Promise<Edited> => {
+        const known = client.getQueryData<Segments | null>(key)
+        if (!known) throw new ApiError(0, 'gone', text.loadFailed)
+        setSaving('saving')
+        const edited = await api<Edited>(`${mediaPath(media)}${path}?task_id=${known.task_id}`, {
+          method,
+          body,
+          headers: tag ? { 'If-Match': tag(known) } : {},
+        })
+        client.setQueryData<Segments | null>(key, (now) => (now ? applyEdit(now, edited) : now))
+        setSaving('saved')
+        return edited
+      }
+      const next = queue.current.then(run, run)
+      queue.current = next.catch(() => {})
+      return next
+    },
+    [client, media, text],
+  )
+
+  return useMemo<Edits>(() => {
+    const newestNow = () => client.getQueryData<Segments | null>(key)?.newest_revision ?? 0
+    const did = (before: number, edited: Edited) => {
+      if (edited.edited) change(didEdit(historyNow.current, before, edited.revision))
+    }
+    const failed = (error: unknown): false => {
+      setSaving('failed')
+      const conflict = error instanceof ApiError && error.status === 412
+      show({ text: conflict ? text.changedElsewhere : reason(error), tone: 'bad' })
+      if (conflict) void client.invalidateQueries({ queryKey: key })
+      return false
+    }
+    const whole = (known: Segments) => `"${known.task_id}.${known.newest_revision ?? 0}"`
+    const edit = async (path: string, method: 'POST' | 'PATCH', body: unknown): Promise<boolean> => {
+      const before = newestNow()
+      try {
+        did(before, await send(path, method, body, whole))
+        return true
+      } catch (error) {
+        return failed(error)
+      }
+    }
+    const newestOf = (segment: Segment) => client.getQueryData<Segments | null>(key)?.segments.find((s) => s.id === segment.id)
+    const setText: Edits['setText'] = async (segment, value) => {
+      const before = newestNow()
+      try {
+        const edited = await send(`/segments/${segment.id}`, 'PATCH', { text: value }, (known) => `"${known.task_id}.${segment.id}.${segment.revision ?? 0}"`)
+        did(before, edited)
+        return { kind: 'saved', segment: newestOf(segment) }
+      } catch (error) {
+        setSaving('failed')
+        if (error instanceof ApiError && error.status === 412) {
+          await client.refetchQueries({ queryKey: key })
+          return { kind: 'conflict', segment: newestOf(segment) }
+        }
+        failed(error)
+        return { kind: 'failed', segment: undefined }
+      }
+    }
+    const restore = async (to: number): Promise<number | null> => {
+      try {
+        return (await send(`/revisions/${to}/restore`, 'POST', undefined, whole)).revision
+      } catch (error) {
+        failed(error)
+        return null
+      }
+    }
+    return {
+      saving,
+      canUndo: canUndo(history, newest),
+      canRedo: canRedo(history, newest),
+      setText,
+      split: (segment, word) => edit(`/segments/${segment.id}/split`, 'POST', { word }),
+      merge: (segment) => edit(`/segments/${segment.id}/merge`, 'POST', undefined),
+      setSpeaker: (segment, name) => edit(`/segments/${segment.id}`, 'PATCH', { speaker: name }),
+      renameSpeaker: (from, to) => edit(`/speakers/${encodeURIComponent(from)}`, 'PATCH', { name: to }),
+      async replaceAll(changes) {
+        let steps = 0
+        for (const { segment, text: value } of changes) {
+          const now = newestOf(segment)
+          if (!now || now.text !== segment.text) continue // changed meanwhile
+          const result = await setText(now, value)
+          if (result.kind !== 'saved') break
+          steps += 1
+        }
+        change(joinSteps(historyNow.current, steps))
+        return steps
+      },
+      async undo() {
+        const step = historyNow.current.undo[historyNow.current.undo.length - 1]
+        if (!step || !canUndo(historyNow.current, newestNow())) return
+        const now = await restore(step.before)
+        if (now !== null) change(didUndo(historyNow.current, now))
+      },
+      async redo() {
+        const step = historyNow.current.redo[historyNow.current.redo.length - 1]
+        if (!step || !canRedo(historyNow.current, newestNow())) return
+        const now = await restore(step.after)
+        if (now !== null) change(didRedo(historyNow.current, now))
+      },
+    }
+  }, [client, send, show, text, history, newest, saving, change, media])
+}

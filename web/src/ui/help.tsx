@@ -1,0 +1,65 @@
+import { useText } from '../text'
+import { Dialog } from './parts'
+
+export function Help({ onClose }: { onClose: () => void }) {
+  const text = useText()
+  const k = text.keys
+  const groups: [string, [string[], string][]][] = [
+    [
+      k.groupEverywhere,
+      [
+        [['?'], k.help],
+        [['/'], k.search],
+        [['A'], k.add],
+        [['G'], k.library],
+        [['Q'], k.queue],
+        [['S'], k.system],
+        [['Esc'], k.close],
+      ],
+    ],
+    [
+      k.groupLibrary,
+      [
+        [['J', 'K'], k.move],
+        [['Enter'], k.openIt],
+        [['X'], k.mark],
+      ],
+    ],
+    [
+      k.groupTranscript,
+      [
+        [['Space'], k.play],
+        [['←', '→'], k.skip],
+        [['↑', '↓'], k.segment],
+        [['E'], k.editIt],
+        [['Ctrl Enter'], k.splitIt],
+        [['Backspace'], k.mergeIt],
+        [['Ctrl Z', 'Ctrl Y'], k.undo],
+        [['Ctrl F'], k.find],
+      ],
+    ],
+  ]
+  return (
+    <Dialog title={text.shortcuts} onClose={onClose} wide>
+      <div className="help">
+        {groups.map(([name, entries]) => (
+          <section key={name}>
+            <h3>{name}</h3>
+            <dl>
+              {entries.map(([keyNames, does]) => (
+                <div key={does}>
+                  <dt>
+                    {keyNames.map((one) => (
+                      <kbd key={one}>{one}</kbd>
+                    ))}
+                  </dt>
+                  <dd>{does}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,191 @@
+// The parts that every view is made of.
+import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { useText } from '../text'
+import { CloseIcon, MoreIcon } from './icons'
+
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
+
+export function Button({ kind = 'plain', icon, small, className = '', children, ...rest }: ButtonProps) {
+  return (
+    <button type="button" className={`button ${kind} ${small ? 'small' : ''} ${className}`} {...rest}>
+      {icon}
+      {children !== undefined && <span>{children}</span>}
+    </button>
+  )
+}
+
+export function IconButton({ label, className = '', children, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & { label: string }) {
+  return (
+    <button type="button" className={`icon-button ${className}`} aria-label={label} title={label} {...rest}>
+      {children}
+    </button>
+  )
+}
+
+export function Bar({ percent, label, tone = 'run', moving }: { percent: number; label: string; tone?: string; moving?: boolean }) {
+  const shown = Math.max(0, Math.min(100, percent))
+  return (
+    <div className={`bar ${tone} ${moving ? 'moving' : ''}`} role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.floor(shown)}>
+      <div style={{ transform: `scaleX(${shown / 100})` }} />
+    </div>
+  )
+}
+
+/** A modal dialog: the browser's own, which holds the focus and closes with Esc. */
+export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+  const ref = useRef<HTMLDialogElement>(null)
+  const text = useText()
+  const id = useId()
+  useEffect(() => {
+    const dialog = ref.current
+    if (dialog && !dialog.open) dialog.showModal()
+  }, [])
+  return (
+    <dialog
+      ref={ref}
+      className={wide ? 'wide' : ''}
+      aria-labelledby={id}
+      onClose={onClose}
+      onClick={(e) => {
+        if (e.target === ref.current) ref.current?.close()
+      }}
+    >
+      <div className="dialog-body">
+        <header>
+          <h2 id={id} dir="auto">
+            {title}
+          </h2>
+          <IconButton label={text.close} onClick={() => ref.current?.close()}>
+            <CloseIcon />
+          </IconButton>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}
+
+export function Confirm(props: { title: string; hint: string; yes: string; no: string; danger?: boolean; onYes: () => void; onClose: () => void }) {
+  return (
+    <Dialog title={props.title} onClose={props.onClose}>
+      <p className="muted">{props.hint}</p>
+      <div className="dialog-buttons">
+        <Button onClick={props.onClose}>{props.no}</Button>
+        <Button
+          kind={props.danger ? 'danger' : 'primary'}
+          autoFocus
+          onClick={() => {
+            props.onYes()
+            props.onClose()
+          }}
+        >
+          {props.yes}
+        </Button>
+      </div>
+    </Dialog>
+  )
+}
+
+export interface MenuItem {
+  label: string
+  icon?: ReactNode
+  danger?: boolean
+  disabled?: boolean
+  checked?: boolean
+  href?: string
+  download?: boolean
+  onPick?: () => void
+}
+
+/** A button with a list of actions under it: arrows move, Esc leaves. */
+export function Menu({ label, items, button, icon, className = '' }: { label: string; items: (MenuItem | null)[]; button?: ReactNode; icon?: ReactNode; className?: string }) {
+  const [open, setOpen] = useState(false)
+  const root = useRef<HTMLDivElement>(null)
+  const list = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (!open) return
+    list.current?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])')?.focus()
+    const away = (event: PointerEvent) => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false)
+    }
+    document.addEventListener('pointerdown', away)
+    return () => document.removeEventListener('pointerdown', away)
+  }, [open])
+  const leave = () => {
+    setOpen(false)
+    root.current?.querySelector('button')?.focus()
+  }
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (!open) return
+    const entries = [...(list.current?.querySelectorAll<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])') ?? [])]
+    const at = entries.indexOf(document.activeElement as HTMLElement)
+    const move = { ArrowDown: at + 1, ArrowUp: at - 1 + entries.length, Home: 0, End: entries.length - 1 }[event.key]
+    if (move !== undefined) entries[move % entries.length]?.focus()
+    else if (event.key === 'Escape') leave()
+    else if (event.key === 'Tab') setOpen(false)
+    if (move !== undefined || event.key === 'Escape') {
+      event.preventDefault()
+      event.stopPropagation()
+    }
+  }
+  return (
+    <div className={`menu ${className}`} ref={root} onKeyDown={onKeyDown}>
+      {button ? (
+        <button type="button" className="button plain" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {button}
+        </button>
+      ) : (
+        <IconButton label={label} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {icon ?? <MoreIcon />}
+        </IconButton>
+      )}
+      {open && (
+        <div className="menu-list" role="menu" aria-label={label} ref={list}>
+          {items.map((item, i) =>
+            item === null ? (
+              <hr key={i} />
+            ) : item.href ? (
+              <a key={i} role="menuitem" tabIndex={-1} href={item.href} download={item.download ? '' : undefined} onClick={() => setOpen(false)}>
+                {item.icon}
+                <span>{item.label}</span>
+              </a>
+            ) : (
+              <button
+                key={i}
+                type="button"
+                role={item.checked === undefined ? 'menuitem' : 'menuitemradio'}
+                aria-checked={item.checked}
+                aria-disabled={item.disabled || undefined}
+                tabIndex={-1}
+                className={item.danger ? 'danger' : ''}
+                onClick={() => {
+                  if (item.disabled) return
+                  leave()
+                  item.onPick?.()
+                }}
+              >
+                {item.icon}
+                <span>{item.label}</span>
+                {item.checked && <span className="tick" aria-hidden="true" />}
+              </button>
+            ),
+          )}
+        </div>
+      )}
+    </div>
+  )
+}
+
+export function Empty({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div className="empty">
+      <svg className="empty-art" viewBox="0 0 120 44" aria-hidden="true">
+        {[8, 16, 28, 20, 34, 40, 26, 36, 22, 30, 14, 24, 10, 16, 6].map((h, i) => (
+          <rect key={i} x={4 + i * 7.6} y={22 - h / 2} width="3.6" height={h} rx="1.8" />
+        ))}
+      </svg>
+      <h2>{title}</h2>
+      {children}
+    </div>
+  )
+}
