@@ -140,7 +140,8 @@ Result<protocol::Extracted> ProcessWorker::run_extract(const ports::ExtractJob& 
     const std::array descriptors{job.source_fd, job.pcm_fd};
     const auto payload =
         run(FrameType::extract,
-            protocol::encode(protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster}),
+            protocol::encode(
+                protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster}),
             descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
     if (!payload) {
         return std::unexpected(payload.error());

@@ -40,8 +40,7 @@ class MediaRole final : public JobRunner {
             return std::unexpected(std::move(extraction.error()));
         }
         protocol::Extracted extracted{std::move(extraction->info), std::move(extraction->silences),
-                                      std::move(extraction->peaks),
-                                      std::move(extraction->poster)};
+                                      std::move(extraction->peaks), std::move(extraction->poster)};
         protocol::fit_to_bounds(extracted);
         return protocol::encode(extracted);
     }
