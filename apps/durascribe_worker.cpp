@@ -33,6 +33,9 @@ int main(int argc, char** argv) {
     speech->add_option("--engine", settings.engine, "Load this engine at once");
     speech->add_option("--model", settings.model, "Its model")->needs("--engine");
     speech->add_option("--language", settings.language, "BCP 47")->needs("--engine");
+    CLI::App* fetch = app.add_subcommand("fetch", "Download one file");
+    fetch->add_option("--allow-private-addresses", settings.allow_private_addresses, "Networks");
+    fetch->add_option("--dns-servers", settings.dns_servers, "In place of the system's");
     if (argc == 2 && std::string_view(argv[1]) == "--describe") {
         return std::puts(durascribe::describe_worker().c_str()) < 0 ? 1 : 0;
     }
@@ -44,6 +47,6 @@ int main(int argc, char** argv) {
         return 2;
     }
     CLI11_PARSE(app, argc, argv);
-    settings.role = media->parsed() ? Role::media : Role::speech;
+    settings.role = media->parsed() ? Role::media : fetch->parsed() ? Role::fetch : Role::speech;
     return durascribe::worker::run_worker(settings, kWorkerSocketFd);
 }

@@ -11,12 +11,14 @@
 #include "durascribe/api/server.h"
 #include "durascribe/base/log.h"
 #include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/cli/output_files.h"
 #include "durascribe/cli/worker_description.h"
 #include "durascribe/engine/engine.h"
 #include "durascribe/ports/clock.h"
 #include "durascribe/process/available_memory.h"
 #include "durascribe/process/process_worker.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "durascribe/watch/watch_folders.h"
 #include "durascribe/webhooks/sender.h"
 
 namespace durascribe {
@@ -69,6 +71,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
+    out.fetch_limit_bytes = settings.upload_limit_bytes;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
     out.models = models_of(program.worker);
     out.free_memory_bytes = process::available_memory_bytes;
@@ -100,6 +103,8 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
         out.environment.push_back(std::string("DURASCRIBE_MODELS=") + models);
     }
     out.cpu_limit = settings.cpu_limit_per_transcription;
+    out.allow_private_addresses = settings.allow_private_addresses;
+    out.dns_servers = settings.dns_servers;
     return out;
 }
 
@@ -143,6 +148,9 @@ class WholeNode final : public cli::Node {
         if (auto sending = start_sender(); !sending) {
             return std::unexpected(sending.error());
         }
+        if (auto watching = start_watch(server.task_defaults); !watching) {
+            return std::unexpected(watching.error());
+        }
         server.webhooks_changed = [this] { sender_->wake(); };
         raise_open_files();
         server_.emplace(engine_, *store_, *blobs_, facts, server);
@@ -169,8 +177,30 @@ class WholeNode final : public cli::Node {
         return {};
     }
 
+    Result<void> start_watch(const domain::TaskOptions& options) {
+        if (settings_.watch_folders.empty()) {
+            return {};
+        }
+        auto watch = watch::WatchFolders::start(
+            engine_, *store_, *clock_,
+            {.folders = settings_.watch_folders,
+             .outputs = settings_.watch_output,
+             .settle = settings_.watch_settle,
+             .options = options,
+             .limit_bytes = settings_.upload_limit_bytes,
+             .write = [](const std::filesystem::path& path, const std::string& content) {
+                 return cli::write_output(path, content, false);
+             }});
+        if (!watch) {
+            return std::unexpected(watch.error());
+        }
+        watch_ = std::move(*watch);
+        return {};
+    }
+
     void close(Millis grace) override {
         const auto begun = std::chrono::steady_clock::now();
+        watch_.reset();
         if (server_) {
             server_->stop(std::min(grace, kRequestGrace));
         }
@@ -195,6 +225,7 @@ class WholeNode final : public cli::Node {
     engine::Engine engine_;
     std::unique_ptr<webhooks::Sender> sender_;
     std::optional<int> subscription_;  // of sender_, to the engine's feed
+    std::unique_ptr<watch::WatchFolders> watch_;
     std::optional<api::Server> server_;
 };
 

@@ -4,4 +4,4 @@ target_compile_options(durascribe PRIVATE ${DURASCRIBE_WARNINGS})
 target_compile_definitions(durascribe PRIVATE DURASCRIBE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(durascribe PRIVATE
   durascribe_cli durascribe_backup durascribe_api durascribe_engine durascribe_process durascribe_blobs_local
-  durascribe_store_sqlite durascribe_webhooks)
+  durascribe_store_sqlite durascribe_watch durascribe_webhooks)

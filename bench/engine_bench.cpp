@@ -63,6 +63,10 @@ class NoWork final : public ports::WorkerFactory {
                                                     const ports::RunControl&) override {
             return ports::TranscribeOutcome{};
         }
+        Result<ports::FetchOutcome> fetch(const ports::FetchJob&,
+                                          const ports::RunControl&) override {
+            return ports::FetchOutcome{};
+        }
         bool alive() override { return true; }
         Result<void> wait_ready(Millis, std::stop_token) override { return {}; }
         int pid() const override { return 0; }

@@ -77,6 +77,13 @@ Result<Response> get_openapi(const Services&, const Request&);
 Result<Response> get_page(const Services&, const Request&);
 Result<Response> get_page_asset(const Services&, const Request&);
 
+// handlers_batches.cpp
+Result<Response> create_batch(const Services&, const Request&);
+Result<Response> list_batches(const Services&, const Request&);
+Result<Response> get_batch(const Services&, const Request&);
+Result<Response> cancel_batch(const Services&, const Request&);
+Result<Response> retry_batch(const Services&, const Request&);
+
 // handlers_webhooks.cpp
 Result<Response> create_webhook(const Services&, const Request&);
 Result<Response> list_webhooks(const Services&, const Request&);

@@ -94,6 +94,10 @@ Result<Response> get_source(const Services& services, const Request& request) {
     if (!media) {
         return std::unexpected(media.error());
     }
+    if (media->source.empty()) {
+        return fail(ErrorClass::request, "source_not_ready",
+                    "The file has not been downloaded yet. Its status says how far it is.");
+    }
     const std::string tag = "\"" + media->source.sha256 + "\"";
     Response response;
     response.headers =

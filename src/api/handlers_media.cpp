@@ -29,6 +29,9 @@ Result<Id> id_of(const Request& request, std::string_view what) {
 
 // Whether the uploaded file is still there; null where that can't be told now.
 json::value source_available(const Services& services, const ports::MediaRow& media) {
+    if (media.source.empty()) {
+        return false;  // not fetched yet
+    }
     const auto there = services.blobs.exists(media.source);
     if (!there) {
         log::warning("media {}: {}", media.id.value, there.error().message);
@@ -79,6 +82,9 @@ Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const R
         request,
         {.begin = [&engine = services.engine,
                    limit](std::int64_t expected) { return engine.begin_upload(expected, limit); },
+         .import = [&engine = services.engine](
+                       const engine::Engine::NewImport& import) { return engine.import(import); },
+         .json_limit_bytes = services.settings.json_limit_bytes,
          .check =
              [&engine = services.engine](const auto& options, const auto& idempotency) {
                  return engine.check_request(options, idempotency);

@@ -11,7 +11,9 @@
 #include "durascribe/api/multipart.h"
 #include "durascribe/api/names.h"
 #include "durascribe/api/parameters.h"
+#include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
+#include "durascribe/net/web_address.h"
 
 namespace durascribe::api {
 namespace {
@@ -187,7 +189,104 @@ Result<std::string> raw_filename(const Request& request) {
     return clean_filename(name.value_or(""));
 }
 
+// {"url": …, options}: nothing comes with it but words.
+class ImportRequest final : public BodySink {
+  public:
+    ImportRequest(UploadRules rules, TaskFields fields, std::optional<ports::IdempotencyKey> key,
+                  Dialect dialect)
+        : rules_(std::move(rules)),
+          fields_(std::move(fields)),
+          key_(std::move(key)),
+          dialect_(dialect) {}
+
+    Result<void> write(std::string_view bytes) override {
+        body_ += bytes;
+        if (static_cast<std::int64_t>(body_.size()) > rules_.json_limit_bytes) {
+            return std::unexpected(too_large(rules_.json_limit_bytes));
+        }
+        return {};
+    }
+
+    Result<Response> finish() override {
+        const auto body = parse_json_object(body_);
+        if (!body) {
+            return std::unexpected(body.error());
+        }
+        auto import = import_of(*body, std::move(fields_), rules_.defaults);
+        if (!import) {
+            return std::unexpected(import.error());
+        }
+        if (key_) {
+            key_->fingerprint += body_;
+        }
+        import->idempotency = std::move(key_);
+        const auto made = rules_.import(*import);
+        if (!made) {
+            return std::unexpected(made.error());
+        }
+        Response response =
+            json_response(201, created_shape(made->media, made->task, false, dialect_));
+        response.headers.emplace_back("Location", media_path(made->media.id));
+        if (made->replayed) {
+            response.headers.emplace_back("Idempotency-Replayed", "true");
+        }
+        return response;
+    }
+
+  private:
+    UploadRules rules_;
+    TaskFields fields_;
+    std::optional<ports::IdempotencyKey> key_;
+    Dialect dialect_;
+    std::string body_;
+};
+
 }  // namespace
+
+Result<engine::Engine::NewImport> import_of(const json::object& item, TaskFields fields,
+                                            const domain::TaskOptions& defaults) {
+    std::string url;
+    for (const auto& [key, value] : item) {
+        const std::string name{key.data(), key.size()};
+        const json::string* text = value.if_string();
+        if (name == "url") {
+            if (text == nullptr) {
+                return std::unexpected(bad_value("url", "text: an http or https address"));
+            }
+            url.assign(text->data(), text->size());
+            continue;
+        }
+        if (!TaskFields::knows(name)) {
+            return fail(
+                ErrorClass::request, "bad_value",
+                fmt::format("The body has a field \"{}\", which is not known. There are: "
+                            "url, {}.",
+                            is_valid_utf8(name) ? name : "(not UTF-8)", TaskFields::names()));
+        }
+        if (text == nullptr && !value.is_int64() && !value.is_bool()) {
+            return std::unexpected(bad_value(name, "text, a whole number, true or false"));
+        }
+        const std::string said = text != nullptr   ? std::string{text->data(), text->size()}
+                                 : value.is_bool() ? (value.get_bool() ? "true" : "false")
+                                                   : std::to_string(value.get_int64());
+        if (auto set = fields.set(name, said); !set) {
+            return std::unexpected(set.error());
+        }
+    }
+    if (url.empty()) {
+        return std::unexpected(bad_value("url", "there: the http or https address of a file"));
+    }
+    const auto address = net::WebAddress::parse(url);
+    if (!address) {
+        return std::unexpected(address.error());
+    }
+    const std::string filename = clean_filename(address->file_name());
+    return engine::Engine::NewImport{.url = address->text,
+                                     .filename = filename,
+                                     .title = fields.title().value_or(""),
+                                     .title_until_known = title_from_filename(filename),
+                                     .options = fields.over(defaults)};
+}
 
 Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, UploadRules rules) {
     const std::string* type_field = request.header("content-type");
@@ -205,7 +304,8 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Uploa
                     "file with curl -F file=@talk.mp4, or as the body with curl --data-binary "
                     "@talk.mp4 -H 'Content-Type: video/mp4'.");
     }
-    if ((!form && kind.starts_with("multipart/")) || kind == "application/json") {
+    const bool json = kind == "application/json";
+    if ((!form && kind.starts_with("multipart/")) || (json && !rules.import)) {
         return fail(ErrorClass::request, "unsupported_content_type",
                     "Send the media as multipart/form-data with a part named \"file\", or as the "
                     "body itself with ?filename=.");
@@ -221,6 +321,10 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Uploa
     TaskFields fields;
     if (auto set = fields.set_from_query(request); !set) {
         return std::unexpected(set.error());
+    }
+    if (json) {
+        return std::make_unique<ImportRequest>(std::move(rules), std::move(fields), std::move(*key),
+                                               dialect_of(request));
     }
     if (form) {
         const auto boundary = multipart_boundary(*type_field);

@@ -32,8 +32,8 @@ class RecordingUpload final : public engine::Upload {
     }
     Result<Submitted> finish(const std::string& filename, const std::string& title,
                              const domain::TaskOptions& options,
-                             std::optional<ports::IdempotencyKey> /*idempotency*/,
-                             bool /*join*/) override {
+                             std::optional<ports::IdempotencyKey> /*idempotency*/, bool /*join*/,
+                             std::optional<ports::WatchedFile> /*watched*/) override {
         record_.filename = filename;
         record_.title = title;
         record_.options = options;

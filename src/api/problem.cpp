@@ -25,6 +25,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"waveform_not_ready", 404},
     std::pair<std::string_view, int>{"audio_not_kept", 404},
     std::pair<std::string_view, int>{"no_poster", 404},
+    std::pair<std::string_view, int>{"source_not_ready", 404},
     std::pair<std::string_view, int>{"method_not_allowed", 405},
     std::pair<std::string_view, int>{"not_acceptable", 406},
     std::pair<std::string_view, int>{"task_running", 409},

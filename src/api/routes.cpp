@@ -52,6 +52,12 @@ constexpr Route kRoutes[] = {
     {Method::post, "/api/v1/queue/pause", pause_queue},
     {Method::post, "/api/v1/queue/resume", resume_queue},
 
+    {Method::post, "/api/v1/batches", create_batch},
+    {Method::get, "/api/v1/batches", list_batches},
+    {Method::get, "/api/v1/batches/{id}", get_batch},
+    {Method::post, "/api/v1/batches/{id}/cancel", cancel_batch},
+    {Method::post, "/api/v1/batches/{id}/retry", retry_batch},
+
     {Method::post, "/api/v1/webhooks", create_webhook},
     {Method::get, "/api/v1/webhooks", list_webhooks},
     {Method::get, "/api/v1/webhooks/{id}", get_webhook},

@@ -43,11 +43,32 @@ json::value or_null(const std::string& s) {
     return s.empty() ? json::value(nullptr) : json::value(text(s));
 }
 
-std::string_view media_status(const std::optional<domain::TaskState>& newest, Dialect dialect) {
+// What is still to be fetched: earlier clients have a word for it.
+std::string_view media_status(const std::optional<domain::TaskState>& newest, Dialect dialect,
+                              bool fetched = true) {
     if (dialect == Dialect::legacy) {
+        if (!fetched && newest && !domain::is_terminal(*newest)) {
+            return "downloading";
+        }
         return domain::legacy_media_status(newest);
     }
     return domain::to_string(newest.value_or(domain::TaskState::pending));
+}
+
+// null where it is not there yet.
+void add_source(json::object& out, const ports::MediaRow& media) {
+    const bool there = !media.source.empty();
+    out["size_bytes"] = there ? json::value(media.source.size_bytes) : json::value(nullptr);
+    out["sha256"] = or_null(media.source.sha256);
+    out["source_url"] = or_null(media.source_url);
+}
+
+json::value download_or_null(const std::optional<engine::DownloadState>& download) {
+    if (!download) {
+        return nullptr;
+    }
+    return json::object{{"bytes_done", download->bytes_done},
+                        {"bytes_total", or_null(download->bytes_total)}};
 }
 
 json::object step_shape(const engine::StepView& step) {
@@ -172,12 +193,11 @@ json::object created_shape(const ports::MediaRow& media, const ports::TaskRow& t
     json::object out;
     out["id"] = media.id.value;
     add_media_id(out, media.id, dialect);
-    out["status"] = text(media_status(task.state, dialect));
+    out["status"] = text(media_status(task.state, dialect, !media.source.empty()));
     out["task_id"] = task.id.value;
     out["title"] = media.title;
     out["filename"] = media.filename;
-    out["size_bytes"] = media.source.size_bytes;
-    out["sha256"] = media.source.sha256;
+    add_source(out, media);
     out["stored_before"] = stored_before;
     out["created_at"] = text(to_rfc3339(media.created_at));
     out["media_url"] = media_path(media.id);
@@ -197,12 +217,11 @@ json::object media_shape(const ports::MediaRow& media, const std::optional<ports
     add_media_id(out, media.id, dialect);
     out["title"] = media.title;
     out["filename"] = media.filename;
-    out["status"] = text(media_status(state, dialect));
+    out["status"] = text(media_status(state, dialect, !media.source.empty()));
     out["task_id"] = newest ? json::value(text(newest->id.value)) : json::value(nullptr);
     out["progress"] = newest ? rounded(newest->progress) : 0.0;
     out["error"] = newest ? error_or_null(newest->error) : json::value(nullptr);
-    out["size_bytes"] = media.source.size_bytes;
-    out["sha256"] = media.source.sha256;
+    add_source(out, media);
     out["duration_seconds"] =
         media.info ? json::value(seconds(media.info->duration)) : json::value(nullptr);
     out["created_at"] = text(to_rfc3339(media.created_at));
@@ -220,7 +239,7 @@ json::object status_shape(const MediaId& media, const std::optional<engine::Task
     if (view) {
         state = view->row.state;
     }
-    out["status"] = text(media_status(state, dialect));
+    out["status"] = text(media_status(state, dialect, !view || !view->download));
     out["current_step"] = view ? or_null(view->row.current_step) : json::value(nullptr);
     out["stage"] = view ? or_null(view->stage) : json::value(nullptr);
     out["progress"] = view ? rounded(view->percent) : 0.0;
@@ -228,6 +247,7 @@ json::object status_shape(const MediaId& media, const std::optional<engine::Task
     out["queue_position"] = view ? or_null(view->queue_position) : json::value(nullptr);
     out["estimated_start_seconds"] =
         view ? or_null(view->estimated_start_seconds) : json::value(nullptr);
+    out["download"] = view ? download_or_null(view->download) : json::value(nullptr);
     out["retry_count"] = view ? view->row.retry_count : 0;
     out["cancel_requested"] = view && view->row.cancel_requested_at.has_value();
     out["next_attempt_at"] = view ? time_or_null(view->row.next_attempt_at) : json::value(nullptr);

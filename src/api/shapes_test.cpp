@@ -111,11 +111,14 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
     view.queue_position = 1;
     view.estimated_start_seconds = 2.5;
     view.predicted_seconds = 3.5;
+    view.download = engine::DownloadState{.bytes_done = 5, .bytes_total = 10};
     view.steps.push_back({});
     view.steps[0].started_at = WallTime{Millis{1}};
     ports::MediaRow media;
     media.id = kMedia;
     media.info.emplace().duration = Millis{1500};
+    media.source = {std::string(64, 'a'), 10};
+    media.source_url = "https://media.example/talk.wav";
     domain::Segment segment;
     segment.speaker = "S1";
     engine::Engine::SlotStatus slot{.lane = domain::Lane::speech};
@@ -137,7 +140,8 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
             }
             EXPECT_EQ(value.is_array(), name == "subtasks" || name == "segments" || name == "gaps")
                 << name << " in " << json_text(shape);
-            EXPECT_EQ(value.is_object(), name == "error" || name == "options") << name;
+            EXPECT_EQ(value.is_object(), name == "error" || name == "options" || name == "download")
+                << name;
         }
     }
     EXPECT_EQ(segments_shape(kMedia, view.row, said(segment), {}, false, Dialect::current)

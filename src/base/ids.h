@@ -18,6 +18,7 @@ struct TextId {
 
 using MediaId = TextId<struct MediaTag>;
 using TaskId = TextId<struct TaskTag>;
+using BatchId = TextId<struct BatchTag>;
 using UploadId = TextId<struct UploadTag>;
 using NodeId = TextId<struct NodeTag>;  // one run of one server process
 

@@ -112,9 +112,16 @@ struct Known {
     bool has_track = false;
 };
 
-Result<std::optional<Known>> find_by_content(HttpConnection& server, const std::string& title,
-                                             const std::string& sha256,
-                                             const domain::TaskOptions& options) {
+std::unexpected<Error> not_finished(const SubmitRequest& request) {
+    return fail(ErrorClass::request, "not_finished",
+                fmt::format("There is no finished transcript of {} yet.",
+                            request.url.empty() ? printable(request.file.native()) : request.url));
+}
+
+// The newest of which `field` is `value`.
+Result<std::optional<Known>> find_by(std::string_view field, const std::string& value,
+                                     HttpConnection& server, const std::string& title,
+                                     const domain::TaskOptions& options) {
     const auto page = object_of(server.get("/api/v1/media?limit=200&search=" + url_encoded(title)));
     if (!page) {
         return std::unexpected(page.error());
@@ -124,7 +131,7 @@ Result<std::optional<Known>> find_by_content(HttpConnection& server, const std::
         return strange_answer("list of media");
     }
     for (const json::value& item : items->get_array()) {  // newest first
-        if (!item.is_object() || text_in(item.get_object(), "sha256") != sha256) {
+        if (!item.is_object() || text_in(item.get_object(), field) != value) {
             continue;
         }
         Known known{.media_id = text_in(item.get_object(), "id")};
@@ -198,7 +205,54 @@ Result<Submission> HttpClient::submit(const SubmitRequest& request) {
     return submission;
 }
 
+// A task that was made with the same options; nullopt: only a finished one would do.
+std::optional<Result<Submission>> HttpClient::take_up(const TaskStatus& task,
+                                                      const SubmitRequest& request) {
+    if (task.state == domain::TaskState::completed) {
+        return Submission{task.id, Found::reused};
+    }
+    if (request.finished_only) {
+        return std::nullopt;
+    }
+    if (!domain::is_terminal(task.state)) {
+        return Submission{task.id, Found::followed};
+    }
+    const auto again = object_of(server_.post("/api/v1/tasks/" + task.id + "/retry"));
+    return again ? Result<Submission>(Submission{task.id, Found::retried})
+                 : std::unexpected(again.error());
+}
+
+Result<Submission> HttpClient::find_or_fetch(const SubmitRequest& request) {
+    const auto known = find_by("source_url", request.url, server_, "", request.options);
+    if (!known) {
+        return std::unexpected(known.error());
+    }
+    if (*known && (*known)->usable && !request.force) {
+        if (auto taken_up = take_up(*(*known)->task, request)) {
+            return std::move(*taken_up);
+        }
+    }
+    if (request.finished_only) {
+        return not_finished(request);
+    }
+    json::object body{{"url", request.url},
+                      {"engine", request.options.engine},
+                      {"model", request.options.model},
+                      {"language", request.options.language}};
+    if (request.options.audio_track) {
+        body["audio_track"] = *request.options.audio_track;
+    }
+    const auto created = object_of(server_.post_json("/api/v1/media", json::serialize(body)));
+    if (!created) {
+        return std::unexpected(created.error());
+    }
+    return Submission{text_in(*created, "task_id"), Found::started};
+}
+
 Result<Submission> HttpClient::find_or_make(const SubmitRequest& request) {
+    if (!request.url.empty()) {
+        return find_or_fetch(request);
+    }
     auto file = SourceFile::open(request.file);
     if (!file) {
         return std::unexpected(file.error());
@@ -208,30 +262,20 @@ Result<Submission> HttpClient::find_or_make(const SubmitRequest& request) {
         return std::unexpected(sha256.error());
     }
     const std::string title = printable(request.file.stem().native());
-    const auto known = find_by_content(server_, title, *sha256, request.options);
+    const auto known = find_by("sha256", *sha256, server_, title, request.options);
     if (!known) {
         return std::unexpected(known.error());
     }
     const std::optional<Known>& media = *known;
     const bool usable = media && media->usable &&
                         (!request.force || (media->task && begun_.contains(media->task->id)));
-    if (usable && media->task->state == domain::TaskState::completed) {
-        return Submission{media->task->id, Found::reused};
+    if (usable) {
+        if (auto taken_up = take_up(*media->task, request)) {
+            return std::move(*taken_up);
+        }
     }
     if (request.finished_only) {
-        return fail(ErrorClass::request, "not_finished",
-                    fmt::format("There is no finished transcript of {} yet.",
-                                printable(request.file.native())));
-    }
-    if (usable && !domain::is_terminal(media->task->state)) {
-        return Submission{media->task->id, Found::followed};
-    }
-    if (usable) {
-        const auto again = object_of(server_.post("/api/v1/tasks/" + media->task->id + "/retry"));
-        if (!again) {
-            return std::unexpected(again.error());
-        }
-        return Submission{media->task->id, Found::retried};
+        return not_finished(request);
     }
     // A new task takes over what was chosen for the last one: a track that was chosen then can't be
     // unchosen, only a new upload starts without it.

@@ -31,6 +31,8 @@ class HttpClient final : public TaskClient {
     bool goes_on_without_us() const override { return true; }
 
   private:
+    std::optional<Result<Submission>> take_up(const TaskStatus& task, const SubmitRequest& request);
+    Result<Submission> find_or_fetch(const SubmitRequest& request);
     Result<Submission> find_or_make(const SubmitRequest& request);
 
     HttpConnection server_;

@@ -138,14 +138,20 @@ Result<HttpReply> HttpConnection::post(const std::string& target) {
     return exchange.read();
 }
 
+Result<HttpReply> HttpConnection::post_json(const std::string& target, const std::string& json) {
+    return post_bytes(
+        target, static_cast<std::int64_t>(json.size()),
+        [&] { return std::as_bytes(std::span(json)); }, "application/json");
+}
+
 Result<HttpReply> HttpConnection::post_bytes(const std::string& target, std::int64_t size,
-                                             const NextPiece& next) {
+                                             const NextPiece& next, std::string_view type) {
     Exchange exchange(host_, port_, patience_);
     if (auto connected = exchange.connect(); !connected) {
         return std::unexpected(connected.error());
     }
     auto request = exchange.request<http::buffer_body>(http::verb::post, target);
-    request.set(http::field::content_type, "application/octet-stream");
+    request.set(http::field::content_type, boost::beast::string_view(type.data(), type.size()));
     request.content_length(static_cast<std::uint64_t>(size));
     request.body().data = nullptr;
     request.body().more = true;

@@ -23,12 +23,14 @@ class HttpConnection {
 
     Result<HttpReply> get(const std::string& target);
     Result<HttpReply> post(const std::string& target);
+    Result<HttpReply> post_json(const std::string& target, const std::string& json);
 
     // Sends `size` bytes that `next` gives piece by piece (empty: its source failed; the request is
     // broken off). A server that answers before the end is listened to.
     using NextPiece = std::function<std::span<const std::byte>()>;
     Result<HttpReply> post_bytes(const std::string& target, std::int64_t size,
-                                 const NextPiece& next);
+                                 const NextPiece& next,
+                                 std::string_view type = "application/octet-stream");
 
   private:
     std::string host_;

@@ -17,7 +17,7 @@ constexpr int kPageMost = 200;
 std::unexpected<Error> not_finished(const SubmitRequest& request) {
     return fail(ErrorClass::request, "not_finished",
                 fmt::format("There is no finished transcript of {} yet.",
-                            printable(request.file.native())));
+                            request.url.empty() ? printable(request.file.native()) : request.url));
 }
 
 // What decides the text; the rest (priority, where it came from) does not.
@@ -39,6 +39,9 @@ Result<Submission> LocalClient::submit(const SubmitRequest& request) {
 }
 
 Result<Submission> LocalClient::find_or_make(const SubmitRequest& request) {
+    if (!request.url.empty()) {
+        return find_or_fetch(request);
+    }
     auto file = SourceFile::open(request.file);
     if (!file) {
         return std::unexpected(file.error());
@@ -59,6 +62,30 @@ Result<Submission> LocalClient::find_or_make(const SubmitRequest& request) {
         return not_finished(request);
     }
     return upload(*file, request);
+}
+
+// An address stands for what was fetched from it last.
+Result<Submission> LocalClient::find_or_fetch(const SubmitRequest& request) {
+    const auto media = node_->store().newest_media_from(request.url);
+    if (!media) {
+        return std::unexpected(media.error());
+    }
+    if (*media && !request.force) {
+        return take_up(**media, request);
+    }
+    if (request.finished_only) {
+        return not_finished(request);
+    }
+    const auto made = node_->engine().import({.url = request.url,
+                                              .filename = request.file.filename().string(),
+                                              .title = {},
+                                              .title_until_known = request.file.stem().string(),
+                                              .options = request.options,
+                                              .idempotency = {}});
+    if (!made) {
+        return std::unexpected(made.error());
+    }
+    return Submission{made->task.id.value, Found::started};
 }
 
 Result<Submission> LocalClient::take_up(const ports::MediaRow& media,

@@ -31,6 +31,7 @@ class LocalClient final : public TaskClient {
 
   private:
     Result<Submission> find_or_make(const SubmitRequest& request);
+    Result<Submission> find_or_fetch(const SubmitRequest& request);
     Result<Submission> take_up(const ports::MediaRow& media, const SubmitRequest& request);
     Result<Submission> begin_anew(const MediaId& media, const SubmitRequest& request);
     Result<Submission> upload(class SourceFile& file, const SubmitRequest& request);

@@ -112,6 +112,40 @@ bool set_word(std::string& field, std::string_view text) {
     return true;
 }
 
+// Calls `take` with each part between separators, without the empty ones; false: it refused one.
+bool each_part(std::string_view list, char separator, auto take) {
+    while (!list.empty()) {
+        const auto end = list.find(separator);
+        const std::string_view part = trimmed(list.substr(0, end));
+        list = end == std::string_view::npos ? "" : list.substr(end + 1);
+        if (!part.empty() && !take(part)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool set_watch_folders(Settings& settings, std::string_view text) {
+    settings.watch_folders.clear();
+    return each_part(text, ':', [&](std::string_view part) {
+        settings.watch_folders.emplace_back(part);
+        return settings.watch_folders.back().is_absolute();
+    });
+}
+
+bool set_watch_output(Settings& settings, std::string_view text) {
+    settings.watch_output.clear();
+    return each_part(text, ',', [&](std::string_view part) {
+        const auto format = std::ranges::find(
+            domain::kDocumentFormats, part, [](domain::DocumentFormat f) { return to_string(f); });
+        if (format == std::end(domain::kDocumentFormats)) {
+            return false;
+        }
+        settings.watch_output.push_back(*format);
+        return true;
+    });
+}
+
 // As browsers write one in a request: scheme, host in lower case, perhaps a port, and nothing more.
 bool is_origin(std::string_view text) {
     for (const std::string_view scheme : {"https://", "http://"}) {
@@ -288,6 +322,17 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             s.allow_private_addresses = v;
             return net::AddressPolicy::parse(v).has_value();
+        }},
+    Key{{"watch_folders", "WATCH_FOLDERS", "",
+         "absolute paths of folders, with colons between them"},
+        set_watch_folders},
+    Key{{"watch_output", "WATCH_OUTPUT", "", "formats with commas between them, such as srt,vtt"},
+        set_watch_output},
+    Key{{"watch_settle_seconds", "WATCH_SETTLE_SECONDS", "", "a whole number from 1 to 3600"},
+        [](Settings& s, std::string_view v) {
+            const auto seconds = number_from<int>(v, 1, 3'600);
+            return assign(s.watch_settle,
+                          seconds ? std::optional(Millis{1000LL * *seconds}) : std::nullopt);
         }},
     Key{{"dns_servers", "DNS_SERVERS", "",
          "addresses with commas between them, such as 192.0.2.53,192.0.2.54:5353"},

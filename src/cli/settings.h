@@ -16,6 +16,7 @@
 #include "durascribe/base/error.h"
 #include "durascribe/base/log.h"
 #include "durascribe/base/time.h"
+#include "durascribe/domain/subtitle_formats.h"
 
 namespace durascribe::cli {
 
@@ -51,6 +52,9 @@ struct Settings {
     double cpu_limit_per_transcription = 2;
     std::string allow_private_addresses;  // networks, with commas between them
     std::string dns_servers;              // "": those of the system
+    std::vector<std::filesystem::path> watch_folders;
+    std::vector<domain::DocumentFormat> watch_output;  // put beside the file
+    Millis watch_settle{10'000};
 
     // What a task gets where its options say nothing else.
     std::string engine = "auto";

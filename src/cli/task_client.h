@@ -35,6 +35,7 @@ struct TaskStatus {
 
 struct SubmitRequest {
     std::filesystem::path file;
+    std::string url;  // in place of the file, as net::WebAddress writes it; empty: the file
     domain::TaskOptions options;
     bool force = false;  // a new task, whatever was done before this client
     bool finished_only =

@@ -11,6 +11,7 @@
 #include "durascribe/cli/progress_display.h"
 #include "durascribe/cli/stop_signals.h"
 #include "durascribe/cli/terminal_text.h"
+#include "durascribe/net/web_address.h"
 
 namespace durascribe::cli {
 namespace {
@@ -24,8 +25,9 @@ constexpr std::string_view kSpace = " \t\r\n";
 
 // One file on its way.
 struct Job {
-    std::filesystem::path file;
-    std::string name;  // printable
+    std::filesystem::path file;  // of an address: as its transcripts are called
+    std::string url;             // empty: the file
+    std::string name;            // printable
     std::vector<OutputFile> outputs;
     std::string task_id;
     Found found = Found::started;
@@ -87,7 +89,9 @@ class Transcription {
   private:
     void submit(Job& job) {
         job.begun_at = std::chrono::steady_clock::now();
-        job.line = {.name = job.name, .step = "read", .stage = "Reading the file"};
+        job.line = {.name = job.name,
+                    .step = job.url.empty() ? "read" : "acquire",
+                    .stage = job.url.empty() ? "Reading the file" : "Waiting to download"};
         // A file that is there would not be replaced: only a transcript that can be compared with
         // it is worth fetching.
         const bool blocked =
@@ -97,6 +101,7 @@ class Transcription {
             });
         const auto submission =
             client_.submit({.file = job.file,
+                            .url = job.url,
                             .options = options_.task,
                             .force = options_.force,
                             .finished_only = blocked,
@@ -304,6 +309,18 @@ class Transcription {
     bool output_failed_ = false;
 };
 
+bool is_address(const std::filesystem::path& file) {
+    return file.native().starts_with("http://") || file.native().starts_with("https://");
+}
+
+// What a transcript of it is named after, in the present folder.
+std::filesystem::path file_of(const net::WebAddress& address) {
+    std::string name = std::filesystem::path(address.file_name()).filename().string();
+    std::erase_if(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return name.empty() || name.starts_with('.') ? std::filesystem::path(address.host)
+                                                 : std::filesystem::path(name);
+}
+
 // The same file named twice is transcribed once.
 std::vector<std::filesystem::path> without_repeats(
     const std::vector<std::filesystem::path>& files) {
@@ -322,14 +339,19 @@ std::vector<std::filesystem::path> without_repeats(
 
 Result<std::vector<Job>> plan_jobs(const TranscribeOptions& options) {
     const auto files = without_repeats(options.files);
+    std::vector<Job> jobs;
     for (const auto& file : files) {
-        if (file.native().starts_with("http://") || file.native().starts_with("https://")) {
-            return fail(
-                ErrorClass::request, "no_downloads",
-                fmt::format(
-                    "{}: this version does not download. Save the file, then transcribe that.",
-                    printable(file.native())));
+        Job job{.file = file, .name = printable(file.filename().native())};
+        if (is_address(file)) {
+            const auto address = net::WebAddress::parse(file.native());
+            if (!address) {
+                return std::unexpected(address.error());
+            }
+            job.url = address->text;
+            job.file = file_of(*address);
+            job.name = printable(job.url);
         }
+        jobs.push_back(std::move(job));
     }
     std::vector<DocumentFormat> formats;
     std::optional<std::filesystem::path> directory;
@@ -341,22 +363,24 @@ Result<std::vector<Job>> plan_jobs(const TranscribeOptions& options) {
     }
     // A file that is missing is the one error to report of it; its folder may be missing too.
     std::vector<std::filesystem::path> there;
-    std::ranges::copy_if(files, std::back_inserter(there), [](const auto& file) {
+    const auto has_output = [](const Job& job) {
         std::error_code ignored;
-        return std::filesystem::exists(file, ignored);
-    });
+        return !job.url.empty() || std::filesystem::exists(job.file, ignored);
+    };
+    for (const Job& job : jobs) {
+        if (has_output(job)) {
+            there.push_back(job.file);
+        }
+    }
     auto outputs = plan_outputs(there, formats, directory);
     if (!outputs) {
         return std::unexpected(outputs.error());
     }
-    std::vector<Job> jobs;
     std::size_t planned = 0;
-    for (const auto& file : files) {
-        Job job{.file = file, .name = printable(file.filename().native())};
-        if (planned < there.size() && there[planned] == file) {
+    for (Job& job : jobs) {
+        if (has_output(job)) {
             job.outputs = std::move((*outputs)[planned++]);
         }
-        jobs.push_back(std::move(job));
     }
     return jobs;
 }

@@ -28,6 +28,7 @@ std::span<const Step> all_steps(const TaskOptions& options) {
 bool same_work(TaskOptions a, TaskOptions b) {
     a.priority = b.priority = 0;
     a.from_step = b.from_step = std::nullopt;
+    a.from_url = b.from_url = false;
     return a == b;
 }
 

@@ -44,7 +44,9 @@ double fraction_of(const StepFacts& f) {
         return 1;
     }
     double done = 0;
-    if (f.audio_total > Millis{0}) {
+    if (f.share_done) {
+        done = *f.share_done;
+    } else if (f.audio_total > Millis{0}) {
         done = seconds_of(f.audio_done) / seconds_of(f.audio_total);
     } else if (f.units_total > 0) {
         done = static_cast<double>(f.units_completed + f.units_failed) / f.units_total;

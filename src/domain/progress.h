@@ -46,6 +46,7 @@ struct StepFacts {
     int units_failed = 0;
     int units_running = 0;
     bool ended = false;
+    std::optional<double> share_done;  // in place of audio_done over audio_total
     // Of transcribe: the audio left in each unit that is not ended, those that run first, then the
     // others in the order in which they start. Empty: only the sums above are known.
     std::vector<Millis> left;

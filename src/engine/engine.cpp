@@ -68,12 +68,13 @@ class Engine::Impl final : public ports::CommitListener {
             for (int i = 0; i < count; ++i) {
                 slots_.push_back(std::make_unique<Slot>(
                     context, lane, signal(lane),
-                    UnitRunner(store_, blobs_, guard_, clock_, settings_,
+                    UnitRunner(store_, blobs_, guard_, workers_, clock_, settings_,
                                [this](const TaskId& task) { store_progress(task); })));
             }
         };
         add_slots(domain::Lane::speech, settings_.speech_slots);
         add_slots(domain::Lane::media, settings_.media_slots);
+        add_slots(domain::Lane::fetch, settings_.fetch_slots);
         add_slots(domain::Lane::local, 1);
         const std::scoped_lock lock(housekeeper_mutex_);
         housekeeper_ =
@@ -192,6 +193,56 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
+    ports::NewMedia media_of(const NewImport& import) const {
+        ports::NewMedia media{
+            .id = new_id<MediaId>(),
+            .task_id = new_id<TaskId>(),
+            .title = import.title.empty() ? import.title_until_known : import.title,
+            .filename = import.filename,
+            .source = {},
+            .url = import.url,
+            .titled = !import.title.empty(),
+            .options = import.options,
+            .idempotency = import.idempotency};
+        media.options.from_url = true;
+        return media;
+    }
+
+    Result<ports::Submission> import(const NewImport& import) {
+        if (auto checked = check_request(import.options, import.idempotency); !checked) {
+            return std::unexpected(checked.error());
+        }
+        auto made = store_.submit(media_of(import));
+        DURASCRIBE_FAILPOINT("import.requested");
+        return made;
+    }
+
+    Result<ports::BatchRow> submit_batch(const NewBatch& batch) {
+        ports::NewBatch made{.id = new_id<BatchId>(),
+                             .title = batch.title,
+                             .items = {},
+                             .idempotency = batch.idempotency};
+        for (const auto& item : batch.items) {
+            const auto* import = std::get_if<NewImport>(&item);
+            const auto& options =
+                import != nullptr ? import->options : std::get<NewBatch::Again>(item).options;
+            if (auto checked = check_request(options, batch.idempotency); !checked) {
+                return std::unexpected(checked.error());
+            }
+            if (import != nullptr) {
+                made.items.emplace_back(media_of(*import));
+            } else {
+                made.items.emplace_back(
+                    ports::NewTask{.media_id = std::get<NewBatch::Again>(item).media,
+                                   .id = new_id<TaskId>(),
+                                   .options = options});
+            }
+        }
+        auto row = store_.submit_batch(made);
+        DURASCRIBE_FAILPOINT("batch.recorded");
+        return row;
+    }
+
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,
                                           bool force,
                                           const std::optional<ports::IdempotencyKey>& idempotency) {
@@ -221,6 +272,10 @@ class Engine::Impl final : public ports::CommitListener {
         }
         DURASCRIBE_FAILPOINT("delete.recorded");
         guard_.collect(*blobs);
+        if (auto removed = blobs_.remove_partial(media.value); !removed) {
+            log::warning("media {}: {}", media.value,
+                         removed.error().message);  // the sweep's, then
+        }
         DURASCRIBE_FAILPOINT("delete.files_removed");
         return {};
     }
@@ -340,6 +395,15 @@ class Engine::Impl final : public ports::CommitListener {
         if (media->info) {
             facts.media_duration = media->info->duration;
         }
+        if (media->source.empty()) {
+            auto import = store_.import_of(media->id);
+            if (!import) {
+                return std::unexpected(import.error());
+            }
+            if (*import) {
+                facts.download = DownloadState{(*import)->bytes_done, (*import)->bytes_total};
+            }
+        }
         if (!domain::is_terminal(row.state)) {
             auto speeds = store_.speeds();
             if (!speeds) {
@@ -399,6 +463,7 @@ class Engine::Impl final : public ports::CommitListener {
             case domain::Lane::media:
                 return settings_.media_slots;
             case domain::Lane::fetch:
+                return settings_.fetch_slots;
             case domain::Lane::local:
                 return 1;
         }
@@ -488,6 +553,14 @@ std::vector<domain::ModelCandidate> Engine::models() const {
 Result<void> Engine::check_request(const domain::TaskOptions& options,
                                    const std::optional<ports::IdempotencyKey>& idempotency) {
     return impl_->check_request(options, idempotency);
+}
+
+Result<ports::Submission> Engine::import(const NewImport& import) {
+    return impl_->import(import);
+}
+
+Result<ports::BatchRow> Engine::submit_batch(const NewBatch& batch) {
+    return impl_->submit_batch(batch);
 }
 
 Result<ports::Submission> Engine::submit_task(

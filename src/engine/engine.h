@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "durascribe/base/error.h"
@@ -28,6 +29,10 @@ inline constexpr Millis kLeastTaskTimeout{1'800'000};
 struct EngineSettings {
     int speech_slots = 2;  // MAX_CONCURRENT_TRANSCRIPTIONS: warm speech workers, one each
     int media_slots = 2;
+    int fetch_slots = 2;
+    std::int64_t fetch_limit_bytes = 0;  // of one file; 0: none
+    Millis fetch_timeout{6LL * 3600 * 1000};
+    Millis fetch_stall{60'000};
     Millis lease_length{30'000};
     // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it. None:
     // kLeastTaskTimeout, or deadline_factor times what is predicted, where that is more. One unit
@@ -80,7 +85,8 @@ class Upload {
     virtual Result<Submitted> finish(const std::string& filename, const std::string& title,
                                      const domain::TaskOptions& options,
                                      std::optional<ports::IdempotencyKey> idempotency = {},
-                                     bool join = false) = 0;
+                                     bool join = false,
+                                     std::optional<ports::WatchedFile> watched = {}) = 0;
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
@@ -116,6 +122,30 @@ class Engine {
     // "body_too_large"; of its finish() also those of check_request.
     Result<std::unique_ptr<Upload>> begin_upload(std::int64_t expected_bytes,
                                                  std::int64_t limit_bytes);
+
+    // A media whose bytes a task fetches, as its first step. Errors: as check_request and
+    // ports::Store::submit. What the address may be is the caller's to check (net/).
+    struct NewImport {
+        std::string url;
+        std::string filename;
+        std::string title;  // empty: of what is fetched, as soon as its name is known; until then:
+        std::string title_until_known;
+        domain::TaskOptions options;
+        std::optional<ports::IdempotencyKey> idempotency;
+    };
+    Result<ports::Submission> import(const NewImport& import);
+
+    // Many as one: all items or none. Errors: those of import() and submit_task().
+    struct NewBatch {
+        std::string title;
+        struct Again {  // a new task over a media that is there
+            MediaId media;
+            domain::TaskOptions options;
+        };
+        std::vector<std::variant<NewImport, Again>> items;
+        std::optional<ports::IdempotencyKey> idempotency;
+    };
+    Result<ports::BatchRow> submit_batch(const NewBatch& batch);
 
     // A new task over a media that is there; errors as ports::Store::submit_task and check_request.
     Result<ports::Submission> submit_task(

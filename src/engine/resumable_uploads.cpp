@@ -310,6 +310,10 @@ Result<int> ResumableUploads::sweep() {
         if (row ? !row->finished : row.error().code != "not_found") {
             continue;
         }
+        const auto import = store_.import_of(MediaId{name});  // of a media that is being fetched
+        if (!import || *import) {
+            continue;
+        }
         if (auto done = blobs_.remove_partial(name); !done) {
             return std::unexpected(done.error());
         }

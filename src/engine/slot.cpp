@@ -97,9 +97,12 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     retire_worn_worker();
 }
 
-// Lane `local` needs none. The worker may still be warming up when this returns true.
+// Lane `local` needs none, and in lane `fetch` each unit starts its own (a worker that waits for
+// something to download would wait for nothing most of the time). The worker may still be warming
+// up when this returns true.
 bool Slot::ensure_worker(std::stop_token stop) {
-    if (lane_ == domain::Lane::local || (worker_ && worker_->alive())) {
+    if (lane_ == domain::Lane::local || lane_ == domain::Lane::fetch ||
+        (worker_ && worker_->alive())) {
         return true;
     }
     worker_.reset();
@@ -154,7 +157,8 @@ void Slot::set_status(const ports::ClaimedUnit* working_on) {
     const std::scoped_lock lock(status_mutex_);
     status_.pid = worker_ ? worker_->pid() : 0;
     status_.resident_bytes = worker_ ? worker_->resident_bytes() : 0;
-    status_.warm = lane_ == domain::Lane::local || units_served_ > 0;
+    status_.warm =
+        lane_ == domain::Lane::local || lane_ == domain::Lane::fetch || units_served_ > 0;
     status_.task = working_on ? std::optional(working_on->task_id) : std::nullopt;
     status_.step = working_on ? std::optional(working_on->step) : std::nullopt;
 }

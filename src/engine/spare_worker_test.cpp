@@ -41,6 +41,10 @@ class Workers final : public ports::WorkerFactory {
                                                     const ports::RunControl&) override {
             return ports::TranscribeOutcome{};
         }
+        Result<ports::FetchOutcome> fetch(const ports::FetchJob&,
+                                          const ports::RunControl&) override {
+            return ports::FetchOutcome{};
+        }
         bool alive() override { return owner_.alive; }
         Result<void> wait_ready(Millis, std::stop_token) override { return {}; }
         int pid() const override { return 0; }

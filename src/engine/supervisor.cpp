@@ -161,8 +161,11 @@ void Supervisor::count_work(Millis passed) {
     std::map<TaskId, Worked> now;
     for (const RunningUnits::Handle& unit : running_.all()) {
         const ports::ClaimedUnit& claimed = unit->claimed();
-        if (claimed.step == domain::Step::finalize || now.contains(claimed.task_id)) {
-            continue;  // what was finished is delivered, however long all of it took
+        if (claimed.step == domain::Step::finalize || claimed.step == domain::Step::acquire ||
+            now.contains(claimed.task_id)) {
+            // What was finished is delivered, however long all of it took; and the time of another
+            // side's line is none of the task's work.
+            continue;
         }
         const auto before = worked_.find(claimed.task_id);
         const bool counted =

@@ -1,6 +1,7 @@
 // A task as people see it: the stored row with what is known only while it runs.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,12 @@ struct StepView {
     std::optional<ports::StoredError> error;
 };
 
+// Of a media that is fetched from a URL, and is not there yet.
+struct DownloadState {
+    std::int64_t bytes_done = 0;  // that are on disk
+    std::optional<std::int64_t> bytes_total;
+};
+
 struct TaskView {
     ports::TaskRow row;
     double percent = 0;  // live; never below row.progress
@@ -29,6 +36,7 @@ struct TaskView {
     // Until its next unit starts, where it waits for a slot; part of eta_seconds.
     std::optional<double> estimated_start_seconds;
     std::vector<StepView> steps;
+    std::optional<DownloadState> download;
     int chunks_total = 0;
     int chunks_completed = 0;
     int chunks_failed = 0;

@@ -8,6 +8,7 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
+#include "durascribe/engine/download.h"
 
 namespace durascribe::engine {
 namespace {
@@ -53,11 +54,13 @@ bool is_stale(const Error& error) {
 }  // namespace
 
 UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                       const ports::Clock& clock, const EngineSettings& settings,
+                       ports::WorkerFactory& workers, const ports::Clock& clock,
+                       const EngineSettings& settings,
                        std::function<void(const TaskId&)> before_failure)
     : store_(store),
       blobs_(blobs),
       guard_(guard),
+      workers_(workers),
       clock_(clock),
       settings_(settings),
       before_failure_(std::move(before_failure)),
@@ -65,15 +68,17 @@ UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& 
 
 void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
     const domain::Step step = unit.claimed().step;
+    retry_after_.reset();
     Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
         switch (step) {
+            case domain::Step::acquire:
+                return run_acquire(unit);
             case domain::Step::extract:
                 return run_extract(unit, *worker);
             case domain::Step::transcribe:
                 return run_transcribe(unit, *worker);
             case domain::Step::finalize:
                 return run_finalize(unit);
-            case domain::Step::acquire:
             case domain::Step::diarize:
                 break;
         }
@@ -84,6 +89,88 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
     if (!end) {
         record_failure(unit, end.error());
     }
+}
+
+// What is whole is sealed in the store, then put in its place, then the unit ends: after a death at
+// any point the next attempt goes on from there.
+Result<ports::UnitEnd> UnitRunner::run_acquire(RunningUnit& unit) {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    auto import = store_.import_of(claimed.media_id);
+    if (import && *import && (*import)->source.empty()) {
+        if (auto fetched = fetch(unit, std::move(**import)); !fetched) {
+            return std::unexpected(fetched.error());
+        }
+        import = store_.import_of(claimed.media_id);
+    }
+    if (!import) {
+        return std::unexpected(import.error());
+    }
+    if (!*import) {
+        return fail(ErrorClass::internal, "import_missing",
+                    "There is no record of what is to be downloaded. Please report this.");
+    }
+    const auto hold = guard_.hold((*import)->source);
+    if (auto placed = blobs_.place_partial(claimed.media_id.value, (*import)->source); !placed) {
+        if (placed.error().code != "blob_missing") {
+            return std::unexpected(placed.error());
+        }
+        // Lost on disk: from its beginning.
+        ports::ImportRow anew{.media_id = claimed.media_id};
+        if (auto reset = store_.record_import(claimed.lease, anew); !reset) {
+            return std::unexpected(reset.error());
+        }
+        return fail(ErrorClass::network, "download_lost",
+                    "What had been downloaded is no longer there. It is downloaded again.");
+    }
+    DURASCRIBE_FAILPOINT("import.placed");
+    auto end = record_when_possible(unit, [&] { return store_.finish_acquire(claimed.lease); });
+    DURASCRIBE_FAILPOINT("import.recorded");
+    return end;
+}
+
+Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
+    const ports::ClaimedUnit& claimed = unit.claimed();
+    auto file = blobs_.open_partial(claimed.media_id.value, import.bytes_done);
+    if (!file) {
+        return std::unexpected(file.error());
+    }
+    auto worker = workers_.start(ports::WorkerRole::fetch);
+    if (!worker) {
+        return std::unexpected(worker.error());
+    }
+    if (auto ready = (*worker)->wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
+        return std::unexpected(ready.error());
+    }
+    unit.set_prepared(clock_.mono());
+    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file));
+    auto begun = download.begin();
+    if (!begun) {
+        return std::unexpected(begun.error());
+    }
+    ports::RunControl control = control_for(unit, Millis{0});
+    control.stall_window = settings_.fetch_stall;
+    control.deadline = settings_.fetch_timeout;
+    control.on_progress = nullptr;  // how far it is, the store knows
+    auto outcome = (*worker)->fetch({.url = download.import().url,
+                                     .output_fd = begun->get(),
+                                     .offset = download.offset(),
+                                     .etag = download.import().etag,
+                                     .last_modified = download.import().last_modified,
+                                     .limit_bytes = settings_.fetch_limit_bytes},
+                                    control);
+    begun->reset();  // with the worker's copy, the last: what it wrote ends there
+    auto taken = download.finish();
+    if (!taken) {
+        return std::unexpected(taken.error());
+    }
+    if (!outcome) {
+        return std::unexpected(outcome.error());
+    }
+    if (outcome->error) {
+        retry_after_ = outcome->retry_after;
+        return std::unexpected(*outcome->error);
+    }
+    return download.seal();
 }
 
 Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker& worker) {
@@ -365,6 +452,7 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
         return store_.fail_unit(lease,
                                 {.error = error,
                                  .audio_done = unit.audio_done(),
+                                 .retry_after = retry_after_,
                                  .smaller_model = smaller_model(unit, error)},
                                 settings_.retry, random01);
     };

@@ -17,15 +17,17 @@ class UnitRunner {
   public:
     // `before_failure` is called with the task whose unit is about to be recorded as not done.
     UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-               const ports::Clock& clock, const EngineSettings& settings,
-               std::function<void(const TaskId&)> before_failure);
+               ports::WorkerFactory& workers, const ports::Clock& clock,
+               const EngineSettings& settings, std::function<void(const TaskId&)> before_failure);
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
     // the lease was lost, or `unit` was drained while the disk refused the record (then the next
-    // start does it again). `worker` may be null for the local lane only.
+    // start does it again). `worker` is null in the lanes local and fetch.
     void run(RunningUnit& unit, ports::Worker* worker);
 
   private:
+    Result<ports::UnitEnd> run_acquire(RunningUnit& unit);
+    Result<void> fetch(RunningUnit& unit, ports::ImportRow import);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
     Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker);
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
@@ -54,10 +56,12 @@ class UnitRunner {
     ports::Store& store_;
     ports::BlobStore& blobs_;
     BlobGuard& guard_;
+    ports::WorkerFactory& workers_;
     const ports::Clock& clock_;
     const EngineSettings& settings_;
     std::function<void(const TaskId&)> before_failure_;
     std::mt19937_64 random_;
+    std::optional<Millis> retry_after_;  // that the other side of the unit's download asked for
 };
 
 }  // namespace durascribe::engine

@@ -31,7 +31,8 @@ class StoredUpload final : public Upload {
 
     Result<Submitted> finish(const std::string& filename, const std::string& title,
                              const domain::TaskOptions& options,
-                             std::optional<ports::IdempotencyKey> idempotency, bool join) override {
+                             std::optional<ports::IdempotencyKey> idempotency, bool join,
+                             std::optional<ports::WatchedFile> watched) override {
         if (blob_->size_bytes() == 0) {
             return fail(ErrorClass::input, "empty_file",
                         fmt::format("{} is empty: there is nothing to transcribe.",
@@ -63,6 +64,7 @@ class StoredUpload final : public Upload {
                                     .source = *blob,
                                     .options = options,
                                     .idempotency = std::move(idempotency),
+                                    .watched = std::move(watched),
                                     .join = join};
         auto made = store_.submit(media);
         if (!made) {

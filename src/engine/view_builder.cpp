@@ -312,6 +312,11 @@ TaskView build_view(ViewFacts facts) {
         if (step.facts.step == domain::Step::transcribe) {
             step_facts.back().left = audio_left(facts);
         }
+        if (step.facts.step == domain::Step::acquire && facts.download) {
+            const auto& [done, total] = *facts.download;
+            step_facts.back().share_done =
+                total.value_or(0) > 0 ? static_cast<double>(done) / static_cast<double>(*total) : 0;
+        }
     }
     facts.speeds = speeds_of_task(facts);
     heed_pace(facts.speeds, facts);
@@ -356,6 +361,7 @@ TaskView build_view(ViewFacts facts) {
             view.estimated_start_seconds = per_unit * (facts.units_before_next + 0.5);
         }
     }
+    view.download = facts.download;
     view.row = std::move(facts.row);
     return view;
 }

@@ -22,6 +22,7 @@ struct ViewFacts {
     std::vector<ports::UnitRow> units;
     std::optional<Millis> media_duration;  // known once extracted
     std::vector<LiveUnit> live;
+    std::optional<DownloadState> download;
     std::vector<domain::StepSpeed> speeds;
     int speech_slots = 1;
     WallTime now{};

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "durascribe/base/error.h"
@@ -47,8 +48,9 @@ inline constexpr int kAgedShare = 4;
 struct MediaRow {
     MediaId id;
     std::string title;
-    std::string filename;  // as uploaded: any UTF-8, for showing only
-    BlobRef source;
+    std::string filename;    // as uploaded: any UTF-8, for showing only
+    BlobRef source;          // empty until it is fetched, where it comes from a URL
+    std::string source_url;  // empty: it was uploaded
     WallTime created_at;
     WallTime updated_at;
     std::optional<domain::MediaInfo> info;  // known once extracted
@@ -117,6 +119,19 @@ struct UploadRow {
     bool finished = false;  // media and task are made
 };
 
+// What has come so far of a media that is fetched from a URL; its bytes lie in the partial blob of
+// the media's id.
+struct ImportRow {
+    MediaId media_id;
+    std::string url;
+    std::string etag;             // of what has come, as the other side said; perhaps none
+    std::string last_modified;    // the same
+    std::int64_t bytes_done = 0;  // that are durable
+    std::optional<std::int64_t> bytes_total;
+    std::string filename;  // as the other side calls it; empty: it does not
+    BlobRef source;        // once all of it is there: it counts as referenced
+};
+
 struct AttemptRow {
     UnitId unit_id;
     domain::Step step{};
@@ -161,14 +176,35 @@ struct IdempotencyKey {
     std::string fingerprint;  // equal for requests that ask for the same, and only for those
 };
 
+// A file of a watched folder, in one of its forms.
+struct WatchedFile {
+    std::string path;  // absolute, as bytes
+    std::int64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    bool operator==(const WatchedFile&) const = default;
+};
+
+struct WatchedRow {
+    WatchedFile file;
+    MediaId media_id;
+    TaskId task_id;
+    bool written = false;  // what comes of it was put beside it
+};
+
 struct NewMedia {
     MediaId id;
     TaskId task_id;
     std::string title;
     std::string filename;
-    BlobRef source;  // committed in the blob store
+    BlobRef source;        // committed in the blob store; empty where it is to be fetched
+    std::string url = {};  // to be fetched from; options.from_url says so, too
+    bool titled = true;    // the title was chosen, and is not to follow the name of what is fetched
     domain::TaskOptions options;
     std::optional<IdempotencyKey> idempotency;
+    // It comes of this file: kept in the same transaction. Where it was kept before, in this form:
+    // what it made then, as replayed, or rows that are empty but for their ids.
+    std::optional<WatchedFile> watched = {};
     // Where the same bytes have a task that does the same (same_work) and is not being cancelled:
     // that one, as replayed, and nothing new. The newest that is completed, else that is active,
     // else that has ended.
@@ -200,6 +236,31 @@ struct NewTask {
     domain::TaskOptions options;
     bool force = false;  // cancel the one that is active
     std::optional<IdempotencyKey> idempotency;
+};
+
+inline constexpr std::size_t kBatchItemsMax = 1'000;
+
+// Many submissions as one.
+struct NewBatch {
+    BatchId id;
+    std::string title;                                   // for people; may be empty
+    std::vector<std::variant<NewMedia, NewTask>> items;  // without keys of their own
+    std::optional<IdempotencyKey> idempotency;
+};
+
+struct BatchRow {
+    BatchId id;
+    std::string title;
+    WallTime created_at;
+    struct Item {
+        MediaId media_id;
+        TaskId task_id;
+        // As they are now; none: deleted since.
+        std::optional<MediaRow> media;
+        std::optional<TaskRow> task;
+    };
+    std::vector<Item> items;  // in their order
+    bool replayed = false;    // made before, under the same key
 };
 
 // What a submission made, as it was when it was made.
@@ -427,14 +488,42 @@ class Store {
     // In whatever state; what it became stays. Errors: request "not_found".
     virtual Result<void> delete_upload(const UploadId& id) = 0;
 
-    // A new task over a media that is there. With TaskOptions::from_step it takes over what the
-    // media's newest task that has it left: of the decoded audio and its chunks (transcribe), of
-    // the recognised chunks (diarize, finalize); where that is gone it starts as early as it must,
-    // and the row's from_step says so. Errors: request "not_found", "idempotency_key_reused";
-    // request "task_running" where an active task exists (one active task per media), whose id is
-    // Error::detail. With `force` that one is asked to cancel in the same transaction; it may still
-    // be stopping while the new one waits or runs.
+    // -- what is fetched from a URL: NewMedia::url makes the row --
+
+    // How far it has come, as `import` says, from the attempt that fetches it. With a source: all
+    // of it is there. Errors: lost "stale_lease".
+    virtual Result<void> record_import(const Lease& lease, const ImportRow& import) = 0;
+    // The unit of acquire has ended: the media has the source that record_import() gave, and the
+    // name of what was fetched. Errors: lost "stale_lease"; internal "not_whole".
+    virtual Result<UnitEnd> finish_acquire(const Lease& lease) = 0;
+    // nullopt: all of it is there, or it was uploaded.
+    virtual Result<std::optional<ImportRow>> import_of(const MediaId& media) = 0;
+    // The newest media that was or is fetched from there.
+    virtual Result<std::optional<MediaRow>> newest_media_from(const std::string& url) = 0;
+
+    // A new task over a media that is there. Where it has no source yet, that is fetched first.
+    // With TaskOptions::from_step it takes over what the media's newest task that has it left: of
+    // the decoded audio and its chunks (transcribe), of the recognised chunks (diarize, finalize);
+    // where that is gone it starts as early as it must, and the row's from_step says so. Errors:
+    // request "not_found", "idempotency_key_reused"; request "task_running" where an active task
+    // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
+    // to cancel in the same transaction; it may still be stopping while the new one waits or runs.
     virtual Result<Submission> submit_task(const NewTask& task) = 0;
+
+    // -- files of watched folders: NewMedia::watched makes the row --
+
+    virtual Result<std::optional<WatchedRow>> watched_file(const std::string& path) = 0;
+    // Those of which nothing was written, and whose task has ended (or is gone); at most `limit`.
+    virtual Result<std::vector<WatchedRow>> unwritten_files(int limit) = 0;
+    // Where the row is still of this form.
+    virtual Result<void> mark_written(const WatchedFile& file) = 0;
+
+    // All items or none. Errors: those of submit() and submit_task(); for an item of which one is
+    // wrong, Error::detail stays as it is.
+    virtual Result<BatchRow> submit_batch(const NewBatch& batch) = 0;
+    virtual Result<BatchRow> batch(const BatchId& id) = 0;  // errors: request "not_found"
+    // Newest first, without their items.
+    virtual Result<PageOf<BatchRow>> list_batches(const Page& page) = 0;
 
     // Where revisions are given, one of them must be MediaRow::revision. Errors: request
     // "not_found", "precondition_failed".

@@ -16,7 +16,7 @@
 
 namespace durascribe::ports {
 
-enum class WorkerRole { media, speech };
+enum class WorkerRole { media, speech, fetch };
 
 struct ExtractJob {
     int source_fd = -1;  // the media, read-only, seekable
@@ -47,6 +47,21 @@ struct TranscribeOutcome {
     std::string model;
 };
 
+struct FetchJob {
+    std::string url;
+    int output_fd = -1;       // receives a head and the bytes (protocol/messages.h, FetchHead)
+    std::int64_t offset = 0;  // that are there already …
+    std::string etag;         // … of the file that these name
+    std::string last_modified;
+    std::int64_t limit_bytes = 0;  // of the whole; 0: none
+};
+
+struct FetchOutcome {
+    std::int64_t bytes = 0;      // written behind the head
+    std::optional<Error> error;  // why it ended before the whole was there; class input or network
+    std::optional<Millis> retry_after;  // the other side asked for it
+};
+
 // What surrounds one run. `on_progress` gets the audio done so far within the unit, from the thread
 // that called run; it must not block.
 struct RunControl {
@@ -70,6 +85,9 @@ class Worker {
     virtual Result<ExtractOutcome> extract(const ExtractJob& job, const RunControl& control) = 0;
     virtual Result<TranscribeOutcome> transcribe(const TranscribeJob& job,
                                                  const RunControl& control) = 0;
+    // Progress is in KiB, for the stall window. Nothing writes to output_fd any more when it
+    // returns.
+    virtual Result<FetchOutcome> fetch(const FetchJob& job, const RunControl& control) = 0;
     // Whether it can take another unit.
     virtual bool alive() = 0;
     // Waits until it is warm: media libraries loaded, the speech model in memory.

@@ -83,6 +83,8 @@ class ProcessWorker final : public ports::Worker {
                                           const ports::RunControl& control) override;
     Result<ports::TranscribeOutcome> transcribe(const ports::TranscribeJob& job,
                                                 const ports::RunControl& control) override;
+    Result<ports::FetchOutcome> fetch(const ports::FetchJob& job,
+                                      const ports::RunControl& control) override;
     bool alive() override;
     Result<void> wait_ready(Millis deadline, std::stop_token stop) override;
     int pid() const override {
@@ -192,6 +194,32 @@ Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::Transcri
                                     std::move(answer->model)};
 }
 
+Result<ports::FetchOutcome> ProcessWorker::fetch(const ports::FetchJob& job,
+                                                 const ports::RunControl& control) {
+    DURASCRIBE_ASSERT(role_ == ports::WorkerRole::fetch);
+    Watch watch = watch_of(control, "downloading", Millis{0}, Millis{0});
+    watch.audio_start.reset();
+    const std::array descriptors{job.output_fd};
+    const auto payload = run(
+        FrameType::fetch,
+        protocol::encode(protocol::FetchRequest{job.url, job.offset, job.etag, job.last_modified,
+                                                job.limit_bytes, control.deadline}),
+        descriptors, FrameType::fetched, watch);
+    conversation_.kill();  // whatever came of it: strangers' bytes went through it
+    if (!payload) {
+        return std::unexpected(payload.error());
+    }
+    auto answer = protocol::decode<protocol::Fetched>(*payload);
+    if (!answer) {
+        return std::unexpected(std::move(answer.error()));
+    }
+    return ports::FetchOutcome{.bytes = answer->bytes,
+                               .error = std::move(answer->error),
+                               .retry_after = answer->retry_after >= Millis{0}
+                                                  ? std::optional{answer->retry_after}
+                                                  : std::nullopt};
+}
+
 bool ProcessWorker::alive() {
     // Before it is ready it may speak: that word is still to be heard.
     return ready_ ? conversation_.idle() : conversation_.child().running();
@@ -247,6 +275,10 @@ std::vector<std::string> arguments_of(const ProcessWorkerSettings& settings,
     if (role == ports::WorkerRole::media) {
         return {"media"};
     }
+    if (role == ports::WorkerRole::fetch) {
+        return {"fetch", "--allow-private-addresses", settings.allow_private_addresses,
+                "--dns-servers", settings.dns_servers};
+    }
     std::vector<std::string> out{"speech"};
     if (!settings.engine.empty()) {
         out.insert(out.end(), {"--engine", settings.engine});
@@ -278,8 +310,8 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
                                         settings_.open_files_max, settings_.processes_max},
                                        settings_.niceness};
     GroupLimits limits{settings_.memory_limit_bytes, settings_.cpu_limit};
-    if (role == ports::WorkerRole::media) {
-        // What is decoded ahead of its turn makes way for what is being recognised.
+    if (role != ports::WorkerRole::speech) {
+        // What is decoded or fetched ahead of its turn makes way for what is being recognised.
         limits.cpu_weight /= 2;
     }
     auto group = groups_.lend(limits);

@@ -31,6 +31,10 @@ struct ProcessWorkerSettings {
     // CPU_LIMIT_PER_TRANSCRIPTION: cores' worth of CPU time, where a control group can be had, and
     // how many threads a recogniser may use (OMP_NUM_THREADS: rounded up). 0: one thread, no limit.
     double cpu_limit = 2;
+    // What a fetch worker is told (net/): ALLOW_PRIVATE_ADDRESSES, DNS_SERVERS.
+    std::string allow_private_addresses;
+    std::string dns_servers;
+
     int niceness = 5;  // workers make way for the server
     int open_files_max = 64;
     int processes_max = 0;  // RLIMIT_NPROC, see ChildLimits; 0: as the server
@@ -41,8 +45,9 @@ struct ProcessWorkerSettings {
 };
 
 // Starts workers; the thread that started one must outlive it (see ports/worker.h). A media worker
-// serves one job and is dead when extract() returns, so that nothing can write to pcm_fd any more;
-// a speech worker serves many, and stays alive after an error that it reported itself.
+// serves one job and is dead when extract() returns, so that nothing can write to pcm_fd any more,
+// and so does a fetch worker; a speech worker serves many, and stays alive after an error that it
+// reported itself.
 //
 // Error codes besides those that the worker reports: worker_start_failed (internal), worker_died,
 // worker_killed, worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory),

@@ -32,6 +32,8 @@ enum class FrameType : std::uint16_t {
     transcribed = 6,  // worker: the job's end
     failed = 7,       // worker: the job's end
     shutdown = 8,     // server: leave with exit code 0
+    fetch = 9,  // server: with one descriptor, for a head and the bytes (docs/worker-protocol.md)
+    fetched = 10,  // worker: the job's end
 };
 
 struct Frame {

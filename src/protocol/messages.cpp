@@ -352,6 +352,37 @@ void read(const json::value& v, Faults& faults, Error& m) {
     m.detail = f.text("detail", kTextMax);
 }
 
+void read(const json::value& v, Faults& faults, FetchRequest& m) {
+    Fields f(v, 6, "fetch", faults);
+    m.url = f.text("url", kTextMax);
+    m.offset = f.integer("offset", 0, kFetchBytesMax);
+    m.etag = f.text("etag");
+    m.last_modified = f.text("last_modified");
+    m.limit_bytes = f.integer("limit_bytes", 0, kFetchBytesMax);
+    m.timeout = f.millis("timeout_ms");
+}
+
+void read(const json::value& v, Faults& faults, FetchHead& m) {
+    Fields f(v, 5, "fetch head", faults);
+    m.offset = f.integer("offset", 0, kFetchBytesMax);
+    m.total = f.integer("total", -1, kFetchBytesMax);
+    m.etag = f.text("etag");
+    m.last_modified = f.text("last_modified");
+    m.filename = f.text("filename");
+    if (m.total >= 0 && m.total < m.offset) {
+        faults.add("total: less than the offset");
+    }
+}
+
+void read(const json::value& v, Faults& faults, Fetched& m) {
+    Fields f(v, 3, "fetched", faults);
+    m.bytes = f.integer("bytes", 0, kFetchBytesMax);
+    m.retry_after = Millis{f.integer("retry_after_ms", -1, kAudioMax.count())};
+    if (const json::value& error = f.value("error"); !error.is_null()) {
+        read(error, faults, m.error.emplace());
+    }
+}
+
 // ---- writing ----
 
 json::string text(std::string_view raw, std::size_t bytes_max = kNameMax) {
@@ -495,6 +526,33 @@ std::string encode(const Error& m) {
                                         {"detail", text(m.detail, kTextMax)}});
 }
 
+std::string encode(const FetchRequest& m) {
+    return json::serialize(json::object{{"url", text(m.url, kTextMax)},
+                                        {"offset", m.offset},
+                                        {"etag", text(m.etag)},
+                                        {"last_modified", text(m.last_modified)},
+                                        {"limit_bytes", m.limit_bytes},
+                                        {"timeout_ms", m.timeout.count()}});
+}
+
+std::string encode(const FetchHead& m) {
+    return json::serialize(json::object{{"offset", m.offset},
+                                        {"total", m.total},
+                                        {"etag", text(m.etag)},
+                                        {"last_modified", text(m.last_modified)},
+                                        {"filename", text(m.filename)}});
+}
+
+std::string encode(const Fetched& m) {
+    json::value error;
+    if (m.error) {
+        error = json::parse(encode(*m.error));
+    }
+    return json::serialize(json::object{{"bytes", m.bytes},
+                                        {"error", std::move(error)},
+                                        {"retry_after_ms", m.retry_after.count()}});
+}
+
 template <typename Message>
 Result<Message> decode(std::string_view payload) {
     json::error_code error;
@@ -517,6 +575,9 @@ template Result<Ready> decode<Ready>(std::string_view);
 template Result<ExtractRequest> decode<ExtractRequest>(std::string_view);
 template Result<TranscribeRequest> decode<TranscribeRequest>(std::string_view);
 template Result<Progress> decode<Progress>(std::string_view);
+template Result<FetchRequest> decode<FetchRequest>(std::string_view);
+template Result<FetchHead> decode<FetchHead>(std::string_view);
+template Result<Fetched> decode<Fetched>(std::string_view);
 template Result<Extracted> decode<Extracted>(std::string_view);
 template Result<Transcribed> decode<Transcribed>(std::string_view);
 template Result<Error> decode<Error>(std::string_view);

@@ -50,8 +50,38 @@ struct TranscribeRequest {
     bool operator==(const TranscribeRequest&) const = default;
 };
 
+// A worker that fetches writes to its descriptor, before the first byte: the length of a FetchHead
+// in four bytes, little-endian, and the head; then the bytes from FetchHead::offset on.
+struct FetchRequest {
+    std::string url;
+    std::int64_t offset = 0;  // that are there already
+    std::string etag;         // of those; one of the two, where offset is not 0
+    std::string last_modified;
+    std::int64_t limit_bytes = 0;  // of the whole; 0: none
+    Millis timeout{0};             // 0: none
+    bool operator==(const FetchRequest&) const = default;
+};
+
+inline constexpr std::int64_t kFetchBytesMax = std::int64_t{1} << 50;
+inline constexpr std::size_t kFetchHeadMax = 16U << 10;
+
+struct FetchHead {
+    std::int64_t offset = 0;  // 0, or that of the request
+    std::int64_t total = -1;  // of the whole; -1: not known
+    std::string etag;
+    std::string last_modified;
+    std::string filename;  // as the other side calls it; empty: it does not
+    bool operator==(const FetchHead&) const = default;
+};
+
+struct Fetched {
+    std::int64_t bytes = 0;      // written behind the head
+    std::optional<Error> error;  // why it ended before the whole was there
+    Millis retry_after{-1};      // the other side asked for it; -1: it did not
+};
+
 struct Progress {
-    Millis audio_done{0};  // within the unit
+    Millis audio_done{0};  // within the unit; of a fetch: KiB in place of milliseconds
     bool operator==(const Progress&) const = default;
 };
 
@@ -79,6 +109,9 @@ std::string encode(const Ready& m);
 std::string encode(const ExtractRequest& m);
 std::string encode(const TranscribeRequest& m);
 std::string encode(const Progress& m);
+std::string encode(const FetchRequest& m);
+std::string encode(const FetchHead& m);
+std::string encode(const Fetched& m);
 std::string encode(const Extracted& m);
 std::string encode(const Transcribed& m);
 std::string encode(const Error& m);  // FrameType::failed
@@ -91,6 +124,9 @@ extern template Result<Ready> decode<Ready>(std::string_view);
 extern template Result<ExtractRequest> decode<ExtractRequest>(std::string_view);
 extern template Result<TranscribeRequest> decode<TranscribeRequest>(std::string_view);
 extern template Result<Progress> decode<Progress>(std::string_view);
+extern template Result<FetchRequest> decode<FetchRequest>(std::string_view);
+extern template Result<FetchHead> decode<FetchHead>(std::string_view);
+extern template Result<Fetched> decode<Fetched>(std::string_view);
 extern template Result<Extracted> decode<Extracted>(std::string_view);
 extern template Result<Transcribed> decode<Transcribed>(std::string_view);
 // Only the classes that a worker may report: input, network, memory, model, storage, internal.

@@ -357,5 +357,42 @@ RC_GTEST_PROP(Messages, ADamagedMessageIsRefusedOrWithinItsBounds, ()) {
     }
 }
 
+TEST(Messages, DownloadsComeBackAsTheyWere) {
+    const FetchRequest request{.url = "https://media.example/a?b=c",
+                               .offset = 5,
+                               .etag = "\"v1\"",
+                               .last_modified = "Sat, 28 Nov 2026 08:00:00 GMT",
+                               .limit_bytes = 10,
+                               .timeout = Millis{7}};
+    EXPECT_EQ(decode<FetchRequest>(encode(request)), request);
+    const FetchHead head{.offset = 5, .total = 9, .etag = "\"v1\"", .filename = "talk.wav"};
+    EXPECT_EQ(decode<FetchHead>(encode(head)), head);
+    const auto fetched = decode<Fetched>(
+        encode(Fetched{.bytes = 4,
+                       .error = Error{ErrorClass::network, "timed_out", "It took too long.", "x"},
+                       .retry_after = Millis{3}}));
+    ASSERT_TRUE(fetched.has_value());
+    EXPECT_EQ(fetched->bytes, 4);
+    EXPECT_EQ(fetched->error->code, "timed_out");
+    EXPECT_EQ(fetched->retry_after, Millis{3});
+    EXPECT_FALSE(decode<Fetched>(encode(Fetched{}))->error);
+}
+
+TEST(Messages, ADownloadThatMakesNoSenseIsRefused) {
+    for (const char* text :
+         {R"({"offset":-1,"total":5,"etag":"","last_modified":"","filename":""})",
+          R"({"offset":6,"total":5,"etag":"","last_modified":"","filename":""})",
+          R"({"offset":0,"total":5,"etag":"","last_modified":""})"}) {
+        EXPECT_FALSE(decode<FetchHead>(text).has_value()) << text;
+    }
+    for (
+        const char* text :
+        {R"({"bytes":-1,"error":null,"retry_after_ms":-1})",
+         R"({"bytes":1,"error":"x","retry_after_ms":-1})",
+         R"({"bytes":1,"error":{"class":"lost","code":"a","message":"","detail":""},"retry_after_ms":-1})"}) {
+        EXPECT_FALSE(decode<Fetched>(text).has_value()) << text;
+    }
+}
+
 }  // namespace
 }  // namespace durascribe::protocol

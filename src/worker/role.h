@@ -31,6 +31,7 @@ class JobRunner {
 };
 
 std::unique_ptr<JobRunner> make_media_role();
+std::unique_ptr<JobRunner> make_fetch_role(const WorkerSettings& settings);
 std::unique_ptr<JobRunner> make_speech_role(const WorkerSettings& settings);
 
 }  // namespace durascribe::worker

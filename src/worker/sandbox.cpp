@@ -1,5 +1,6 @@
 #include "durascribe/worker/sandbox.h"
 
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -23,8 +24,8 @@ std::uint64_t all_file_rights(long version) {
     return kOfVersion1 | (version >= 2 ? kRefer : 0) | (version >= 3 ? kTruncate : 0);
 }
 
-// A rule set that handles every right and grants none.
-bool give_up_files() {
+// A rule set that handles every right and grants none, but for reading those files.
+bool give_up_files(std::span<const char* const> readable = {}) {
     const long version =
         ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {
@@ -34,7 +35,23 @@ bool give_up_files() {
     rules.handled_access_fs = all_file_rights(version);
     const UniqueFd set(static_cast<int>(
         ::syscall(SYS_landlock_create_ruleset, &rules, sizeof rules.handled_access_fs, 0)));
-    return set.valid() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+    if (!set.valid()) {
+        return false;
+    }
+    for (const char* path : readable) {
+        const UniqueFd file(::open(path, O_PATH | O_CLOEXEC));
+        if (!file.valid()) {
+            continue;
+        }
+        landlock_path_beneath_attr rule{};
+        rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
+        rule.parent_fd = file.get();
+        if (::syscall(SYS_landlock_add_rule, set.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) !=
+            0) {
+            return false;
+        }
+    }
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            ::syscall(SYS_landlock_restrict_self, set.get(), 0) == 0;
 }
 
@@ -43,6 +60,10 @@ bool give_up_network() {
 }
 
 }  // namespace
+
+bool close_files_but(std::span<const char* const> readable) {
+    return give_up_files(readable);
+}
 
 Sandbox close_sandbox() {
     // The network first: making a user namespace may need to read files.

@@ -2,6 +2,8 @@
 // process/ sets from outside (docs/worker-protocol.md).
 #pragma once
 
+#include <span>
+
 namespace durascribe::worker {
 
 struct Sandbox {
@@ -13,5 +15,8 @@ struct Sandbox {
 // Returns what could be had: Landlock needs Linux 5.13 and to be enabled there, the network
 // namespace needs the right to make one or a user namespace.
 Sandbox close_sandbox();
+
+// Its files alone, but for reading those named, where they are there. Whether it could be had.
+bool close_files_but(std::span<const char* const> readable);
 
 }  // namespace durascribe::worker

@@ -105,8 +105,9 @@ int run_worker(const WorkerSettings& settings, int socket_fd) {
     ::tzset();
     try {
         protocol::Channel channel{UniqueFd(socket_fd)};
-        const auto role =
-            settings.role == Role::media ? make_media_role() : make_speech_role(settings);
+        const auto role = settings.role == Role::media   ? make_media_role()
+                          : settings.role == Role::fetch ? make_fetch_role(settings)
+                                                         : make_speech_role(settings);
         return serve(*role, channel);
     } catch (const std::exception& e) {
         log::error("unexpected: {}", e.what());

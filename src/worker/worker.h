@@ -6,7 +6,7 @@
 
 namespace durascribe::worker {
 
-enum class Role { media, speech };
+enum class Role { media, speech, fetch };
 
 struct WorkerSettings {
     Role role = Role::media;
@@ -14,6 +14,9 @@ struct WorkerSettings {
     std::string engine;
     std::string model;
     std::string language;
+    // Of a fetch worker: as net::AddressPolicy and net::DnsSettings take them.
+    std::string allow_private_addresses;
+    std::string dns_servers;
 };
 
 // Serves until the server closes `socket_fd` (owned from here on) or says so. For a process of its

@@ -43,6 +43,9 @@ run transcribe --data "$data" "$work/good.wav" "$work/good.wave"
 expect_code 1 'two files with one transcript'
 expect_in "$errors" '--output DIR'
 
-run transcribe --data "$data" https://example.com/talk.mp3
-expect_code 1 'an address'
-expect_in "$errors" 'does not download'
+run transcribe --data "$data" http://2130706433/talk.mp3
+expect_code 1 'an address in another form'
+expect_in "$errors" 'four decimal numbers'
+run transcribe --data "$data" http://127.0.0.1:9/talk.mp3
+expect_code 1 'an address of this machine'
+expect_in "$errors" 'ALLOW_PRIVATE_ADDRESSES'

@@ -82,7 +82,7 @@ wait_until 20 'a ping' received_is '[m[:1] + m[2:3] + [m[3]["type"]] for m in d]
 touch "$work/refuse"
 curl -fsS -F "file=@$samples/short.wav" "$url/api/v1/media" -o "$work/created.json" || failed 'the upload'
 task=$(json "$work/created.json" 'd["task_id"]')
-wait_until 60 'it is transcribed' media_is "$(json "$work/created.json" 'd["id"]')" completed
+wait_until 120 'it is transcribed' media_is "$(json "$work/created.json" 'd["id"]')" completed
 wait_until 20 'a refusal' received_is 'any(m[0] == 503 for m in d)'
 for ((i = 0; i < 3; ++i)); do
     kill -KILL "$server_pid"
@@ -92,7 +92,7 @@ for ((i = 0; i < 3; ++i)); do
     post "/$hook/resume"
 done
 all_taken="[m for m in d if m[0] == 200 and m[3]['data'].get('state') == 'completed' and m[3]['data'].get('task_id') == '$task'] != []"
-wait_until 60 'the end of the task is told' received_is "$all_taken"
+wait_until 120 'the end of the task is told' received_is "$all_taken"
 nothing_waits() { curl -fsS "$url/api/v1/webhooks/$hook" -o "$work/hook.json" && [[ $(json "$work/hook.json" 'd["waiting"]') == 0 ]]; }
 wait_until 20 'nothing waits' nothing_waits
 # Every event of the task was taken, in its order; one that came twice has the same id.

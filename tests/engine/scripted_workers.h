@@ -16,7 +16,10 @@ class ScriptedWorkers final : public ports::WorkerFactory {
                                                                 const ports::RunControl&)>;
     using Transcribe = std::function<Result<ports::TranscribeOutcome>(const ports::TranscribeJob&,
                                                                       const ports::RunControl&)>;
+    using Fetch = std::function<Result<ports::FetchOutcome>(const ports::FetchJob&,
+                                                            const ports::RunControl&)>;
     Extract on_extract;
+    Fetch on_fetch;
     Transcribe on_transcribe;
     std::atomic<int> started{0};
     std::atomic<int> speech_started{0};
@@ -53,6 +56,12 @@ class ScriptedWorkers final : public ports::WorkerFactory {
             ++script_.transcribes;
             auto outcome = script_.on_transcribe(job, control);
             alive_ = outcome.has_value();
+            return outcome;
+        }
+        Result<ports::FetchOutcome> fetch(const ports::FetchJob& job,
+                                          const ports::RunControl& control) override {
+            auto outcome = script_.on_fetch(job, control);
+            alive_ = false;
             return outcome;
         }
         bool alive() override { return alive_; }

@@ -1,6 +1,6 @@
 """What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
 with every check; each of its steps allows for the one death that the stage may have in it."""
-import http.server, json, signal, subprocess, threading
+import hashlib, http.server, json, signal, subprocess, threading
 from harness import PATIENCE, TERMINAL, demand, workers_of
 from stage import ServedStage, Stage, check_directory, rows, send, until
 
@@ -188,6 +188,85 @@ class Told(ServedStage):
         self.receiver.shutdown()
 
 
+class Fetched(ServedStage):
+    """Two files fetched, one of them as a batch, from a server that cuts the first connection for each; a third in a watched folder."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, environment={"ALLOW_PRIVATE_ADDRESSES": "127.0.0.1", "RETRY_BACKOFF_SECONDS": "0"}, **more)
+        self.watched = self.folder / "watched"
+        self.watched.mkdir()
+        self.server.environment.update({"WATCH_FOLDERS": str(self.watched), "WATCH_SETTLE_SECONDS": "1", "WATCH_OUTPUT": "txt"})
+        self.cut = {0, 1}
+        self.files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.serving())
+        threading.Thread(target=self.files.serve_forever, daemon=True).start()
+
+    def serving(self):
+        stage = self
+
+        class Serving(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                clip = int(self.path.strip("/").split(".")[0])
+                whole, first = stage.clips[clip], 0
+                if self.headers["If-Range"] == '"one"':
+                    first = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+                self.send_response(206 if first else 200)
+                self.send_header("ETag", '"one"')
+                self.send_header("Content-Length", str(len(whole) - first))
+                if first:
+                    self.send_header("Content-Range", f"bytes {first}-{len(whole) - 1}/{len(whole)}")
+                self.end_headers()
+                rest = whole[first:]
+                if clip in stage.cut:
+                    stage.cut.discard(clip)
+                    rest = rest[:len(rest) // 2]
+                try:
+                    self.wfile.write(rest)
+                except OSError:
+                    pass  # who asked is gone
+
+            def log_message(self, *_):
+                pass
+        return Serving
+
+    def play(self):
+        self.start()
+        url = f"http://127.0.0.1:{self.files.server_port}/%d.wav"
+        batch = self.ask_for("/api/v1/batches", {"items": [{"url": url % 0}]})
+        self.fetched(batch["items"][0], 0)
+        self.fetched(self.ask_for("/api/v1/media", {"url": url % 1}), 1)
+        jobs = list(self.oracle.jobs.values())
+        (self.watched / "clip2.wav").write_bytes(self.clips[2])
+        self.unanswered[2] = 1  # the media that comes of it
+        until(lambda: self.task_of_third() is not None, "the watched file is taken")
+        beside = self.watched / "clip2.txt"
+        until(lambda: self.task_of_third() in TERMINAL and beside.exists(), "its transcript beside it")
+        self.until_ended(*jobs)
+        self.stop()
+        self.check()
+        demand(beside.read_bytes() == self.oracle.transcripts[2][0], "what was put beside a watched file is another text")
+
+    def ask_for(self, target, body):
+        status = 0
+        while status == 0:
+            status, answer = self.ask("POST", target, json.dumps(body),
+                                      {"Content-Type": "application/json", "Idempotency-Key": target})
+        demand(status == 201, f"{target} is answered {status} {answer}")
+        return answer
+
+    def fetched(self, answer, clip):
+        self.oracle.uploaded({"id": answer["media_id"], "task_id": answer["task_id"],
+                              "sha256": hashlib.sha256(self.clips[clip]).hexdigest()}, clip)
+
+    def task_of_third(self):
+        """The status of the watched file's media."""
+        status, answer = self.ask("GET", "/api/v1/media?search=clip2")
+        return answer["items"][0]["status"] if status == 200 and answer["items"] else None
+
+    def end(self):
+        super().end()
+        self.files.shutdown()
+
+
 class Patient(ServedStage):
     """A worker that stands still while its lease is renewed, until the time of its task is over."""
 
@@ -323,7 +402,7 @@ class Commands(Stage):
 
 # The first that reaches a name is the one in which ./test visits it.
 SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "pieces": Pieces, "anew": Anew,
-             "told": Told,
+             "told": Told, "fetched": Fetched,
              "commands": Commands, "renamed": Renamed, "patient": Patient}
 # These take long: of them, only what no other reaches is visited.
 LONG = ("renamed", "patient")

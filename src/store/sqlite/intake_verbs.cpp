@@ -291,6 +291,12 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     if (load_task(tx.db, media.task_id)) {
         return std::unexpected(id_conflict("task", media.task_id.value));
     }
+    if (media.watched) {
+        if (auto before = taken_before(tx, *media.watched)) {
+            return std::move(*before);
+        }
+        keep_watched(tx, *media.watched, media.id, media.task_id);
+    }
     if (media.join) {
         if (auto before = same_work_before(tx, media)) {
             return std::move(*before);
@@ -298,13 +304,18 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
-        "updated_at, newest_task, number)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "updated_at, newest_task, source_url, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
-        tx.now, media.task_id, next_search_number(tx));
+        tx.now, media.task_id, media.url, next_search_number(tx));
+    if (media.source.empty()) {
+        tx.db.execute("INSERT INTO imports (media_id, titled) VALUES (?, ?)", media.id,
+                      media.titled);
+    }
     index_title(tx, media.id, media.title);
     emit_media(tx, "media.created", media.id, media.title);
-    const bool known = tx.db
+    const bool known = !media.source.empty() &&
+                       tx.db
                            .query("SELECT 1 FROM media WHERE source_sha256 = ? AND id <> ? LIMIT 1",
                                   media.source.sha256, media.id)
                            .step();
@@ -346,7 +357,9 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
     }
     tx.db.execute("UPDATE media SET newest_task = ?, updated_at = ? WHERE id = ?", task.id, tx.now,
                   task.media_id);
-    made.task = create_task(tx, task.media_id, task.id, task.options);
+    domain::TaskOptions options = task.options;
+    options.from_url = media->source.empty();  // what is there is not fetched again
+    made.task = create_task(tx, task.media_id, task.id, options);
     if (task.idempotency) {
         keep_answer(tx, *task.idempotency, to_json(made));
     }
@@ -395,6 +408,11 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
     }
     unindex_media(tx, id);
     tx.db.execute("DELETE FROM media WHERE id = ?", id);
+    tx.db.execute(
+        "DELETE FROM batches WHERE id IN (SELECT batch_id FROM batch_items WHERE media_id = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM batch_items i JOIN media m ON m.id = i.media_id"
+        " WHERE i.batch_id = batches.id)",
+        id);
     std::erase_if(blobs, [&](const ports::BlobRef& b) {
         return tx.db
             .query(

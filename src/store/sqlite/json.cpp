@@ -192,6 +192,9 @@ std::string to_json(const ports::Submission& made) {
                        {"size_bytes", m.source.size_bytes},
                        {"created_at", wall_ms(m.created_at)},
                        {"updated_at", wall_ms(m.updated_at)}};
+    if (!m.source_url.empty()) {
+        media["source_url"] = m.source_url;
+    }
     if (m.info) {
         media["info"] = parse(to_json(*m.info));
     }
@@ -210,6 +213,9 @@ ports::Submission submission_from_json(std::string_view text) {
     made.media.source = {text_of(o.at("sha256")), o.at("size_bytes").to_number<std::int64_t>()};
     made.media.created_at = wall_of(o.at("created_at"));
     made.media.updated_at = wall_of(o.at("updated_at"));
+    if (const json::value* url = o.if_contains("source_url")) {
+        made.media.source_url = text_of(*url);
+    }
     if (const json::value* info = o.if_contains("info")) {
         made.media.info = media_info_from_json(json::serialize(*info));
     }

@@ -106,6 +106,30 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
     return make_page(std::move(list), *limit);
 }
 
+Result<ports::PageOf<ports::BatchRow>> list_batches(Connection& db, const ports::Page& page) {
+    const auto cursor = parse_cursor(page.cursor);
+    if (!cursor) {
+        return std::unexpected(cursor.error());
+    }
+    const auto limit = checked_limit(page.limit);
+    if (!limit) {
+        return std::unexpected(limit.error());
+    }
+    std::vector<ports::BatchRow> list;
+    Rows rows = db.query(
+        "SELECT id, title, created_at FROM batches WHERE (created_at, id) < (?1, ?2)"
+        " ORDER BY created_at DESC, id DESC LIMIT ?3",
+        cursor->created_at, cursor->id, *limit + 1);
+    while (rows.step()) {
+        ports::BatchRow row;
+        row.id.value = rows.text();
+        row.title = rows.text();
+        row.created_at = rows.wall();
+        list.push_back(std::move(row));
+    }
+    return make_page(std::move(list), *limit);
+}
+
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit) {
     const auto range = event_range(db);
     const auto [oldest, newest] = *range;

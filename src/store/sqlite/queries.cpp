@@ -22,6 +22,35 @@ Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db,
     return rows.step() ? std::optional{read_media(rows)} : std::nullopt;
 }
 
+Result<std::optional<ports::MediaRow>> newest_media_from(Connection& db, const std::string& url) {
+    Rows rows = db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
+                         " FROM media WHERE source_url = ? AND source_url <> ''"
+                         " ORDER BY created_at DESC, id DESC LIMIT 1",
+                         url);
+    return rows.step() ? std::optional{read_media(rows)} : std::nullopt;
+}
+
+Result<std::optional<ports::ImportRow>> import_of(Connection& db, const MediaId& media) {
+    Rows rows = db.query(
+        "SELECT source_url, etag, last_modified, bytes_done, bytes_total, i.filename,"
+        " i.source_sha256, i.source_size FROM imports i JOIN media ON media.id = i.media_id"
+        " WHERE media_id = ?",
+        media);
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    ports::ImportRow import{.media_id = media};
+    import.url = rows.text();
+    import.etag = rows.text();
+    import.last_modified = rows.text();
+    import.bytes_done = rows.integer();
+    import.bytes_total = rows.maybe_integer();
+    import.filename = rows.text();
+    import.source.sha256 = rows.text();
+    import.source.size_bytes = rows.integer();
+    return import;
+}
+
 Result<ports::TaskRow> task(Connection& db, const TaskId& id) {
     Rows rows = db.query("SELECT " DURASCRIBE_TASK_COLUMNS " FROM tasks WHERE id = ?", id);
     if (!rows.step()) {
@@ -168,6 +197,7 @@ Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
             "SELECT 1 FROM media WHERE source_sha256 = ?1"
             " UNION ALL SELECT 1 FROM tasks WHERE pcm_sha256 = ?1 AND pcm_sha256 <> ''"
             " UNION ALL SELECT 1 FROM uploads WHERE source_sha256 = ?1 AND finished_at IS NULL"
+            " UNION ALL SELECT 1 FROM imports WHERE source_sha256 = ?1 AND source_sha256 <> ''"
             " LIMIT 1",
             sha256)
         .step();

@@ -16,6 +16,8 @@ namespace durascribe::store {
 Result<ports::MediaRow> media(Connection& db, const MediaId& id);
 Result<std::optional<ports::MediaRow>> newest_media_of(Connection& db,
                                                        const ports::BlobRef& source);
+Result<std::optional<ports::MediaRow>> newest_media_from(Connection& db, const std::string& url);
+Result<std::optional<ports::ImportRow>> import_of(Connection& db, const MediaId& media);
 Result<ports::TaskRow> task(Connection& db, const TaskId& id);
 Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId& media);
 Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task);
@@ -51,6 +53,16 @@ Result<ports::SearchAnswer> search(Connection& db, const ports::SearchRequest& r
 Result<ports::PageOf<ports::MediaRow>> search_media(Connection& db,
                                                     const ports::MediaFilter& filter,
                                                     const ports::Page& page);
+
+// watch_verbs.cpp
+Result<std::optional<ports::WatchedRow>> watched_file(Connection& db, const std::string& path);
+Result<std::vector<ports::WatchedRow>> unwritten_files(Connection& db, int limit);
+
+// batch_verbs.cpp
+Result<ports::BatchRow> batch(Connection& db, const BatchId& id);
+
+// list_queries.cpp
+Result<ports::PageOf<ports::BatchRow>> list_batches(Connection& db, const ports::Page& page);
 
 // media_lists.cpp
 Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,

@@ -44,6 +44,7 @@ ports::MediaRow read_media(Rows& rows) {
     } else {
         rows.skip();
     }
+    m.source_url = rows.text();
     m.revision = rows.small();
     return m;
 }

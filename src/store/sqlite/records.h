@@ -11,8 +11,9 @@
 namespace durascribe::store {
 
 // Macros, so that they join the literals of a statement at compile time.
-#define DURASCRIBE_MEDIA_COLUMNS \
-    "id, title, filename, source_sha256, source_size, created_at, updated_at, info, revision"
+#define DURASCRIBE_MEDIA_COLUMNS                                                      \
+    "id, title, filename, source_sha256, source_size, created_at, updated_at, info, " \
+    "source_url, revision"
 ports::MediaRow read_media(Rows& rows);
 
 #define DURASCRIBE_TASK_COLUMNS                                                                   \

@@ -141,6 +141,23 @@ Result<ports::Submission> SqliteStore::submit_task(const ports::NewTask& task) {
     return parts_->writer->run([&](WriteTx& tx) { return store::submit_task(tx, task); });
 }
 
+Result<void> SqliteStore::mark_written(const ports::WatchedFile& file) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::mark_written(tx, file); });
+}
+
+Result<ports::BatchRow> SqliteStore::submit_batch(const ports::NewBatch& batch) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::submit_batch(tx, batch); });
+}
+
+Result<void> SqliteStore::record_import(const ports::Lease& lease, const ports::ImportRow& import) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::record_import(tx, lease, import); });
+}
+
+Result<ports::UnitEnd> SqliteStore::finish_acquire(const ports::Lease& lease) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::finish_acquire(tx, lease); });
+}
+
 Result<ports::MediaRow> SqliteStore::rename_media(
     const MediaId& id, const std::string& title,
     const std::optional<std::vector<int>>& if_revision) {
@@ -302,6 +319,30 @@ Result<ports::SearchAnswer> SqliteStore::search(const ports::SearchRequest& requ
 
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports::BlobRef& source) {
     return parts_->readers->run([&](Connection& db) { return store::newest_media_of(db, source); });
+}
+
+Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_from(const std::string& url) {
+    return parts_->readers->run([&](Connection& db) { return store::newest_media_from(db, url); });
+}
+
+Result<std::optional<ports::WatchedRow>> SqliteStore::watched_file(const std::string& path) {
+    return parts_->readers->run([&](Connection& db) { return store::watched_file(db, path); });
+}
+
+Result<std::vector<ports::WatchedRow>> SqliteStore::unwritten_files(int limit) {
+    return parts_->readers->run([&](Connection& db) { return store::unwritten_files(db, limit); });
+}
+
+Result<ports::BatchRow> SqliteStore::batch(const BatchId& id) {
+    return parts_->readers->run([&](Connection& db) { return store::batch(db, id); });
+}
+
+Result<ports::PageOf<ports::BatchRow>> SqliteStore::list_batches(const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::list_batches(db, page); });
+}
+
+Result<std::optional<ports::ImportRow>> SqliteStore::import_of(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::import_of(db, media); });
 }
 
 Result<ports::TaskRow> SqliteStore::task(const TaskId& id) {

@@ -49,6 +49,16 @@ class SqliteStore final : public ports::Store {
 
     Result<ports::Submission> submit(const ports::NewMedia& media) override;
     Result<ports::Submission> submit_task(const ports::NewTask& task) override;
+    Result<std::optional<ports::WatchedRow>> watched_file(const std::string& path) override;
+    Result<std::vector<ports::WatchedRow>> unwritten_files(int limit) override;
+    Result<void> mark_written(const ports::WatchedFile& file) override;
+    Result<ports::BatchRow> submit_batch(const ports::NewBatch& batch) override;
+    Result<ports::BatchRow> batch(const BatchId& id) override;
+    Result<ports::PageOf<ports::BatchRow>> list_batches(const ports::Page& page) override;
+    Result<void> record_import(const ports::Lease& lease, const ports::ImportRow& import) override;
+    Result<ports::UnitEnd> finish_acquire(const ports::Lease& lease) override;
+    Result<std::optional<ports::ImportRow>> import_of(const MediaId& media) override;
+    Result<std::optional<ports::MediaRow>> newest_media_from(const std::string& url) override;
     Result<ports::MediaRow> rename_media(
         const MediaId& id, const std::string& title,
         const std::optional<std::vector<int>>& if_revision = {}) override;

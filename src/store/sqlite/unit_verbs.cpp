@@ -25,28 +25,6 @@ Error stale(const ports::Lease& lease) {
             fmt::format("unit {} lease {}", lease.unit.value, lease.number)};
 }
 
-// A unit that this lease holds, and its task.
-struct Held {
-    TaskRecord task;
-    UnitRecord unit;
-};
-
-Result<Held> hold(WriteTx& tx, const ports::Lease& lease, std::optional<Step> step = std::nullopt) {
-    auto unit = load_unit(tx.db, lease.unit);
-    if (!unit || unit->row.state != domain::UnitState::processing ||
-        unit->row.lease != lease.number) {
-        return std::unexpected(stale(lease));
-    }
-    if (step && unit->row.step != *step) {
-        return fail(ErrorClass::internal, "wrong_step",
-                    fmt::format("The result is of {}, and the unit of {}. Please report this.",
-                                to_string(*step), to_string(unit->row.step)));
-    }
-    auto task = load_task(tx.db, unit->row.task_id);
-    DURASCRIBE_ASSERT(task.has_value());
-    return Held{std::move(*task), std::move(*unit)};
-}
-
 // Units whose time has come may be claimed from now on.
 void promote_due(WriteTx& tx) {
     std::vector<std::pair<UnitId, TaskId>> due;
@@ -92,22 +70,6 @@ void end_attempt(WriteTx& tx, const UnitRecord& u, const AttemptEnd& end) {
         u.row.lease);
 }
 
-ports::UnitEnd outcome(const TaskRecord& t, const UnitRecord& u, bool quarantined = false) {
-    return {.unit_state = u.row.state,
-            .task_state = t.row.state,
-            .next_attempt_at = u.row.not_before,
-            .quarantined = quarantined};
-}
-
-Result<void> complete_unit(WriteTx& tx, Held& h) {
-    if (auto changed = change_unit(tx, h.task, h.unit, UnitEvent::finished); !changed) {
-        return changed;
-    }
-    end_attempt(tx, h.unit, {.outcome = "completed"});
-    emit_unit(tx, "unit.completed", h.task, h.unit);
-    return {};
-}
-
 void write_segments(WriteTx& tx, const TaskId& task, UnitId unit,
                     const std::vector<domain::Segment>& segments) {
     tx.db.execute("DELETE FROM segments WHERE task_id = ? AND unit_id = ?", task, unit);
@@ -143,6 +105,38 @@ domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitReco
 }
 
 }  // namespace
+
+Result<Held> hold(WriteTx& tx, const ports::Lease& lease, std::optional<Step> step) {
+    auto unit = load_unit(tx.db, lease.unit);
+    if (!unit || unit->row.state != domain::UnitState::processing ||
+        unit->row.lease != lease.number) {
+        return std::unexpected(stale(lease));
+    }
+    if (step && unit->row.step != *step) {
+        return fail(ErrorClass::internal, "wrong_step",
+                    fmt::format("The result is of {}, and the unit of {}. Please report this.",
+                                to_string(*step), to_string(unit->row.step)));
+    }
+    auto task = load_task(tx.db, unit->row.task_id);
+    DURASCRIBE_ASSERT(task.has_value());
+    return Held{std::move(*task), std::move(*unit)};
+}
+
+ports::UnitEnd outcome_of(const TaskRecord& t, const UnitRecord& u, bool quarantined) {
+    return {.unit_state = u.row.state,
+            .task_state = t.row.state,
+            .next_attempt_at = u.row.not_before,
+            .quarantined = quarantined};
+}
+
+Result<void> complete_unit(WriteTx& tx, Held& h) {
+    if (auto changed = change_unit(tx, h.task, h.unit, UnitEvent::finished); !changed) {
+        return changed;
+    }
+    end_attempt(tx, h.unit, {.outcome = "completed"});
+    emit_unit(tx, "unit.completed", h.task, h.unit);
+    return {};
+}
 
 void emit_unit(WriteTx& tx, std::string_view type, const TaskRecord& t, const UnitRecord& u,
                const std::optional<Error>& error) {
@@ -303,7 +297,7 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());
     }
-    return outcome(t, held->unit);
+    return outcome_of(t, held->unit);
 }
 
 Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
@@ -326,7 +320,7 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());
     }
-    return outcome(t, held->unit);
+    return outcome_of(t, held->unit);
 }
 
 Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
@@ -354,7 +348,7 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());
     }
-    return outcome(t, held->unit);
+    return outcome_of(t, held->unit);
 }
 
 Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
@@ -408,7 +402,7 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());
     }
-    return outcome(t, u, decision.quarantined);
+    return outcome_of(t, u, decision.quarantined);
 }
 
 Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, const AttemptEnd& end,
@@ -429,7 +423,7 @@ Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, cons
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());
     }
-    return outcome(t, u);
+    return outcome_of(t, u);
 }
 
 Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,

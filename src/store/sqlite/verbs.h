@@ -36,6 +36,31 @@ Result<void> delete_upload(WriteTx& tx, const UploadId& id);
 Result<ports::UploadRow> upload(Connection& db, const UploadId& id);
 Result<std::vector<UploadId>> sealed_uploads(Connection& db);
 
+// watch_verbs.cpp
+// What this form of the file has made before; nullopt: it was not there.
+std::optional<ports::Submission> taken_before(WriteTx& tx, const ports::WatchedFile& file);
+void keep_watched(WriteTx& tx, const ports::WatchedFile& file, const MediaId& media,
+                  const TaskId& task);
+Result<void> mark_written(WriteTx& tx, const ports::WatchedFile& file);
+
+// batch_verbs.cpp
+Result<ports::BatchRow> submit_batch(WriteTx& tx, const ports::NewBatch& batch);
+
+// import_verbs.cpp
+Result<void> record_import(WriteTx& tx, const ports::Lease& lease, const ports::ImportRow& import);
+Result<ports::UnitEnd> finish_acquire(WriteTx& tx, const ports::Lease& lease);
+
+// A unit that a lease holds, and its task. Errors: lost "stale_lease"; internal "wrong_step".
+struct Held {
+    TaskRecord task;
+    UnitRecord unit;
+};
+Result<Held> hold(WriteTx& tx, const ports::Lease& lease,
+                  std::optional<domain::Step> step = std::nullopt);
+// It has ended well: its row, its attempt and the event.
+Result<void> complete_unit(WriteTx& tx, Held& h);
+ports::UnitEnd outcome_of(const TaskRecord& t, const UnitRecord& u, bool quarantined = false);
+
 // unit_verbs.cpp
 Result<std::optional<ports::ClaimedUnit>> claim(WriteTx& tx, const ports::ClaimRequest& request);
 Result<std::vector<ports::RenewedLease>> renew_leases(WriteTx& tx, const NodeId& node,

@@ -37,7 +37,7 @@ export interface MediaSummary {
   task_id: string | null
   progress: number
   error: TaskError | null
-  size_bytes: number
+  size_bytes: number | null
   duration_seconds: number | null
   created_at: string
   updated_at: string

@@ -40,7 +40,7 @@ export const Row = memo(function Row(props: {
     null,
     { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
   ]
-  const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
+  const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), item.size_bytes === null ? null : bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
   return (
     <li
       className={`row ${selected ? 'selected' : ''} ${line?.tone ?? ''}`}

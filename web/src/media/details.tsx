@@ -13,7 +13,7 @@ export function Details({ media, task, taskId }: { media: Media; task: Task | un
   const speed = task?.status === 'completed' && media.duration_seconds && task.worked_seconds > 0 ? media.duration_seconds / task.worked_seconds : null
   const facts: [string, string | null][] = [
     [text.length, media.duration_seconds === null ? null : clock(media.duration_seconds)],
-    [text.size, bytes(media.size_bytes, text.tag)],
+    [text.size, media.size_bytes === null ? null : bytes(media.size_bytes, text.tag)],
     [text.format, info ? info.container : null],
     [text.added, fullTime(media.created_at, text.tag)],
     [text.language, task?.options.language ?? null],

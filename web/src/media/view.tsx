@@ -118,7 +118,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
           <h1 dir="auto">{m.title || m.filename}</h1>
           <p className="muted">
             {duration > 0 && <span>{clock(duration)}</span>}
-            <span>{bytes(m.size_bytes, text.tag)}</span>
+            <span>{m.size_bytes === null ? null : bytes(m.size_bytes, text.tag)}</span>
             <time dateTime={m.created_at} title={fullTime(m.created_at, text.tag)}>
               {when(m.created_at, text.tag)}
             </time>

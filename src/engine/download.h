@@ -1,0 +1,55 @@
+// What a fetch worker sends, on its way into a partial blob: a head, then bytes, through a pipe.
+// What has come is made durable at intervals, first in the file, then in the store, and so survives
+// the worker, this process and the machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "durascribe/base/unique_fd.h"
+#include "durascribe/ports/blob_store.h"
+#include "durascribe/ports/clock.h"
+#include "durascribe/ports/store.h"
+
+namespace durascribe::engine {
+
+// One attempt to fetch one media. One thread, beside its own, which reads the pipe between begin()
+// and finish().
+class Download {
+  public:
+    // `import` as the store has it; `file`: its partial blob, opened with the row's bytes_done.
+    Download(ports::Store& store, const ports::Clock& clock, ports::Lease lease,
+             ports::ImportRow import, std::unique_ptr<ports::PartialBlob> file);
+    ~Download();
+
+    // Where to go on; 0 where nothing tells whether the other side still has the same file.
+    std::int64_t offset() const { return offset_; }
+    const ports::ImportRow& import() const { return import_; }
+
+    // The end for the worker.
+    Result<UniqueFd> begin();
+    // Once nobody else holds that end. What came is durable when it returns, also where it fails.
+    // Errors: storage; lost "stale_lease"; crash "protocol_error" (a head that is none).
+    Result<void> finish();
+    // All of it is there: its address is in the store when it returns. Errors: as finish(); input
+    // "empty_file"; network "cut_short".
+    Result<void> seal();
+
+  private:
+    Result<void> pump();
+    Result<void> take_head();
+    Result<void> make_durable();
+
+    ports::Store& store_;
+    const ports::Clock& clock_;
+    const ports::Lease lease_;
+    ports::ImportRow import_;
+    const std::unique_ptr<ports::PartialBlob> file_;
+    std::int64_t offset_ = 0;
+    UniqueFd pipe_;
+    Result<void> pumped_;
+    std::jthread thread_;
+};
+
+}  // namespace durascribe::engine

@@ -1,0 +1,182 @@
+// On a real engine, store and file system, with scripted workers.
+#include "durascribe/watch/watch_folders.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+
+#include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/store/sqlite/sqlite_store.h"
+#include "scratch_directory.h"
+#include "scripted_workers.h"
+
+namespace durascribe::watch {
+namespace {
+
+namespace fs = std::filesystem;
+
+class WatchTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        auto store = store::SqliteStore::open(scratch_.path() / "data", clock_, {});
+        ASSERT_TRUE(store) << store.error().message;
+        store_ = std::move(*store);
+        auto blobs = blobs::LocalBlobStore::open(scratch_.path() / "data");
+        ASSERT_TRUE(blobs) << blobs.error().message;
+        blobs_ = std::move(*blobs);
+        fs::create_directory(folder());
+        workers_.on_extract = [](const ports::ExtractJob&, const ports::RunControl&) {
+            ports::ExtractOutcome outcome;  // silent
+            outcome.info.duration = Millis{1'000};
+            outcome.silences = {{Millis{0}, Millis{1'000}}};
+            return outcome;
+        };
+        engine_ = std::make_unique<engine::Engine>(*store_, *blobs_, workers_, clock_,
+                                                   engine::EngineSettings{});
+        ASSERT_TRUE(engine_->start());
+        settings_.folders = {folder()};
+        settings_.settle = Millis{50};
+        settings_.write = [this](const fs::path& path, const std::string& content) -> Result<void> {
+            const std::scoped_lock lock(mutex_);
+            written_[path.filename().string()] = content;
+            changed_.notify_all();
+            return {};
+        };
+    }
+    void TearDown() override {
+        watch_.reset();
+        engine_.reset();
+    }
+    void start() {
+        auto watch = WatchFolders::start(*engine_, *store_, clock_, settings_);
+        ASSERT_TRUE(watch) << watch.error().message;
+        watch_ = std::move(*watch);
+    }
+    fs::path folder() const { return scratch_.path() / "in"; }
+    void put(const std::string& name, const std::string& bytes) {
+        std::ofstream(folder() / name, std::ios::binary) << bytes;
+    }
+    std::vector<std::string> taken() {
+        std::vector<std::string> names;
+        const auto page = store_->list_media({}, {.limit = 200});
+        for (const auto& media : page->rows) {
+            names.insert(names.begin(), media.filename);
+        }
+        return names;
+    }
+    bool await_taken(std::size_t count) {
+        const MonoTime until = clock_.mono() + Millis{20'000};
+        for (std::int64_t seen = 0; clock_.mono() < until;) {
+            if (taken().size() >= count) {
+                return true;
+            }
+            seen = engine_->feed().wait_after(seen, Millis{100});
+        }
+        return false;
+    }
+
+    testing::ScratchDirectory scratch_;
+    ports::SystemClock clock_;
+    testing::ScriptedWorkers workers_;
+    std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<blobs::LocalBlobStore> blobs_;
+    std::unique_ptr<engine::Engine> engine_;
+    WatchSettings settings_;
+    std::unique_ptr<WatchFolders> watch_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<std::string, std::string> written_;
+};
+
+TEST_F(WatchTest, WhatIsThereAndWhatComesIsTakenOnceOverRestarts) {
+    put("before.wav", "one");
+    start();
+    ASSERT_TRUE(await_taken(1));
+    put("after.wav", "two");
+    ASSERT_TRUE(await_taken(2));
+    watch_.reset();
+    start();
+    put("third.wav", "three");
+    ASSERT_TRUE(await_taken(3));
+    EXPECT_EQ(taken(), (std::vector<std::string>{"before.wav", "after.wav", "third.wav"}));
+}
+
+TEST_F(WatchTest, AFileThatGrowsIsTakenWhenItHasStopped) {
+    settings_.settle = Millis{400};
+    start();
+    std::ofstream file(folder() / "growing.wav", std::ios::binary);
+    std::condition_variable never;
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    for (int i = 0; i < 10; ++i) {
+        file << "more" << std::flush;
+        never.wait_for(lock, Millis{100});  // between two writes of its writer
+        EXPECT_TRUE(taken().empty()) << i;
+    }
+    file.close();
+    ASSERT_TRUE(await_taken(1));
+    EXPECT_EQ(store_->list_media({}, {})->rows.at(0).source.size_bytes, 40);
+}
+
+TEST_F(WatchTest, ARenamedOneIsTakenUnderItsNewNameAndAChangedOneAgain) {
+    settings_.settle = Millis{300};
+    start();
+    put("talk.wav.part", "whole");
+    put("gone.wav", "gone");
+    fs::rename(folder() / "talk.wav.part", folder() / "talk.wav");
+    fs::remove(folder() / "gone.wav");
+    ASSERT_TRUE(await_taken(1));
+    put("talk.wav", "another");
+    ASSERT_TRUE(await_taken(2));
+    EXPECT_EQ(taken(), (std::vector<std::string>{"talk.wav", "talk.wav"}));
+}
+
+TEST_F(WatchTest, WhatIsNoFileOfItsOwnIsLeftAlone) {
+    put(".hidden.wav", "x");
+    put("talk.srt", "x");
+    put("empty.wav", "");
+    fs::create_directory(folder() / "below.wav");
+    std::ofstream(scratch_.path() / "secret") << "secret";
+    fs::create_symlink(scratch_.path() / "secret", folder() / "link.wav");
+    ASSERT_EQ(::mkfifo((folder() / "pipe.wav").c_str(), 0600), 0);
+    start();
+    put("real.wav", "x");
+    ASSERT_TRUE(await_taken(1));
+    EXPECT_EQ(taken(), std::vector<std::string>{"real.wav"});
+}
+
+TEST_F(WatchTest, ItsTranscriptIsPutBesideItOnce) {
+    settings_.outputs = {domain::DocumentFormat::srt, domain::DocumentFormat::txt};
+    start();
+    put("talk.wav", "x");
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(
+        changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return written_.size() == 2; }));
+    EXPECT_TRUE(written_.contains("talk.srt"));
+    EXPECT_TRUE(written_.contains("talk.txt"));
+    written_.clear();
+    lock.unlock();
+    watch_.reset();
+    EXPECT_TRUE(store_->unwritten_files(10)->empty());
+    start();
+    put("other.wav", "x");
+    lock.lock();
+    ASSERT_TRUE(
+        changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return written_.size() == 2; }));
+    EXPECT_TRUE(written_.contains("other.srt"));
+}
+
+TEST_F(WatchTest, AFolderThatIsNotThereIsNamed) {
+    settings_.folders.push_back(scratch_.path() / "nowhere");
+    const auto refused = WatchFolders::start(*engine_, *store_, clock_, settings_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "folder_not_readable");
+    EXPECT_NE(refused.error().message.find("nowhere"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace durascribe::watch

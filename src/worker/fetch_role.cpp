@@ -1,0 +1,309 @@
+// Downloads one file: what comes is written to the job's descriptor as it comes.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "durascribe/base/log.h"
+#include "durascribe/net/dns_resolver.h"
+#include "durascribe/net/transfers.h"
+#include "durascribe/net/web_address.h"
+#include "durascribe/protocol/frame.h"
+#include "durascribe/protocol/messages.h"
+#include "durascribe/worker/role.h"
+#include "durascribe/worker/sandbox.h"
+
+namespace durascribe::worker {
+namespace {
+
+constexpr const char* kCertificates = "/etc/ssl/certs/ca-certificates.crt";
+constexpr int kRedirectsMax = 10;
+constexpr Millis kStall{30'000};
+constexpr Millis kLookAgain{60'000};
+
+WallTime wall_now() {
+    return std::chrono::floor<Millis>(std::chrono::system_clock::now());
+}
+
+std::optional<std::int64_t> number_from(std::string_view text) {
+    std::int64_t value = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (problem != std::errc{} || end != text.data() + text.size() || value < 0 ||
+        value > protocol::kFetchBytesMax) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+// "bytes 100-199/200", "bytes 100-199/*" (RFC 9110 §14.4): where it begins, and how long the whole
+// is, -1 where that is not said.
+std::optional<std::pair<std::int64_t, std::int64_t>> content_range(std::string_view text) {
+    const auto dash = text.find('-');
+    const auto slash = text.find('/');
+    if (!text.starts_with("bytes ") || dash == std::string_view::npos ||
+        slash == std::string_view::npos || dash < 6) {
+        return std::nullopt;
+    }
+    const auto first = number_from(text.substr(6, dash - 6));
+    const std::string_view total = text.substr(slash + 1);
+    const auto whole = total == "*" ? std::optional<std::int64_t>{-1} : number_from(total);
+    if (!first || !whole) {
+        return std::nullopt;
+    }
+    return std::pair{*first, *whole};
+}
+
+// The file name of a Content-Disposition in its plain form; the server cleans it.
+std::string disposition_name(const std::string& field) {
+    const auto at = field.find("filename=");
+    if (at == std::string::npos) {
+        return {};
+    }
+    std::string_view rest = std::string_view(field).substr(at + 9);
+    if (rest.starts_with('"')) {
+        rest.remove_prefix(1);
+        return std::string(rest.substr(0, rest.find('"')));
+    }
+    return std::string(rest.substr(0, rest.find(';')));
+}
+
+std::string host_of(const net::AnswerHead& head) {
+    const auto address = net::WebAddress::parse(head.url);
+    return address ? address->host : head.url;
+}
+
+Error refused(const net::AnswerHead& head) {
+    const std::string host = host_of(head);
+    const int status = head.status;
+    if (status == 408 || status == 425 || status == 429 || status >= 500) {
+        return {
+            ErrorClass::network, "server_busy", fmt::format("{} answered {}.", host, status), {}};
+    }
+    const std::string_view advice =
+        status == 404 || status == 410   ? "There is nothing at this address: check it."
+        : status == 401 || status == 403 ? "It may not be read without signing in: download the "
+                                           "file yourself, then upload it."
+                                         : "Check the address.";
+    return {ErrorClass::input,
+            "download_refused",
+            fmt::format("{} answered {}. {}", host, status, advice),
+            {}};
+}
+
+Error web_page(const net::AnswerHead& head) {
+    return {ErrorClass::input,
+            "web_page",
+            fmt::format("The address is of a web page of {}, not of a media file. Give the address "
+                        "of the file itself. (Pages of video sites need yt-dlp, which is not used "
+                        "here: download with it, then upload the file.)",
+                        host_of(head)),
+            {}};
+}
+
+Error too_large(std::int64_t limit) {
+    return {ErrorClass::input,
+            "too_large",
+            fmt::format("The file is larger than this server takes ({} bytes). Raise upload_limit, "
+                        "or cut the file.",
+                        limit),
+            {}};
+}
+
+// One job, over at most two requests: what is there already may turn out to be of another file.
+class Fetch {
+  public:
+    Fetch(net::Transfers& transfers, const protocol::FetchRequest& job, int output,
+          const OnProgress& on_progress)
+        : transfers_(transfers), job_(job), output_(output), on_progress_(on_progress) {}
+
+    protocol::Fetched run() {
+        bool resume = job_.offset > 0 && !validator().empty();
+        for (;;) {
+            start_over_ = false;
+            const net::TransferEnd end = request(resume);
+            if (start_over_) {
+                resume = false;
+                continue;
+            }
+            protocol::Fetched fetched{.bytes = written_, .error = end.error};
+            if (const auto wait = end.head.header("retry-after"); wait && end.error) {
+                fetched.retry_after =
+                    net::retry_after(*wait, wall_now()).value_or(fetched.retry_after);
+            }
+            return fetched;
+        }
+    }
+
+  private:
+    // Weak ETags do not tell ranges apart (RFC 9110 §13.1.5).
+    const std::string& validator() const {
+        return !job_.etag.empty() && !job_.etag.starts_with("W/") ? job_.etag : job_.last_modified;
+    }
+
+    net::TransferEnd request(bool resume) {
+        net::TransferRequest request{.url = job_.url,
+                                     .timeout = job_.timeout,
+                                     .stall_timeout = kStall,
+                                     .redirects_max = kRedirectsMax};
+        if (resume) {
+            request.headers.push_back(fmt::format("Range: bytes={}-", job_.offset));
+            request.headers.push_back("If-Range: " + validator());
+        }
+        request.on_head = [this, resume](const net::AnswerHead& head) {
+            return begin(head, resume);
+        };
+        request.on_body = [this](std::string_view part) { return take(part); };
+        std::optional<net::TransferEnd> end;
+        transfers_.start(std::move(request), [&end](net::TransferEnd e) { end = std::move(e); });
+        while (!end) {
+            transfers_.run_once(kLookAgain);
+        }
+        return std::move(*end);
+    }
+
+    std::unexpected<Error> start_over() {
+        start_over_ = true;
+        return fail(ErrorClass::network, "start_over", "From its beginning.");
+    }
+
+    Result<void> begin(const net::AnswerHead& head, bool resume) {
+        if (resume && head.status == 416) {
+            return start_over();
+        }
+        if (head.status != 200 && head.status != 206) {
+            return std::unexpected(refused(head));
+        }
+        const std::string type = head.header("content-type").value_or("");
+        if (type.starts_with("text/html") || type.starts_with("application/xhtml")) {
+            return std::unexpected(web_page(head));
+        }
+        protocol::FetchHead out{
+            .etag = head.header("etag").value_or(""),
+            .last_modified = head.header("last-modified").value_or(""),
+            .filename = disposition_name(head.header("content-disposition").value_or(""))};
+        if (head.status == 206) {
+            const auto range = content_range(head.header("content-range").value_or(""));
+            if (!resume || !range || range->first != job_.offset) {
+                return resume ? start_over() : std::unexpected(refused(head));
+            }
+            out.offset = range->first;
+            out.total = range->second;
+        } else if (const auto length = number_from(head.header("content-length").value_or("x"))) {
+            out.total = *length;
+        }
+        position_ = out.offset;
+        if (job_.limit_bytes > 0 && std::max(out.total, position_) > job_.limit_bytes) {
+            return std::unexpected(too_large(job_.limit_bytes));
+        }
+        return write_head(out);
+    }
+
+    Result<void> write_head(const protocol::FetchHead& head) {
+        const std::string payload = protocol::encode(head);
+        std::array<char, 4> length{};
+        for (std::size_t i = 0; i < length.size(); ++i) {
+            length[i] = static_cast<char>(payload.size() >> (8 * i));
+        }
+        if (auto sent = write({length.data(), length.size()}); !sent) {
+            return sent;
+        }
+        return write(payload);
+    }
+
+    Result<void> take(std::string_view part) {
+        position_ += static_cast<std::int64_t>(part.size());
+        if (job_.limit_bytes > 0 && position_ > job_.limit_bytes) {
+            return std::unexpected(too_large(job_.limit_bytes));
+        }
+        if (auto sent = write(part); !sent) {
+            return sent;
+        }
+        written_ += static_cast<std::int64_t>(part.size());
+        on_progress_(Millis{written_ / 1024 + 1});
+        return {};
+    }
+
+    Result<void> write(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(output_, bytes.data(), bytes.size());
+            if (n < 0 && errno == EINTR) {
+                continue;
+            }
+            if (n < 0) {
+                return std::unexpected(system_error(errno, "hand on what was downloaded"));
+            }
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+        }
+        return {};
+    }
+
+    net::Transfers& transfers_;
+    const protocol::FetchRequest& job_;
+    const int output_;
+    const OnProgress& on_progress_;
+    bool start_over_ = false;
+    std::int64_t position_ = 0;  // in the file
+    std::int64_t written_ = 0;
+};
+
+class FetchRole final : public JobRunner {
+  public:
+    explicit FetchRole(const WorkerSettings& settings) : settings_(settings) {}
+
+    protocol::FrameType request() const override { return protocol::FrameType::fetch; }
+    protocol::FrameType answer() const override { return protocol::FrameType::fetched; }
+    std::size_t descriptors() const override { return 1; }
+
+    // Reads all that it needs of the machine, then gives up its files but for the table of hosts.
+    Result<protocol::Ready> get_ready() override {
+        ::signal(SIGPIPE, SIG_IGN);
+        auto policy = net::AddressPolicy::parse(settings_.allow_private_addresses);
+        if (!policy) {
+            return fail(ErrorClass::internal, "bad_networks",
+                        "A worker was given networks that are none. Please report this.");
+        }
+        auto resolver = net::DnsResolver::create({.servers = settings_.dns_servers});
+        if (!resolver) {
+            return std::unexpected(resolver.error());
+        }
+        std::ifstream file(kCertificates, std::ios::binary);
+        std::string certificates{std::istreambuf_iterator<char>(file), {}};
+        transfers_ = std::make_unique<net::Transfers>(
+            std::move(*resolver), net::TransferSettings{.policy = std::move(*policy),
+                                                        .certificates = std::move(certificates)});
+        constexpr std::array<const char*, 1> kReadable{"/etc/hosts"};
+        if (!close_files_but(kReadable)) {
+            log::warning("the sandbox of downloads is not whole: files open");
+        }
+        return protocol::Ready{};
+    }
+
+    Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
+                            const OnProgress& on_progress) override {
+        const auto job = protocol::decode<protocol::FetchRequest>(request);
+        if (!job) {
+            return std::unexpected(job.error());
+        }
+        return protocol::encode(Fetch(*transfers_, *job, files[0].get(), on_progress).run());
+    }
+
+  private:
+    const WorkerSettings settings_;
+    std::unique_ptr<net::Transfers> transfers_;
+};
+
+}  // namespace
+
+std::unique_ptr<JobRunner> make_fetch_role(const WorkerSettings& settings) {
+    return std::make_unique<FetchRole>(settings);
+}
+
+}  // namespace durascribe::worker

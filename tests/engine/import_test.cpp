@@ -1,0 +1,302 @@
+// Media that are fetched from a URL, on a real store and real files, by scripted workers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "durascribe/blobs/local/local_blob_store.h"
+#include "durascribe/engine/engine.h"
+#include "durascribe/protocol/messages.h"
+#include "durascribe/store/sqlite/sqlite_store.h"
+#include "scratch_directory.h"
+#include "scripted_workers.h"
+
+namespace durascribe::engine {
+namespace {
+
+constexpr const char* kUrl = "https://media.example/talk.wav";
+
+void write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        ASSERT_GT(n, 0);
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+void send(int fd, const protocol::FetchHead& head, std::string_view bytes) {
+    const std::string payload = protocol::encode(head);
+    std::string length(4, '\0');
+    for (std::size_t i = 0; i < 4; ++i) {
+        length[i] = static_cast<char>(payload.size() >> (8 * i));
+    }
+    write_all(fd, length + payload);
+    write_all(fd, bytes);
+}
+
+ports::FetchOutcome lost(std::optional<Millis> retry_after = {}) {
+    return {.error = Error{ErrorClass::network, "connection_lost", "It broke.", {}},
+            .retry_after = retry_after};
+}
+
+class ImportTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        open();
+        settings_.retry.base = settings_.retry.cap = Millis{1};
+        settings_.retry.jitter = 0;
+        workers_.on_extract = [this](const ports::ExtractJob& job, const ports::RunControl&) {
+            char buffer[1024];
+            const ssize_t got = ::pread(job.source_fd, buffer, sizeof buffer, 0);
+            extracted_.assign(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+            ports::ExtractOutcome outcome;  // silent: nothing to recognise
+            outcome.info.container = "wav";
+            outcome.info.duration = Millis{1'000};
+            outcome.silences = {{Millis{0}, Millis{1'000}}};
+            return outcome;
+        };
+    }
+    void open() {
+        auto store = store::SqliteStore::open(directory_.path(), clock_, {});
+        ASSERT_TRUE(store) << store.error().message;
+        store_ = std::move(*store);
+        auto blobs = blobs::LocalBlobStore::open(directory_.path());
+        ASSERT_TRUE(blobs) << blobs.error().message;
+        blobs_ = std::move(*blobs);
+    }
+    void start() {
+        engine_ = std::make_unique<Engine>(*store_, *blobs_, workers_, clock_, settings_);
+        ASSERT_TRUE(engine_->start());
+    }
+    void stop() {
+        engine_.reset();
+        blobs_.reset();
+        store_.reset();
+    }
+    void TearDown() override { engine_.reset(); }
+
+    ports::Submission import() {
+        auto made = engine_->import(
+            {.url = kUrl, .filename = "talk.wav", .title_until_known = "talk", .options = {}});
+        EXPECT_TRUE(made) << made.error().message;
+        return *made;
+    }
+    ports::TaskRow ended(const TaskId& id) {
+        const MonoTime until = clock_.mono() + Millis{20'000};
+        std::int64_t seen = 0;
+        while (clock_.mono() < until) {
+            const auto row = store_->task(id);
+            if (row && domain::is_terminal(row->state)) {
+                return *row;
+            }
+            seen = engine_->feed().wait_after(seen, Millis{1'000});
+        }
+        ADD_FAILURE() << "the task has not ended";
+        return {};
+    }
+
+    testing::ScratchDirectory directory_;
+    ports::SystemClock clock_;
+    testing::ScriptedWorkers workers_;
+    EngineSettings settings_;
+    std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<blobs::LocalBlobStore> blobs_;
+    std::unique_ptr<Engine> engine_;
+    std::string extracted_;
+};
+
+TEST_F(ImportTest, WhatIsFetchedIsTranscribed) {
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        EXPECT_EQ(job.url, kUrl);
+        EXPECT_EQ(job.offset, 0);
+        send(job.output_fd, {.total = 5, .etag = "\"v1\"", .filename = "../Real name.wav"},
+             "hello");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    const auto made = import();
+    EXPECT_TRUE(made.media.source.empty());
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(extracted_, "hello");
+    const auto media = *store_->media(made.media.id);
+    EXPECT_EQ(media.source.size_bytes, 5);
+    EXPECT_EQ(media.filename, "Real name.wav");
+    EXPECT_EQ(media.title, "Real name");
+    EXPECT_TRUE(blobs_->list_partials()->empty());
+}
+
+TEST_F(ImportTest, AnAttemptGoesOnWhereTheOneBeforeEnded) {
+    std::vector<std::int64_t> offsets;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        offsets.push_back(job.offset);
+        if (job.offset == 0) {
+            send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+            return lost();
+        }
+        EXPECT_EQ(job.etag, "\"v1\"");
+        send(job.output_fd, {.offset = job.offset, .total = 10, .etag = "\"v1\""}, "56789");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_THAT(offsets, ::testing::ElementsAre(0, 5));
+    EXPECT_EQ(extracted_, "0123456789");
+}
+
+TEST_F(ImportTest, WithoutAnythingToTellTheFileByItBeginsAnew) {
+    std::vector<std::int64_t> offsets;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        offsets.push_back(job.offset);
+        if (offsets.size() == 1) {
+            send(job.output_fd, {}, "01234");
+            return lost();
+        }
+        send(job.output_fd, {}, "whole");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_THAT(offsets, ::testing::ElementsAre(0, 0));
+    EXPECT_EQ(extracted_, "whole");
+}
+
+TEST_F(ImportTest, AnotherFileUnderTheSameAddressTakesThePlaceOfTheFirst) {
+    int asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        if (++asked == 1) {
+            send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+            return lost();
+        }
+        send(job.output_fd, {.total = 3, .etag = "\"v2\""}, "new");
+        return ports::FetchOutcome{.bytes = 3};
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(extracted_, "new");
+}
+
+TEST_F(ImportTest, WhatHadComeSurvivesTheServer) {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    workers_.on_fetch = [&](const ports::FetchJob& job,
+                            const ports::RunControl& control) -> Result<ports::FetchOutcome> {
+        send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+        std::unique_lock lock(mutex);
+        changed.wait(lock, control.stop, [] { return false; });
+        return fail(ErrorClass::lost, "stopped", "Stopped.");
+    };
+    start();
+    const auto made = import();
+    const MonoTime until = clock_.mono() + Millis{20'000};
+    while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
+        engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
+    }
+    const auto view = engine_->view(made.task.id);
+    ASSERT_TRUE(view && view->download);
+    EXPECT_EQ(view->download->bytes_total, 10);
+    EXPECT_EQ(view->stage, "Downloading");
+    stop();
+    open();
+    EXPECT_EQ((*store_->import_of(made.media.id))->bytes_done, 5);
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        EXPECT_EQ(job.offset, 5);
+        send(job.output_fd, {.offset = 5, .total = 10, .etag = "\"v1\""}, "56789");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(extracted_, "0123456789");
+}
+
+TEST_F(ImportTest, WhatIsRefusedFailsAtOnceAndWhatIsCutShortDoesNotCount) {
+    int asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob&, const ports::RunControl&) {
+        ++asked;
+        return ports::FetchOutcome{
+            .error = Error{ErrorClass::input, "web_page", "It is a web page.", {}}};
+    };
+    start();
+    auto made = import();
+    auto task = ended(made.task.id);
+    EXPECT_EQ(task.state, domain::TaskState::failed);
+    EXPECT_EQ(task.error->code, "web_page");
+    EXPECT_EQ(asked, 1);
+
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        send(job.output_fd, {.total = 10}, "01234");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    made = import();
+    task = ended(made.task.id);
+    EXPECT_EQ(task.error->code, "cut_short");
+    EXPECT_EQ(task.error->cls, ErrorClass::network);
+
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        send(job.output_fd, {.total = 0}, "");
+        return ports::FetchOutcome{};
+    };
+    made = import();
+    EXPECT_EQ(ended(made.task.id).error->code, "empty_file");
+    ASSERT_TRUE(engine_->delete_media(made.media.id));
+    EXPECT_EQ(blobs_->list_partials()->size(), 2U);
+}
+
+TEST_F(ImportTest, ALyingWorkerIsACrash) {
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        send(job.output_fd, {.offset = 5, .total = 10}, "56789");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    EXPECT_EQ(ended(import().task.id).error->code, "protocol_error");
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        write_all(job.output_fd, "\xff\xff\xff\x7f and more");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    EXPECT_EQ(ended(import().task.id).error->code, "protocol_error");
+}
+
+TEST_F(ImportTest, TheOtherSidesWaitIsKept) {
+    int asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        if (++asked == 1) {
+            return lost(Millis{50});
+        }
+        send(job.output_fd, {.total = 1}, "x");
+        return ports::FetchOutcome{.bytes = 1};
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    const auto attempts = *store_->attempts(made.task.id);
+    ASSERT_GE(attempts.size(), 2U);
+    EXPECT_GE(attempts[1].started_at - *attempts[0].ended_at, Millis{49});
+}
+
+TEST_F(ImportTest, ACancelStopsIt) {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    workers_.on_fetch = [&](const ports::FetchJob& job,
+                            const ports::RunControl& control) -> Result<ports::FetchOutcome> {
+        send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+        std::unique_lock lock(mutex);
+        changed.wait(lock, control.stop, [] { return false; });
+        return fail(ErrorClass::lost, "stopped", "Stopped.");
+    };
+    start();
+    const auto made = import();
+    const MonoTime until = clock_.mono() + Millis{20'000};
+    while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
+        engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
+    }
+    ASSERT_TRUE(engine_->cancel(made.task.id));
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::cancelled);
+    EXPECT_EQ((*store_->import_of(made.media.id))->bytes_done, 5) << "kept for a retry";
+}
+
+}  // namespace
+}  // namespace durascribe::engine
