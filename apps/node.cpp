@@ -161,6 +161,7 @@ class WholeNode final : public cli::Node {
         server.access = access_settings(settings_);
         server.allowed_hosts = settings_.allowed_hosts;
         server.trusted_proxies = settings_.trusted_proxies;
+        server.require_if_match = settings_.require_if_match;
         server.upload_retention = kDay * settings_.retention_uploads_days;
         server.task_defaults.engine = settings_.engine;
         server.task_defaults.model = settings_.model;

@@ -47,7 +47,7 @@ asio::awaitable<bool> HttpConnection::respond(Response response, bool head_only,
     }
     add_cors_fields(page_, response);
     std::string text = response_head(response, keep_alive, now, framing);
-    if (!bodiless && !response.file && !response.stream) {
+    if (!bodiless && !response.stream) {
         text += response.body;
         response.body = {};
     }

@@ -10,7 +10,7 @@ constexpr std::string_view kMayRead =
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
     "Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Defer-Length, "
     "X-Durascribe-Media-Id, X-Durascribe-Task-Id, X-Durascribe-Task-Status, "
-    "X-Transcript-Complete, X-Transcript-Status, X-Request-Id";
+    "X-Transcript-Complete, X-Transcript-Status, X-Transcript-Task, X-Request-Id";
 constexpr std::string_view kMaySend =
     "Authorization, Content-Type, Content-Disposition, Accept, Idempotency-Key, If-Match, "
     "If-None-Match, If-Range, Range, Last-Event-ID, Tus-Resumable, Upload-Length, Upload-Offset, "

@@ -2,6 +2,10 @@
 // They check, call the engine or the store, and give a shape; no rule of transcription lives here.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "durascribe/api/router.h"
 
 namespace durascribe::api {
@@ -25,8 +29,24 @@ Result<Response> remove_upload(const Services&, const Request&);
 // handlers_results.cpp
 Result<Response> get_segments(const Services&, const Request&);
 Result<Response> get_transcript(const Services&, const Request&);
-Result<Response> get_source(const Services&, const Request&);
 Result<Response> get_waveform(const Services&, const Request&);
+
+// handlers_files.cpp
+Result<Response> get_source(const Services&, const Request&);
+Result<Response> get_audio(const Services&, const Request&);
+Result<Response> get_poster(const Services&, const Request&);
+
+// handlers_edits.cpp
+Result<Response> get_segment(const Services&, const Request&);
+Result<Response> change_segment(const Services&, const Request&);
+Result<Response> split_segment(const Services&, const Request&);
+Result<Response> merge_segment(const Services&, const Request&);
+Result<Response> rename_speaker(const Services&, const Request&);
+Result<Response> list_revisions(const Services&, const Request&);
+Result<Response> restore_revision(const Services&, const Request&);
+
+// handlers_search.cpp
+Result<Response> search(const Services&, const Request&);
 
 // handlers_tasks.cpp
 Result<Response> start_task(const Services&, const Request&);
@@ -92,6 +112,19 @@ Result<Response> replay_webhook(const Services&, const Request&);
 Result<Response> get_events(const Services&, const Request&);
 Result<std::unique_ptr<SocketTalk>> open_live_talk(const Services&, const Request&);
 Result<std::unique_ptr<SocketTalk>> open_progress_talk(const Services&, const Request&);
+
+// The media of the path and the task whose result is asked for: `?task_id=`, else the newest that
+// has one to show, else the newest. Errors: request "not_found", "no_transcript".
+struct MediaAndTask {
+    ports::MediaRow media;
+    ports::TaskRow task;
+};
+Result<MediaAndTask> result_of(const Services& services, const Request& request);
+
+// The tags of If-Match; nullopt: none that demands something. Errors: request
+// "precondition_required" where there is none and the server demands one.
+Result<std::optional<std::vector<std::string>>> if_match_of(const Services& services,
+                                                            const Request& request);
 
 // The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.
 Result<MediaId> media_id_of(const Request& request);

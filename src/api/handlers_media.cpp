@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <charconv>
 
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/intake.h"
 #include "durascribe/api/json_text.h"
+#include "durascribe/api/media_filter.h"
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
@@ -35,6 +37,29 @@ json::value source_available(const Services& services, const ports::MediaRow& me
         log::warning("media {}: {}", media.id.value, there.error().message);
     }
     return there ? json::value(*there) : json::value(nullptr);
+}
+
+// The revisions of the media that If-Match names; nullopt: it demands none.
+Result<std::optional<std::vector<int>>> seen_revisions(const Services& services,
+                                                       const Request& request, const MediaId& id) {
+    const auto tags = if_match_of(services, request);
+    if (!tags) {
+        return std::unexpected(tags.error());
+    }
+    if (!*tags) {
+        return std::nullopt;
+    }
+    std::vector<int> revisions;
+    for (const std::string& tag : **tags) {
+        const std::string begin = id.value + ".";
+        int revision = 0;
+        const char* const end = tag.data() + tag.size();
+        if (tag.starts_with(begin) &&
+            std::from_chars(tag.data() + begin.size(), end, revision).ptr == end) {
+            revisions.push_back(revision);
+        }
+    }
+    return revisions;
 }
 
 }  // namespace
@@ -87,15 +112,11 @@ Result<Response> list_media(const Services& services, const Request& request) {
     if (!page) {
         return std::unexpected(page.error());
     }
-    const auto state = state_parameter(request);
-    if (!state) {
-        return std::unexpected(state.error());
+    const auto filter = media_filter_of(request);
+    if (!filter) {
+        return std::unexpected(filter.error());
     }
-    const auto search = text_parameter(request, "search");
-    if (!search) {
-        return std::unexpected(search.error());
-    }
-    const auto found = services.store.list_media({*state, search->value_or("")}, *page);
+    const auto found = services.store.list_media(*filter, *page);
     if (!found) {
         return std::unexpected(found.error());
     }
@@ -134,7 +155,9 @@ Result<Response> get_media(const Services& services, const Request& request) {
     body["source_available"] = source_available(services, *media);
     body["media_info"] = media_info_or_null(media->info);
     body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
-    return json_response(200, body);
+    Response response = json_response(200, body);
+    response.headers.emplace_back("ETag", media_tag(*media));
+    return response;
 }
 
 Result<Response> rename_media(const Services& services, const Request& request) {
@@ -155,7 +178,11 @@ Result<Response> rename_media(const Services& services, const Request& request) 
     if (!checked) {
         return std::unexpected(checked.error());
     }
-    if (const auto renamed = services.store.rename_media(*id, *checked); !renamed) {
+    const auto seen = seen_revisions(services, request, *id);
+    if (!seen) {
+        return std::unexpected(seen.error());
+    }
+    if (const auto renamed = services.store.rename_media(*id, *checked, *seen); !renamed) {
         return std::unexpected(renamed.error());
     }
     return get_media(services, request);

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/names.h"
@@ -8,12 +10,25 @@
 namespace durascribe::api {
 namespace {
 
-struct MediaAndTask {
-    ports::MediaRow media;
-    ports::TaskRow task;
-};
+// `?original=true` is revision 0.
+Result<std::optional<int>> revision_of(const Request& request) {
+    const auto original = flag_parameter(request, "original");
+    const auto revision = number_parameter(request, "revision", 0, std::numeric_limits<int>::max());
+    if (!original || !revision) {
+        return std::unexpected(original ? revision.error() : original.error());
+    }
+    if (original->value_or(false)) {
+        if (revision->value_or(0) != 0) {
+            return std::unexpected(bad_value("revision", "left out where original is true"));
+        }
+        return 0;
+    }
+    return *revision;
+}
 
-Result<MediaAndTask> newest_task_of(const Services& services, const Request& request) {
+}  // namespace
+
+Result<MediaAndTask> result_of(const Services& services, const Request& request) {
     const auto id = media_id_of(request);
     if (!id) {
         return std::unexpected(id.error());
@@ -22,7 +37,24 @@ Result<MediaAndTask> newest_task_of(const Services& services, const Request& req
     if (!media) {
         return std::unexpected(media.error());
     }
-    auto task = services.store.newest_task(*id);
+    const auto chosen = id_parameter(request, "task_id");
+    if (!chosen) {
+        return std::unexpected(chosen.error());
+    }
+    if (*chosen) {
+        auto task = services.store.task(TaskId{**chosen});
+        if (!task) {
+            return std::unexpected(task.error());
+        }
+        if (task->media_id != *id) {
+            return std::unexpected(not_found("task of this media", **chosen));
+        }
+        return MediaAndTask{std::move(*media), std::move(*task)};
+    }
+    auto task = services.store.shown_task(*id);
+    if (task && !*task) {
+        task = services.store.newest_task(*id);
+    }
     if (!task) {
         return std::unexpected(task.error());
     }
@@ -33,31 +65,34 @@ Result<MediaAndTask> newest_task_of(const Services& services, const Request& req
     return MediaAndTask{std::move(*media), std::move(**task)};
 }
 
-bool names_tag(const std::string* field, const std::string& tag) {
-    return field != nullptr && (*field == "*" || field->contains(tag));
-}
-
-}  // namespace
-
 Result<Response> get_segments(const Services& services, const Request& request) {
     const auto words = flag_parameter(request, "words");
     if (!words) {
         return std::unexpected(words.error());
     }
-    const auto found = newest_task_of(services, request);
+    const auto found = result_of(services, request);
     if (!found) {
         return std::unexpected(found.error());
     }
-    const auto segments = services.store.segments(found->task.id);
-    if (!segments) {
-        return std::unexpected(segments.error());
+    const auto revision = revision_of(request);
+    if (!revision) {
+        return std::unexpected(revision.error());
+    }
+    const auto text = services.store.transcript(found->task.id, *revision);
+    if (!text) {
+        return std::unexpected(text.error());
     }
     const auto gaps = services.store.gaps(found->task.id);
     if (!gaps) {
         return std::unexpected(gaps.error());
     }
-    return json_response(200, segments_shape(found->media.id, found->task, *segments, *gaps,
-                                             words->value_or(true), dialect_of(request)));
+    Response response =
+        json_response(200, segments_shape(found->media.id, found->task, *text, *gaps,
+                                          words->value_or(true), dialect_of(request)));
+    if (domain::is_terminal(found->task.state)) {
+        response.headers.emplace_back("ETag", transcript_tag(found->task.id, text->newest));
+    }
+    return response;
 }
 
 Result<Response> get_transcript(const Services& services, const Request& request) {
@@ -66,11 +101,15 @@ Result<Response> get_transcript(const Services& services, const Request& request
         return fail(ErrorClass::request, "not_found",
                     "There is no such format. Ask for transcript.srt, .vtt, .txt or .json.");
     }
-    const auto found = newest_task_of(services, request);
+    const auto found = result_of(services, request);
     if (!found) {
         return std::unexpected(found.error());
     }
-    auto text = services.engine.document(found->task.id, *format);
+    const auto revision = revision_of(request);
+    if (!revision) {
+        return std::unexpected(revision.error());
+    }
+    auto text = services.engine.document(found->task.id, *format, *revision);
     if (!text) {
         return std::unexpected(text.error());
     }
@@ -87,70 +126,9 @@ Result<Response> get_transcript(const Services& services, const Request& request
         {"Cache-Control", "no-store"},
         {"X-Transcript-Complete", is_complete(found->task.state) ? "true" : "false"},
         {"X-Transcript-Status", std::string{domain::to_string(found->task.state)}},
+        {"X-Transcript-Task", found->task.id.value},
     };
     response.body = std::move(*text);
-    return response;
-}
-
-Result<Response> get_source(const Services& services, const Request& request) {
-    const auto id = media_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto media = services.store.media(*id);
-    if (!media) {
-        return std::unexpected(media.error());
-    }
-    if (media->source.empty()) {
-        return fail(ErrorClass::request, "source_not_ready",
-                    "The file has not been downloaded yet. Its status says how far it is.");
-    }
-    const std::string tag = "\"" + media->source.sha256 + "\"";
-    Response response;
-    response.headers = {
-        {"Content-Type", std::string{media_mime_type(media->filename)}},
-        {"Content-Disposition", content_disposition(Disposition::inline_, media->filename)},
-        {"Accept-Ranges", "bytes"},
-        {"ETag", tag},
-        {"Cache-Control", "private, no-cache"},
-        {"Content-Security-Policy", "default-src 'none'; sandbox"},
-    };
-    if (names_tag(request.header("if-none-match"), tag)) {
-        response.status = 304;
-        return response;
-    }
-    const std::int64_t size = media->source.size_bytes;
-    FileBody file{{}, 0, size};
-    const std::string* range = request.header("range");
-    const std::string* if_range = request.header("if-range");
-    if (range != nullptr && (if_range == nullptr || *if_range == tag)) {
-        const auto asked = parse_range(*range, size);
-        if (std::holds_alternative<Unsatisfiable>(asked)) {
-            Response refused = problem_response(
-                {ErrorClass::request,
-                 "range_not_satisfiable",
-                 "The range lies outside the file, which has " + std::to_string(size) + " bytes.",
-                 {}},
-                request.path);
-            refused.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
-            return refused;
-        }
-        if (const auto* part = std::get_if<ByteRange>(&asked)) {
-            file.offset = part->first;
-            file.length = part->length;
-            response.status = 206;
-            response.headers.emplace_back("Content-Range",
-                                          "bytes " + std::to_string(part->first) + "-" +
-                                              std::to_string(part->first + part->length - 1) + "/" +
-                                              std::to_string(size));
-        }
-    }
-    auto fd = services.blobs.open(media->source);
-    if (!fd) {
-        return std::unexpected(fd.error());
-    }
-    file.fd = std::move(*fd);
-    response.file = std::move(file);
     return response;
 }
 

@@ -56,6 +56,12 @@ Result<StartRequest> parse_start(const Request& request) {
                                     "audio_track, diarize, priority, from_step and force.",
                                     name));
         }
+        if (name == "audio_track" && value.is_null()) {
+            if (auto set = start.fields.set(name, "auto"); !set) {
+                return std::unexpected(set.error());
+            }
+            continue;
+        }
         if (!value.is_string() && !value.is_int64() && !value.is_bool()) {
             return std::unexpected(bad_value(name, "text, a whole number, true or false"));
         }
@@ -68,6 +74,26 @@ Result<StartRequest> parse_start(const Request& request) {
         }
     }
     return start;
+}
+
+// Where the tracks are known, a wrong one is refused at once, and not when it is loaded.
+Result<void> check_track(const Services& services, const MediaId& id,
+                         const domain::TaskOptions& options) {
+    if (!options.audio_track) {
+        return {};
+    }
+    const auto media = services.store.media(id);
+    if (!media || !media->info || media->info->audio_tracks.empty()) {
+        return {};  // not there: the submission says so
+    }
+    const auto& tracks = media->info->audio_tracks;
+    if (std::cmp_less(*options.audio_track, tracks.size())) {
+        return {};
+    }
+    return fail(ErrorClass::input, "no_such_audio_track",
+                fmt::format("There is no audio track {}. This file has: {}. Choose one of them, or "
+                            "auto for the file's default.",
+                            *options.audio_track, domain::describe_tracks(tracks)));
 }
 
 }  // namespace
@@ -91,6 +117,13 @@ Result<Response> start_task(const Services& services, const Request& request) {
     const auto key = idempotency_key_of(request);
     if (!key) {
         return std::unexpected(key.error());
+    }
+    if (auto checked = check_track(services, *id, options); !checked) {
+        // Asked before, when the tracks were not known: the first answer stands.
+        const bool known = *key && services.store.key_known((*key)->key).value_or(false);
+        if (!known) {
+            return std::unexpected(checked.error());
+        }
     }
     auto made = services.engine.submit_task(*id, options, start->force, *key, request.who.charge);
     if (!made) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "durascribe/api/names.h"
+#include "durascribe/domain/text.h"
 
 namespace durascribe::api {
 namespace {
@@ -178,7 +179,36 @@ std::optional<std::string> filename_of(const ParameterizedValue& disposition) {
     return name;
 }
 
-std::string content_disposition(Disposition kind, std::string_view filename) {
+bool names_tag(const std::string* field, const std::string& tag) {
+    return field != nullptr && (trimmed(*field) == "*" || field->contains(tag));
+}
+
+std::optional<std::vector<std::string>> strong_tags(std::string_view field) {
+    field = trimmed(field);
+    if (field == "*") {
+        return std::nullopt;
+    }
+    std::vector<std::string> tags;
+    while (!field.empty()) {
+        const bool weak = field.starts_with("W/");
+        field.remove_prefix(weak ? 2 : 0);
+        const std::size_t close =
+            field.starts_with('"') ? field.find('"', 1) : std::string_view::npos;
+        if (close == std::string_view::npos) {
+            break;  // not a list of tags: what follows names nothing
+        }
+        if (!weak) {  // weak ones never match here
+            tags.emplace_back(field.substr(1, close - 1));
+        }
+        field.remove_prefix(close + 1);
+        field.remove_prefix(std::min(field.find_first_not_of(" \t,"), field.size()));
+    }
+    return tags;
+}
+
+std::string content_disposition(Disposition kind, std::string_view any_name) {
+    std::string filename = domain::clean_text(any_name);
+    std::ranges::replace_if(filename, [](char c) { return c == '/' || c == '\\'; }, '_');
     std::string fallback;
     std::string encoded;
     for (const char c : filename) {

@@ -28,9 +28,16 @@ std::optional<ParameterizedValue> parse_parameterized(std::string_view text);
 // (quote, CR, LF) decoded. nullopt: none.
 std::optional<std::string> filename_of(const ParameterizedValue& disposition);
 
+// Whether an If-None-Match (RFC 9110 §13.1.2) names this tag, or any. nullptr: there is none.
+bool names_tag(const std::string* field, const std::string& tag);
+
+// The strong entity tags of an If-Match (RFC 9110 §13.1.1), without their quotes; nullopt: "*".
+std::optional<std::vector<std::string>> strong_tags(std::string_view field);
+
 enum class Disposition { attachment, inline_ };
 
-// A Content-Disposition for any UTF-8 name: an ASCII fallback and filename*.
+// A Content-Disposition for any name: an ASCII fallback and filename*. Control characters, marks
+// that turn the direction of what follows, and what could be a path are taken out of it.
 std::string content_disposition(Disposition kind, std::string_view filename);
 
 struct ByteRange {

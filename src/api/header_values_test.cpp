@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "durascribe/api/names.h"
 
 namespace durascribe::api {
@@ -33,14 +35,23 @@ TEST(Range, OutsideIsUnsatisfiableAndNonsenseIsIgnored) {
 TEST(ContentDisposition, SurvivesAnyName) {
     EXPECT_EQ(content_disposition(Disposition::attachment, "talk.srt"),
               "attachment; filename=\"talk.srt\"; filename*=UTF-8''talk.srt");
+    EXPECT_EQ(content_disposition(Disposition::inline_, "會 \"x\"\r\n%.srt"),
+              "inline; filename=\"_ _x_ _.srt\"; filename*=UTF-8''%E6%9C%83%20%22x%22%20%25.srt");
     EXPECT_EQ(
-        content_disposition(Disposition::inline_, "會 \"x\"\r\n%.srt"),
-        "inline; filename=\"_ _x____.srt\"; filename*=UTF-8''%E6%9C%83%20%22x%22%0D%0A%25.srt");
+        content_disposition(Disposition::attachment, "a\u202Egpj.exe\x01/../b\\c\xFF"),
+        "attachment; filename=\"agpj.exe_.._b_c_\"; filename*=UTF-8''agpj.exe_.._b_c%EF%BF%BD");
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string name{'x', static_cast<char>(byte), 'y'};
+        const std::string field = content_disposition(Disposition::attachment, name);
+        EXPECT_TRUE(std::ranges::all_of(field, [](char c) { return c >= 0x20 && c < 0x7F; }))
+            << byte;
+        EXPECT_TRUE(parse_parameterized(field)) << byte;
+    }
 }
 
 TEST(ContentDisposition, WhatIsWrittenIsRead) {
     for (const std::string_view name :
-         {"a.srt", "會議 🎙.vtt", "quo\"te\\back.txt", "100%.json", "a'b;c.srt"}) {
+         {"a.srt", "會議 🎙.vtt", "quo\"te.txt", "שלום.txt", "100%.json", "a'b;c.srt"}) {
         const auto parsed = parse_parameterized(content_disposition(Disposition::attachment, name));
         ASSERT_TRUE(parsed) << name;
         EXPECT_EQ(filename_of(*parsed), name);

@@ -131,7 +131,7 @@ Result<void> parse_target(std::string_view target, Request& into) {
 }
 
 std::int64_t Response::length() const {
-    return file ? file->length : static_cast<std::int64_t>(body.size());
+    return static_cast<std::int64_t>(body.size()) + (file ? file->length : 0);
 }
 
 Error LaterResponse::interrupted() const {
@@ -186,6 +186,7 @@ std::string_view reason_phrase(int status) {
         std::pair{422, std::string_view{"Unprocessable Content"}},
         std::pair{423, std::string_view{"Locked"}},
         std::pair{426, std::string_view{"Upgrade Required"}},
+        std::pair{428, std::string_view{"Precondition Required"}},
         std::pair{429, std::string_view{"Too Many Requests"}},
         std::pair{431, std::string_view{"Request Header Fields Too Large"}},
         std::pair{460, std::string_view{"Checksum Mismatch"}},

@@ -59,7 +59,7 @@ struct FileBody {
 
 class LaterResponse;
 
-// One of body, file, stream and later.
+// One of body, file, stream and later; a body with a file comes before it.
 struct Response {
     int status = 200;
     Fields headers;  // without Content-Length, Connection, Date: those are the connection's

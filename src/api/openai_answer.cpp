@@ -27,7 +27,7 @@ void say_state(Response& response, domain::TaskState state) {
 Result<Response> transcript_response(const Services& services, const OpenAiJob& job) {
     Response response;
     const auto subtitles = [&](domain::DocumentFormat format) -> Result<Response> {
-        auto text = services.engine.document(job.task, format);
+        auto text = services.engine.document(job.task, format, 0);
         if (!text) {
             return std::unexpected(text.error());
         }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -90,6 +91,74 @@ Result<std::optional<bool>> flag_parameter(const Request& request, std::string_v
     }
     const auto value = truth(name, **text);
     return value ? Result<std::optional<bool>>{*value} : std::unexpected(value.error());
+}
+
+Result<std::optional<int>> number_parameter(const Request& request, std::string_view name,
+                                            int least, int most) {
+    const auto text = text_parameter(request, name);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (!*text) {
+        return std::nullopt;
+    }
+    const auto value = whole_number(name, **text, least, most);
+    return value ? Result<std::optional<int>>{*value} : std::unexpected(value.error());
+}
+
+Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name) {
+    auto text = text_parameter(request, name);
+    if (text && *text) {
+        if (!is_uuid(**text)) {
+            return std::unexpected(bad_value(name, "a UUID"));
+        }
+        std::ranges::transform(**text, (*text)->begin(), [](char c) {
+            return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+        });
+    }
+    return text;
+}
+
+Result<std::optional<Millis>> seconds_parameter(const Request& request, std::string_view name) {
+    const auto text = text_parameter(request, name);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (!*text) {
+        return std::nullopt;
+    }
+    constexpr double kMost = 1e9;
+    double value = -1;
+    const char* const end = (*text)->data() + (*text)->size();
+    const auto [read, failed] = std::from_chars((*text)->data(), end, value);
+    if (failed != std::errc{} || read != end || !(value >= 0) || value > kMost) {
+        return std::unexpected(bad_value(name, "seconds, 0 or more"));
+    }
+    return Millis{std::llround(value * 1'000)};
+}
+
+Result<std::optional<WallTime>> time_parameter(const Request& request, std::string_view name) {
+    auto text = text_parameter(request, name);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (!*text) {
+        return std::nullopt;
+    }
+    constexpr std::size_t kDay = 10;      // 2026-11-22
+    constexpr std::size_t kSeconds = 20;  // 2026-11-22T08:00:00Z
+    std::string whole = **text;
+    if (whole.size() == kDay) {
+        whole += "T00:00:00.000Z";
+    } else if (whole.size() == kSeconds) {
+        whole.insert(kSeconds - 1, ".000");
+    }
+    const auto time = wall_time_from_rfc3339(whole);
+    if (!time) {
+        return std::unexpected(
+            bad_value(name, "a time in UTC such as 2026-11-22T08:00:00Z, or a day"));
+    }
+    return *time;
 }
 
 Result<ports::Page> page_of(const Request& request) {
@@ -187,7 +256,16 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
         return store_in(model_, word(name, value, "-_.", "the name of a model, or auto"));
     }
     if (name == "audio_track") {
-        return store_in(audio_track_, whole_number(name, value, 0, 255));
+        if (value == "auto") {
+            audio_track_.emplace(std::nullopt);
+            return {};
+        }
+        const auto track = whole_number(name, value, 0, 255);
+        if (!track) {
+            return std::unexpected(bad_value(name, "auto, or a whole number from 0 to 255"));
+        }
+        audio_track_.emplace(*track);
+        return {};
     }
     if (name == "diarize") {
         return store_in(diarize_, truth(name, value));
@@ -222,9 +300,7 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     options.model = model_.value_or(options.model);
     options.diarize = diarize_.value_or(options.diarize);
     options.priority = priority_.value_or(options.priority);
-    if (audio_track_) {
-        options.audio_track = audio_track_;
-    }
+    options.audio_track = audio_track_.value_or(options.audio_track);
     // Of this task alone: what the one before started from says nothing.
     options.from_step = from_step_;
     return options;

@@ -18,6 +18,14 @@ namespace durascribe::api {
 // nullopt: not given. Given twice is an error.
 Result<std::optional<std::string>> text_parameter(const Request& request, std::string_view name);
 Result<std::optional<bool>> flag_parameter(const Request& request, std::string_view name);
+Result<std::optional<int>> number_parameter(const Request& request, std::string_view name,
+                                            int least, int most);
+// A UUID, in lower case.
+Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name);
+// Seconds, three decimals of which count.
+Result<std::optional<Millis>> seconds_parameter(const Request& request, std::string_view name);
+// RFC 3339 in UTC, with or without milliseconds, or a day.
+Result<std::optional<WallTime>> time_parameter(const Request& request, std::string_view name);
 Result<ports::Page> page_of(const Request& request);  // `limit`, `cursor`
 Result<std::optional<domain::TaskState>> state_parameter(const Request& request);  // `status`
 
@@ -49,7 +57,7 @@ class TaskFields {
     std::optional<std::string> language_;
     std::optional<std::string> engine_;
     std::optional<std::string> model_;
-    std::optional<int> audio_track_;
+    std::optional<std::optional<int>> audio_track_;  // none inside: the file's default
     std::optional<bool> diarize_;
     std::optional<int> priority_;
     std::optional<domain::Step> from_step_;

@@ -34,6 +34,7 @@ struct ServerSettings {
     // Pages of other sites that may do what this server's own may: "https://app.example".
     std::vector<std::string> cors_origins;   // CORS_ORIGINS
     bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
+    bool require_if_match = false;           // REQUIRE_IF_MATCH: edits without one are refused
     std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
     access::AccessSettings access;
     Millis slow_request{1'000};  // of the server's own time: logged; 0: none is

@@ -113,26 +113,14 @@ json::object items_shape(int total, int completed, int failed) {
     return {{"total", total}, {"completed", completed}, {"failed", failed}};
 }
 
-json::object segment_shape(const domain::Segment& segment, std::size_t index, bool words) {
-    json::object out;
-    out["index"] = index;
-    out["start"] = seconds(segment.span.start);
-    out["end"] = seconds(segment.span.end);
-    out["text"] = segment.text;
-    out["confidence"] = rounded(segment.confidence);
-    out["speaker"] = segment.speaker ? json::value(text(*segment.speaker)) : json::value(nullptr);
-    if (words) {
-        json::array list;
-        list.reserve(segment.words.size());
-        for (const auto& word : segment.words) {
-            list.push_back(json::object{{"start", seconds(word.span.start)},
-                                        {"end", seconds(word.span.end)},
-                                        {"text", word.text},
-                                        {"confidence", rounded(word.confidence)}});
-        }
-        out["words"] = std::move(list);
+// UTF-16 code units of the first `bytes` bytes.
+std::size_t utf16_length(std::string_view text, std::size_t bytes) {
+    std::size_t units = 0;
+    for (const char c : text.substr(0, bytes)) {
+        const auto byte = static_cast<unsigned char>(c);
+        units += (byte & 0xC0U) == 0x80U ? 0 : byte >= 0xF0U ? 2 : 1;
     }
-    return out;
+    return units;
 }
 
 }  // namespace
@@ -375,13 +363,45 @@ json::object attempt_shape(const ports::AttemptRow& attempt) {
     return out;
 }
 
+json::object segment_shape(const ports::TranscriptSegment& segment,
+                           std::optional<std::size_t> index, bool words) {
+    const domain::Segment& said = segment.segment;
+    json::object out;
+    out["id"] = segment.id;
+    if (index) {
+        out["index"] = *index;
+    }
+    out["revision"] = segment.revision;
+    out["start"] = seconds(said.span.start);
+    out["end"] = seconds(said.span.end);
+    out["text"] = said.text;
+    out["confidence"] = rounded(said.confidence);
+    out["speaker"] = said.speaker ? json::value(text(*said.speaker)) : json::value(nullptr);
+    if (words) {
+        json::array list;
+        list.reserve(said.words.size());
+        for (const auto& word : said.words) {
+            list.push_back(json::object{{"start", seconds(word.span.start)},
+                                        {"end", seconds(word.span.end)},
+                                        {"text", word.text},
+                                        {"confidence", rounded(word.confidence)}});
+        }
+        out["words"] = std::move(list);
+    }
+    return out;
+}
+
 json::object segments_shape(const MediaId& media, const ports::TaskRow& task,
-                            const std::vector<domain::Segment>& segments,
+                            const ports::TranscriptText& transcript,
                             const std::vector<domain::Gap>& gaps, bool words, Dialect dialect) {
     json::array list;
-    list.reserve(segments.size());
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        list.push_back(segment_shape(segments[i], i, words));
+    list.reserve(transcript.segments.size());
+    for (std::size_t i = 0; i < transcript.segments.size(); ++i) {
+        json::object segment = segment_shape(transcript.segments[i], i, words);
+        if (!domain::is_terminal(task.state)) {
+            segment["id"] = nullptr;  // its place may still change
+        }
+        list.push_back(std::move(segment));
     }
     json::array missing;
     for (const auto& gap : gaps) {
@@ -394,9 +414,71 @@ json::object segments_shape(const MediaId& media, const ports::TaskRow& task,
     out["task_id"] = task.id.value;
     out["status"] = text(domain::to_string(task.state));
     out["complete"] = is_complete(task.state);
+    out["revision"] = transcript.revision;
+    out["newest_revision"] = transcript.newest;
     out["segments"] = std::move(list);
     out["gaps"] = std::move(missing);
     return out;
+}
+
+json::object edited_shape(const MediaId& media, const ports::EditedTranscript& edited,
+                          Dialect dialect) {
+    json::array changed;
+    for (const ports::TranscriptSegment& segment : edited.changed) {
+        changed.push_back(segment_shape(segment, std::nullopt, true));
+    }
+    json::object out;
+    add_media_id(out, media, dialect);
+    out["task_id"] = edited.task.value;
+    out["revision"] = edited.revision;
+    out["edited"] = edited.edited;
+    out["segments"] = std::move(changed);
+    out["removed"] = json::array(edited.removed.begin(), edited.removed.end());
+    return out;
+}
+
+json::object revision_shape(const ports::TranscriptRevision& revision) {
+    return {{"revision", revision.revision},
+            {"at", text(to_rfc3339(revision.at))},
+            {"kind", text(revision.kind)},
+            {"changed", json::array(revision.changed.begin(), revision.changed.end())},
+            {"removed", json::array(revision.removed.begin(), revision.removed.end())}};
+}
+
+json::object search_hit_shape(const ports::SearchHit& hit, Dialect dialect) {
+    json::array marks;
+    for (const auto& [from, to] : hit.marks) {
+        marks.push_back(json::object{{"start", utf16_length(hit.snippet, from)},
+                                     {"end", utf16_length(hit.snippet, to)}});
+    }
+    json::object out;
+    add_media_id(out, hit.media, dialect);
+    out["title"] = hit.title;
+    out["kind"] = hit.in_title ? "title" : "segment";
+    const auto of_segment = [&](json::value value) {
+        return hit.in_title ? json::value(nullptr) : std::move(value);
+    };
+    out["task_id"] = of_segment(text(hit.task.value));
+    out["segment_id"] = of_segment(hit.segment);
+    out["segment_index"] = of_segment(hit.index);
+    out["start"] = of_segment(seconds(hit.span.start));
+    out["end"] = of_segment(seconds(hit.span.end));
+    out["snippet"] = json::object{{"text", text(hit.snippet)}, {"marks", std::move(marks)}};
+    out["rank"] = rounded(hit.rank);
+    return out;
+}
+
+std::string media_tag(const ports::MediaRow& media) {
+    return "\"" + media.id.value + "." + std::to_string(media.revision) + "\"";
+}
+
+std::string transcript_tag(const TaskId& task, int revision) {
+    return "\"" + task.value + "." + std::to_string(revision) + "\"";
+}
+
+std::string segment_tag(const TaskId& task, const ports::TranscriptSegment& segment) {
+    return "\"" + task.value + "." + std::to_string(segment.id) + "." +
+           std::to_string(segment.revision) + "\"";
 }
 
 json::object waveform_shape(const MediaId& media, const domain::WaveformPeaks& peaks,

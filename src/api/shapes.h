@@ -52,8 +52,22 @@ json::object task_row_shape(const ports::TaskRow& task);     // in lists
 json::object task_view_shape(const engine::TaskView& view);  // one, with its steps and options
 
 json::object segments_shape(const MediaId& media, const ports::TaskRow& task,
-                            const std::vector<domain::Segment>& segments,
-                            const std::vector<domain::Gap>& gaps, bool words, Dialect dialect);
+                            const ports::TranscriptText& text, const std::vector<domain::Gap>& gaps,
+                            bool words, Dialect dialect);
+// One segment by itself; `index` is its place.
+json::object segment_shape(const ports::TranscriptSegment& segment,
+                           std::optional<std::size_t> index, bool words);
+// The answer to an edit.
+json::object edited_shape(const MediaId& media, const ports::EditedTranscript& edited,
+                          Dialect dialect);
+json::object revision_shape(const ports::TranscriptRevision& revision);
+// Marks are counted in UTF-16 code units, as JavaScript's strings are.
+json::object search_hit_shape(const ports::SearchHit& hit, Dialect dialect);
+
+// Entity tags, with their quotes: of a media, a whole transcript, one segment.
+std::string media_tag(const ports::MediaRow& media);
+std::string transcript_tag(const TaskId& task, int revision);
+std::string segment_tag(const TaskId& task, const ports::TranscriptSegment& segment);
 json::object waveform_shape(const MediaId& media, const domain::WaveformPeaks& peaks,
                             Dialect dialect);
 

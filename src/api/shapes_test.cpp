@@ -22,6 +22,10 @@ std::vector<std::string> keys(const json::object& o) {
     return out;
 }
 
+ports::TranscriptText said(const domain::Segment& segment) {
+    return {.revision = 0, .newest = 0, .segments = {{.id = 0, .revision = 0, .segment = segment}}};
+}
+
 TEST(JsonText, NumbersAreWrittenAsPeopleWriteThem) {
     EXPECT_EQ(
         json_text(json::value{{"a", 12.5}, {"b", 0.0}, {"c", 100.0}, {"d", 7}, {"e", "x\"<\n"}}),
@@ -126,7 +130,7 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
           json::value(task_view_shape(view)),
           json::value(media_shape(media, view.row, Dialect::current)),
           json::value(slots_shape({slot}).at(0)),
-          json::value(segments_shape(kMedia, view.row, {segment}, {}, false, Dialect::current)),
+          json::value(segments_shape(kMedia, view.row, said(segment), {}, false, Dialect::current)),
           json::value(page_shape({}, "cursor"))}) {
         for (const auto& [key, value] : shape.as_object()) {
             const std::string name{key};
@@ -140,7 +144,7 @@ TEST(Shapes, OptionalFieldsAreValuesWhereTheyAreKnown) {
                 << name;
         }
     }
-    EXPECT_EQ(segments_shape(kMedia, view.row, {segment}, {}, false, Dialect::current)
+    EXPECT_EQ(segments_shape(kMedia, view.row, said(segment), {}, false, Dialect::current)
                   .at("segments")
                   .at(0)
                   .at("speaker"),
@@ -156,13 +160,14 @@ TEST(Shapes, SegmentsAreInSeconds) {
                             0.9,
                             {{{Millis{1500}, Millis{2250}}, "hello", 0.9}},
                             {}};
-    const auto shape = segments_shape(
-        kMedia, task, {segment}, {{{Millis{0}, Millis{1000}}, "crash"}}, true, Dialect::current);
+    const auto shape =
+        segments_shape(kMedia, task, said(segment), {{{Millis{0}, Millis{1000}}, "crash"}}, true,
+                       Dialect::current);
     EXPECT_EQ(shape.at("complete"), false);
     EXPECT_EQ(shape.at("segments").at(0).at("start"), 1.5);
     EXPECT_EQ(shape.at("segments").at(0).at("words").at(0).at("end"), 2.25);
     EXPECT_EQ(shape.at("gaps").at(0).at("reason"), "crash");
-    EXPECT_FALSE(segments_shape(kMedia, task, {segment}, {}, false, Dialect::current)
+    EXPECT_FALSE(segments_shape(kMedia, task, said(segment), {}, false, Dialect::current)
                      .at("segments")
                      .at(0)
                      .as_object()

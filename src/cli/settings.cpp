@@ -379,6 +379,8 @@ constexpr std::array kKeys{
         [](Settings& s, std::string_view v) {
             return assign(s.enable_progress_websocket, bool_from(v));
         }},
+    Key{{"require_if_match", "REQUIRE_IF_MATCH", "", "true or false"},
+        [](Settings& s, std::string_view v) { return assign(s.require_if_match, bool_from(v)); }},
     Key{{"transcription_queue_enabled", "TRANSCRIPTION_QUEUE_ENABLED", "", "true or false"},
         [](Settings& s, std::string_view v) {
             return assign(s.transcription_queue_enabled, bool_from(v));

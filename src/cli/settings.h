@@ -55,6 +55,7 @@ struct Settings {
     int unfinished_uploads_max = 1'000;
     std::int64_t unfinished_uploads_bytes_max = 100LL << 30;
     bool enable_progress_websocket = true;
+    bool require_if_match = false;
     std::vector<std::string> cors_origins;
     bool transcription_queue_enabled = true;
     std::int64_t max_memory_per_transcription = 2LL << 30;

@@ -42,6 +42,7 @@ TEST_F(SettingsTest, DefaultsAreThoseOfTheDocumentation) {
     EXPECT_EQ(settings->max_concurrent_transcriptions, 2);
     EXPECT_EQ(settings->max_retry_attempts, 3);
     EXPECT_TRUE(settings->enable_progress_websocket);
+    EXPECT_FALSE(settings->require_if_match);
     EXPECT_TRUE(settings->cors_origins.empty());
     EXPECT_TRUE(settings->transcription_queue_enabled);
     EXPECT_EQ(settings->max_memory_per_transcription, 2LL << 30);

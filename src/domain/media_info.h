@@ -19,6 +19,9 @@ struct AudioTrack {
     bool is_default = false;
 };
 
+// "0 (aac, eng), 1 (ac3, fre, Commentary)": for a person who has to choose; at most ten.
+std::string describe_tracks(const std::vector<AudioTrack>& tracks);
+
 struct MediaInfo {
     std::string container;  // FFmpeg's format name, e.g. "matroska,webm"
     Millis duration{0};     // of the decoded audio, not the header's promise
@@ -39,5 +42,14 @@ struct WaveformPeaks {
     Millis bucket{100};
     std::vector<std::int8_t> min_max;
 };
+
+// One picture that stands for the media: a frame of its video, or the picture attached to it.
+struct Poster {
+    std::string mime_type;  // "image/jpeg" or "image/png"
+    std::string bytes;
+};
+
+// Whether it has one of these types, and begins as that type does.
+bool is_picture(const Poster& poster);
 
 }  // namespace durascribe::domain

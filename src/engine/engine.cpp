@@ -309,13 +309,21 @@ class Engine::Impl final : public ports::CommitListener {
         return view_of(std::move(**row));
     }
 
-    Result<std::string> document(const TaskId& id, domain::DocumentFormat format) {
-        auto finished = store_.document(id, format);
-        if (!finished) {
-            return std::unexpected(finished.error());
+    Result<std::string> document(const TaskId& id, domain::DocumentFormat format,
+                                 std::optional<int> revision) {
+        const auto edits = store_.revisions(id, {.limit = 1, .cursor = {}});
+        if (!edits) {
+            return std::unexpected(edits.error());
         }
-        if (*finished) {
-            return std::move(**finished);
+        const int newest = edits->rows.empty() ? 0 : edits->rows.front().revision;
+        if (revision.value_or(newest) == 0) {
+            auto finished = store_.document(id, format);
+            if (!finished) {
+                return std::unexpected(finished.error());
+            }
+            if (*finished) {
+                return std::move(**finished);
+            }
         }
         auto task = store_.task(id);
         if (!task) {
@@ -325,9 +333,13 @@ class Engine::Impl final : public ports::CommitListener {
         if (!media) {
             return std::unexpected(media.error());
         }
-        auto segments = store_.segments(id);
-        if (!segments) {
-            return std::unexpected(segments.error());
+        auto text = store_.transcript(id, revision);
+        if (!text) {
+            return std::unexpected(text.error());
+        }
+        std::vector<domain::Segment> segments;
+        for (ports::TranscriptSegment& s : text->segments) {
+            segments.push_back(std::move(s.segment));
         }
         auto gaps = store_.gaps(id);
         if (!gaps) {
@@ -338,7 +350,7 @@ class Engine::Impl final : public ports::CommitListener {
                                        .engine = task->engine,
                                        .model = task->model,
                                        .duration = media->info ? media->info->duration : Millis{0},
-                                       .segments = domain::join_chunks({std::move(*segments)}),
+                                       .segments = std::move(segments),
                                        .gaps = std::move(*gaps)},
                                       format);
     }
@@ -587,8 +599,9 @@ Result<TaskView> Engine::view(const TaskId& task) {
 Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
     return impl_->view_of_media(media);
 }
-Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format) {
-    return impl_->document(task, format);
+Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format,
+                                     std::optional<int> revision) {
+    return impl_->document(task, format, revision);
 }
 ResumableUploads& Engine::uploads() {
     return impl_->uploads();

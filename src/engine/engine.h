@@ -180,8 +180,10 @@ class Engine {
     // Of a media's newest task; nullopt: it never had one.
     Result<std::optional<TaskView>> view_of_media(const MediaId& media);
 
-    // The result in one of the formats: as finalized, or rendered from what there is so far.
-    Result<std::string> document(const TaskId& task, domain::DocumentFormat format);
+    // The result in one of the formats: as it was finalized, or written anew from how it was edited
+    // or from what there is so far. `revision` as of ports::Store::transcript.
+    Result<std::string> document(const TaskId& task, domain::DocumentFormat format,
+                                 std::optional<int> revision = {});
 
     // Those that come in pieces. Options are checked by who creates one.
     ResumableUploads& uploads();

@@ -7,6 +7,7 @@ namespace durascribe::engine {
 namespace {
 
 constexpr int kBatchRows = 500;
+constexpr int kIndexedAtOnce = 20;  // media in one transaction, each with its transcript
 
 }  // namespace
 
@@ -33,11 +34,24 @@ void Housekeeper::loop(std::stop_token stop) {
     do {
         uploads_.finish_sealed(stop);
         sweep_uploads();
+        index_what_is_there(stop);
         reconcile_files(stop);
         prune(stop);
         std::unique_lock lock(mutex_);
         never_.wait_for(lock, stop, interval_, [] { return false; });
     } while (!stop.stop_requested());
+}
+
+void Housekeeper::index_what_is_there(std::stop_token stop) {
+    for (bool more = true; more && !stop.stop_requested();) {
+        const auto indexed = store_.index_more(kIndexedAtOnce);
+        if (!indexed) {
+            log::warning("older media could not be taken into the search: {} Tried again in a day.",
+                         indexed.error().message);
+            return;
+        }
+        more = *indexed;
+    }
 }
 
 void Housekeeper::reconcile_files(std::stop_token stop) {

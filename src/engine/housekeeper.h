@@ -1,6 +1,6 @@
 // The thread that keeps house: at start, then daily. It holds files and rows against each other
-// (reconcile.h), finishes uploads that were whole when the last server died, and throws away what
-// is older than the operator wants to keep.
+// (reconcile.h), finishes uploads that were whole when the last server died, takes into the search
+// what was there before it, and throws away what is older than the operator wants to keep.
 #pragma once
 
 #include <condition_variable>
@@ -27,6 +27,7 @@ class Housekeeper {
 
   private:
     void loop(std::stop_token stop);
+    void index_what_is_there(std::stop_token stop);
     void reconcile_files(std::stop_token stop);
     void sweep_uploads();
     void prune(std::stop_token stop);

@@ -193,7 +193,9 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     const ports::ExtractJob job{.source_fd = source->get(),
                                 .pcm_fd = (*pcm)->fd(),
                                 .audio_track = claimed.options.audio_track,
-                                .longest_media = settings_.longest_media};
+                                .longest_media = settings_.longest_media,
+                                // If a picture killed the first attempt, the next goes without.
+                                .poster = claimed.attempt == 1};
     // How long the media is, is known only afterwards: the least limits hold, and the stall limit.
     auto outcome = worker.extract(job, control_for(unit, Millis{0}));
     if (!outcome) {
@@ -206,7 +208,9 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     ports::ExtractResult result{.info = std::move(outcome->info),
                                 .pcm = {},
                                 .peaks = std::move(outcome->peaks),
-                                .chunks = {}};
+                                .chunks = {},
+                                .choice = {},
+                                .poster = std::move(outcome->poster)};
     result.chunks = domain::plan_chunks(result.info.duration, outcome->silences, limits);
     const Millis duration = result.info.duration;
     if (!result.chunks.empty()) {

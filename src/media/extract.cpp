@@ -12,6 +12,7 @@
 #include "durascribe/media/decoder.h"
 #include "durascribe/media/log_capture.h"
 #include "durascribe/media/pcm_sink.h"
+#include "durascribe/media/poster.h"
 #include "durascribe/media/source.h"
 
 namespace durascribe::media {
@@ -164,11 +165,14 @@ Result<Extraction> run(const ExtractSettings& settings, const OnProgress& on_pro
                     log.text());
     }
     AudioAnalysis::Report report = sink.report();
-    Extraction extraction{source.info(), std::move(report.silences), std::move(report.peaks)};
+    Extraction extraction{source.info(), std::move(report.silences), std::move(report.peaks), {}};
     extraction.info.duration = report.duration;
     extraction.info.loudness_lufs = report.loudness_lufs;
     extraction.info.peak_dbfs = report.peak_dbfs;
     add_warnings(extraction.info, source, decoder, sink, log);
+    if (settings.poster) {
+        extraction.poster = find_poster(settings.source_fd);
+    }
     if (on_progress) {
         on_progress(report.duration);
     }

@@ -18,6 +18,7 @@ struct ExtractSettings {
     int pcm_fd = -1;                 // written from its offset on; not fsynced, not truncated
     std::optional<int> audio_track;  // among the audio tracks, from 0; none: the default one
     Millis longest_media{0};         // of decoded audio; 0: kLongestEver
+    bool poster = false;             // look for a picture, too (poster.h)
 };
 
 // What is refused even where no limit was asked for: a few hundred kilobytes of FLAC can hold days.
@@ -27,6 +28,7 @@ struct Extraction {
     domain::MediaInfo info;
     domain::Silences silences;    // at least 200 ms each, at most 100 000 of them
     domain::WaveformPeaks peaks;  // at most 72 000 buckets, longer ones for longer media
+    std::optional<domain::Poster> poster;
 };
 
 // Writes the chosen track to `pcm_fd` as signed 16-bit little-endian samples, 16 kHz, mono. Sample

@@ -48,6 +48,10 @@ std::string track_count(std::size_t n) {
 
 }  // namespace
 
+const char* container_formats() {
+    return kFormats;
+}
+
 Source::Source(int fd, const LogCapture& log) : log_(log), input_(fd) {}
 
 Result<void> Source::open(std::optional<int> wanted_track) {
@@ -157,8 +161,10 @@ Result<void> Source::choose(std::optional<int> wanted_track) {
     if (wanted_track &&
         (*wanted_track < 0 || std::cmp_greater_equal(*wanted_track, audio.size()))) {
         return fail(ErrorClass::input, "no_such_audio_track",
-                    fmt::format("There is no audio track {}: this file has {}, counted from 0.",
-                                *wanted_track, track_count(audio.size())));
+                    fmt::format("There is no audio track {}: this file has {}, counted from 0: {}. "
+                                "Choose one of them, or auto for the file's default.",
+                                *wanted_track, track_count(audio.size()),
+                                domain::describe_tracks(info_.audio_tracks)));
     }
     std::size_t chosen = 0;
     if (wanted_track) {

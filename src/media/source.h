@@ -11,8 +11,11 @@
 
 namespace durascribe::media {
 
+// FFmpeg's names of the containers that are opened, with commas.
+const char* container_formats();
+
 // Only containers and audio decoders on this layer's lists are ever opened; playlists and anything
-// else that would read a second file are refused. Video is noticed, never decoded.
+// else that would read a second file are refused. Video is noticed, not decoded here (poster.h).
 class Source {
   public:
     Source(int fd, const LogCapture& log);

@@ -35,6 +35,7 @@
 #include "durascribe/ports/blob_store.h"
 #include "durascribe/ports/page.h"
 #include "durascribe/ports/token_store.h"
+#include "durascribe/ports/transcripts.h"
 
 namespace durascribe::ports {
 
@@ -54,6 +55,7 @@ struct MediaRow {
     WallTime created_at;
     WallTime updated_at;
     std::optional<domain::MediaInfo> info;  // known once extracted
+    int revision = 1;                       // grows with every rename
 };
 
 struct StoredError {
@@ -152,7 +154,8 @@ struct Event {
     WallTime at;
     std::string type;  // "task.created", "task.state", "task.progress", "unit.completed",
                        // "unit.failed", "unit.retry", "media.created", "media.updated",
-                       // "media.deleted", "queue.paused", "queue.resumed"
+                       // "media.deleted", "transcript.updated", "queue.paused",
+                       // "queue.resumed"
     MediaId media_id;
     TaskId task_id;       // empty where the event is of no task
     std::string payload;  // a JSON object
@@ -305,6 +308,7 @@ struct ExtractResult {
     domain::WaveformPeaks peaks;
     std::vector<domain::AudioSpan> chunks;  // become the transcribe units; empty: silence only
     domain::ModelChoice choice;             // for the steps that follow; kept in the task
+    std::optional<domain::Poster> poster;   // none: the media has no picture
 };
 
 struct ChunkResult {
@@ -406,9 +410,22 @@ struct TaskCounts {
     int completed = 0, partial_failure = 0, failed = 0, cancelled = 0;
 };
 
+enum class MediaOrder { created, title, duration };
+
+// What is empty does not filter.
 struct MediaFilter {
-    std::optional<domain::TaskState> state;  // of the newest task
-    std::string title_contains;
+    std::vector<domain::TaskState> states;  // of the newest task: one of these
+    std::string search;                     // as SearchRequest::text, in title or transcript
+    std::optional<WallTime> created_from;   // then or later
+    std::optional<WallTime> created_before;
+    std::string language;  // of the newest task's options
+    std::optional<Millis> duration_min;
+    std::optional<Millis> duration_max;
+    std::optional<bool> has_transcript;  // whether there is a shown_task
+
+    // With `search` the newest come first, whatever these say.
+    MediaOrder order = MediaOrder::created;
+    bool ascending = false;
 };
 
 struct TaskFilter {
@@ -514,8 +531,11 @@ class Store : public TokenStore {
     // Newest first, without their items.
     virtual Result<PageOf<BatchRow>> list_batches(const Page& page) = 0;
 
-    // Errors: request "not_found".
-    virtual Result<MediaRow> rename_media(const MediaId& id, const std::string& title) = 0;
+    // Where revisions are given, one of them must be MediaRow::revision. Errors: request
+    // "not_found", "precondition_failed".
+    virtual Result<MediaRow> rename_media(
+        const MediaId& id, const std::string& title,
+        const std::optional<std::vector<int>>& if_revision = {}) = 0;
 
     // Removes the media, its tasks and all that hangs on them. Errors: request "not_found";
     // request "task_running" while a task is active. Returns the blobs that nothing names any more.
@@ -577,6 +597,16 @@ class Store : public TokenStore {
     // good). Does nothing to a task that has ended or is finalizing. Errors: request "not_found".
     virtual Result<TaskRow> expire_task(const TaskId& id, const Error& error) = 0;
 
+    // -- transcripts --
+
+    // One edit of the transcript of a task that has ended; a new revision, and an event
+    // "transcript.updated". What was recognised stays as revision 0. An edit that a retry of the
+    // task meets stays: only what the retry recognised anew comes beside it. Errors: request
+    // "not_found" (media, task, segment, speaker, revision), "no_transcript" (nothing was ever
+    // recognised), "transcript_not_final" while the task has not ended, "precondition_failed";
+    // input "segments_overlap", "bad_split", "nothing_to_merge".
+    virtual Result<EditedTranscript> edit_transcript(const TranscriptEdit& edit) = 0;
+
     // -- the queue --
 
     // While paused no unit is claimed; what runs goes on. Committed; survives a restart.
@@ -614,25 +644,48 @@ class Store : public TokenStore {
     // nor a machine that was off for months deletes anything.
     virtual Result<Pruned> prune(const Retention& retention, int batch_rows) = 0;
 
+    // Takes media into the search that were there before there was one: at most `media` of them,
+    // the newest first. Returns whether there are more. To be called at start until there are none;
+    // whatever comes or changes later is taken in by its own verb.
+    virtual Result<bool> index_more(int media) = 0;
+
     // -- reading: a consistent view of the last commit, never waiting for the writer --
 
     virtual Result<MediaRow> media(const MediaId& id) = 0;  // errors: request "not_found"
-    virtual Result<PageOf<MediaRow>> list_media(const MediaFilter& filter,
-                                                const Page& page) = 0;  // newest first
+    // In the order that the filter says. One call looks at a bounded number of rows, so that a page
+    // may have fewer rows than asked for, even none, while next_cursor says that there are more.
+    virtual Result<PageOf<MediaRow>> list_media(const MediaFilter& filter, const Page& page) = 0;
+    // Best first where there are few hits, else by media, newest first. Stays in its order while
+    // rows come in. Errors: request "bad_cursor", "bad_limit".
+    virtual Result<SearchAnswer> search(const SearchRequest& request, const Page& page) = 0;
     virtual Result<std::optional<MediaRow>> newest_media_of(const BlobRef& source) = 0;
     virtual Result<TaskRow> task(const TaskId& id) = 0;  // errors: request "not_found"
     virtual Result<std::optional<TaskRow>> newest_task(const MediaId& media) = 0;
+    // The one whose result is shown: the newest that was completed or partly so, also while it is
+    // retried; nullopt: there is none yet.
+    virtual Result<std::optional<TaskRow>> shown_task(const MediaId& media) = 0;
     virtual Result<PageOf<TaskRow>> list_tasks(const TaskFilter& filter,
                                                const Page& page) = 0;    // newest first
     virtual Result<std::vector<UnitRow>> units(const TaskId& task) = 0;  // by step and ordinal
     virtual Result<std::vector<AttemptRow>> attempts(const TaskId& task) = 0;
-    // What there is so far, by time: the joined segments once finalized, the chunks' until then.
+    // What was recognised so far, by time: the joined segments once finalized, the chunks' until
+    // then.
     virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
+    // The same as it was edited; `revision`: none is the newest, 0 as it was recognised. Errors:
+    // request "not_found" where there is no such revision.
+    virtual Result<TranscriptText> transcript(const TaskId& task,
+                                              std::optional<int> revision = {}) = 0;
+    // Newest first. Errors: request "bad_cursor", "bad_limit".
+    virtual Result<PageOf<TranscriptRevision>> revisions(const TaskId& task, const Page& page) = 0;
     virtual Result<std::vector<domain::Gap>> gaps(const TaskId& task) = 0;
-    // nullopt until `finalize` has written it.
+    // As finalize wrote it, before any edit; nullopt until then.
     virtual Result<std::optional<std::string>> document(const TaskId& task,
                                                         domain::DocumentFormat format) = 0;
     virtual Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) = 0;
+    virtual Result<std::optional<domain::Poster>> poster(const MediaId& media) = 0;
+    // The decoded audio of the newest task that still has it: 16 kHz, mono, signed 16 bit, little
+    // endian. nullopt: none is kept.
+    virtual Result<std::optional<BlobRef>> decoded_audio(const MediaId& media) = 0;
     // By seq; after 0: from the oldest that is kept. Errors: request "events_pruned" where some
     // after `seq` are no longer kept: the reader looks at what there is now, and goes on from the
     // newest.

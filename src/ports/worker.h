@@ -23,12 +23,14 @@ struct ExtractJob {
     int pcm_fd = -1;     // receives 16 kHz mono signed 16-bit little-endian samples, no header
     std::optional<int> audio_track;
     Millis longest_media{0};  // more decoded audio than this is an input error; 0: no limit
+    bool poster = false;      // look for a picture, too; what goes wrong with that is no error
 };
 
 struct ExtractOutcome {
     domain::MediaInfo info;
     domain::Silences silences;
     domain::WaveformPeaks peaks;
+    std::optional<domain::Poster> poster;
 };
 
 struct TranscribeJob {

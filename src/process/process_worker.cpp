@@ -142,7 +142,8 @@ Result<protocol::Extracted> ProcessWorker::run_extract(const ports::ExtractJob& 
     const std::array descriptors{job.source_fd, job.pcm_fd};
     const auto payload =
         run(FrameType::extract,
-            protocol::encode(protocol::ExtractRequest{job.audio_track.value_or(-1), longest}),
+            protocol::encode(
+                protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster}),
             descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
     if (!payload) {
         return std::unexpected(payload.error());
@@ -166,7 +167,7 @@ Result<ports::ExtractOutcome> ProcessWorker::extract(const ports::ExtractJob& jo
         return std::unexpected(std::move(answer.error()));
     }
     return ports::ExtractOutcome{std::move(answer->info), std::move(answer->silences),
-                                 std::move(answer->peaks)};
+                                 std::move(answer->peaks), std::move(answer->poster)};
 }
 
 Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::TranscribeJob& job,

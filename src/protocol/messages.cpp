@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ bool reportable(ErrorClass c) {
 
 // ---- Base64 (RFC 4648 §4) ----
 
-std::string to_base64(const std::vector<std::int8_t>& values) {
+std::string to_base64(std::span<const std::int8_t> values) {
     std::string out((values.size() + 2) / 3 * 4 + 1, '\0');  // EVP writes a final NUL
     const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
     const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes,
@@ -179,9 +180,10 @@ void read(const json::value& v, Faults& faults, Ready& m) {
 }
 
 void read(const json::value& v, Faults& faults, ExtractRequest& m) {
-    Fields f(v, 2, "extract", faults);
+    Fields f(v, 3, "extract", faults);
     m.audio_track = static_cast<int>(f.integer("audio_track", -1, 1'000'000));
     m.longest_media = f.millis("longest_media_ms");
+    m.poster = f.boolean("poster");
 }
 
 void read(const json::value& v, Faults& faults, TranscribeRequest& m) {
@@ -263,11 +265,32 @@ domain::WaveformPeaks read_peaks(const json::value& v, Faults& faults) {
     return peaks;
 }
 
+// null, or a picture that begins as its type does: it is shown to browsers as that.
+std::optional<domain::Poster> read_poster(const json::value& v, Faults& faults) {
+    if (v.is_null()) {
+        return std::nullopt;
+    }
+    Fields f(v, 2, "poster", faults);
+    domain::Poster poster{.mime_type = f.text("mime_type"), .bytes = {}};
+    const json::string* text = f.value("bytes").if_string();
+    const auto bytes = text == nullptr || text->size() > (kPosterMax + 2) / 3 * 4
+                           ? std::nullopt
+                           : from_base64({text->data(), text->size()});
+    if (bytes) {
+        poster.bytes.assign(bytes->begin(), bytes->end());
+    }
+    if (!domain::is_picture(poster)) {
+        faults.add("poster: not a picture of a type that is taken");
+    }
+    return poster;
+}
+
 void read(const json::value& v, Faults& faults, Extracted& m) {
-    Fields f(v, 3, "extracted", faults);
+    Fields f(v, 4, "extracted", faults);
     m.info = read_info(f.value("info"), faults);
     m.silences = read_silences(f.array("silences", 2 * kSilencesMax), m.info.duration, faults);
     m.peaks = read_peaks(f.value("peaks"), faults);
+    m.poster = read_poster(f.value("poster"), faults);
 }
 
 // [start, end, text, confidence]
@@ -447,7 +470,8 @@ std::string encode(const Ready& m) {
 
 std::string encode(const ExtractRequest& m) {
     return json::serialize(json::object{{"audio_track", m.audio_track},
-                                        {"longest_media_ms", m.longest_media.count()}});
+                                        {"longest_media_ms", m.longest_media.count()},
+                                        {"poster", m.poster}});
 }
 
 std::string encode(const TranscribeRequest& m) {
@@ -469,11 +493,19 @@ std::string encode(const Extracted& m) {
         silences.emplace_back(silence.start.count());
         silences.emplace_back(silence.end.count());
     }
+    json::value poster;
+    if (m.poster) {
+        const std::string& bytes = m.poster->bytes;
+        const auto* values = reinterpret_cast<const std::int8_t*>(bytes.data());
+        poster = json::object{{"mime_type", m.poster->mime_type},
+                              {"bytes", to_base64({values, bytes.size()})}};
+    }
     return json::serialize(
         json::object{{"info", json_of(m.info)},
                      {"silences", std::move(silences)},
                      {"peaks", json::object{{"bucket_ms", m.peaks.bucket.count()},
-                                            {"min_max", to_base64(m.peaks.min_max)}}}});
+                                            {"min_max", to_base64(m.peaks.min_max)}}},
+                     {"poster", std::move(poster)}});
 }
 
 std::string encode(const Transcribed& m) {

@@ -22,6 +22,7 @@ inline constexpr std::size_t kTracksMax = 256;
 inline constexpr std::size_t kWarningsMax = 64;
 inline constexpr std::size_t kSilencesMax = 500'000;      // 100 hours with one every 0.7 s
 inline constexpr std::size_t kPeakValuesMax = 3'000'000;  // 41 hours at 100 ms
+inline constexpr std::size_t kPosterMax = 512U << 10;     // bytes of the picture
 inline constexpr std::size_t kSegmentsMax = 5'000;        // of one chunk
 inline constexpr std::size_t kWordsMax = 20'000;          // of one chunk
 
@@ -37,6 +38,7 @@ struct Ready {
 struct ExtractRequest {
     int audio_track = -1;     // -1: the default one
     Millis longest_media{0};  // 0: no limit
+    bool poster = false;      // whether a frame of the video may be decoded for one
     bool operator==(const ExtractRequest&) const = default;
 };
 
@@ -87,6 +89,7 @@ struct Extracted {
     domain::MediaInfo info;
     domain::Silences silences;
     domain::WaveformPeaks peaks;
+    std::optional<domain::Poster> poster;
 };
 
 struct Transcribed {

@@ -37,6 +37,7 @@ Extracted sample_extracted() {
     m.info.warnings = {"The file ends early: the last 3 s are missing."};
     m.silences = {{Millis{0}, Millis{400}}, {Millis{5'000}, Millis{90'000}}};
     m.peaks = {Millis{100}, {-128, 127, 0, 1, -5, 5, 7, 8}};
+    m.poster = domain::Poster{"image/jpeg", std::string("\xFF\xD8\xFF\0picture", 11)};
     return m;
 }
 
@@ -56,7 +57,7 @@ json::object tree_of(const std::string& payload) {
 TEST(Messages, SmallOnesComeBackAsTheyWent) {
     const Ready ready{"pocketsphinx", "en-us"};
     EXPECT_EQ(decode<Ready>(encode(ready)), ready);
-    const ExtractRequest extract{-1, Millis{36'000'000}};
+    const ExtractRequest extract{-1, Millis{36'000'000}, true};
     EXPECT_EQ(decode<ExtractRequest>(encode(extract)), extract);
     const TranscribeRequest transcribe{{Millis{30'000}, Millis{60'000}}, "whisper", "base", "de"};
     EXPECT_EQ(decode<TranscribeRequest>(encode(transcribe)), transcribe);
@@ -82,6 +83,25 @@ TEST(Messages, ExtractedComesBackAsItWent) {
     EXPECT_EQ(back->silences, m.silences);
     EXPECT_EQ(back->peaks.bucket, m.peaks.bucket);
     EXPECT_EQ(back->peaks.min_max, m.peaks.min_max);
+    ASSERT_TRUE(back->poster.has_value());
+    EXPECT_EQ(back->poster->mime_type, m.poster->mime_type);
+    EXPECT_EQ(back->poster->bytes, m.poster->bytes);
+    EXPECT_FALSE(decode<Extracted>(encode(Extracted{}))->poster.has_value());
+}
+
+TEST(Messages, APosterIsAPictureOfItsType) {
+    const auto refused = [](const char* type, const std::string& base64) {
+        json::object tree = tree_of(encode(sample_extracted()));
+        tree["poster"] = json::object{{"mime_type", type}, {"bytes", base64}};
+        expect_refused<Extracted>(json::serialize(tree));
+    };
+    refused("image/svg+xml", "/9j/AA==");
+    refused("text/html", "/9j/AA==");
+    refused("image/png", "/9j/AA==");
+    refused("image/jpeg", "PHN2Zz4=");
+    refused("image/jpeg", "");
+    refused("image/jpeg", "*");
+    refused("image/jpeg", "/9j/" + std::string(kPosterMax / 3 * 4 + 8, 'A'));
 }
 
 TEST(Messages, TranscribedComesBackAsItWent) {

@@ -34,12 +34,13 @@ class MediaRole final : public JobRunner {
             settings.audio_track = job->audio_track;
         }
         settings.longest_media = job->longest_media;
+        settings.poster = job->poster;
         auto extraction = media::extract(settings, on_progress);
         if (!extraction) {
             return std::unexpected(std::move(extraction.error()));
         }
         protocol::Extracted extracted{std::move(extraction->info), std::move(extraction->silences),
-                                      std::move(extraction->peaks)};
+                                      std::move(extraction->peaks), std::move(extraction->poster)};
         protocol::fit_to_bounds(extracted);
         return protocol::encode(extracted);
     }

@@ -42,12 +42,13 @@ TEST_P(StoreContract, ListsFilter) {
     EXPECT_EQ(store_->list_tasks({.active_only = true}, {})->rows.size(), 1U);
     EXPECT_EQ(store_->list_tasks({.state = TaskState::cancelled}, {})->rows.at(0).id, ended.id);
     EXPECT_EQ(store_->list_tasks({.media_id = waiting.media_id}, {})->rows.size(), 1U);
-    EXPECT_EQ(store_->list_media({.state = TaskState::cancelled, .title_contains = {}}, {})
-                  ->rows.at(0)
-                  .id,
+    EXPECT_EQ(store_->list_media({.states = {TaskState::cancelled}}, {})->rows.at(0).id,
               ended.media_id);
-    EXPECT_EQ(store_->list_media({.state = {}, .title_contains = "0% _R"}, {})->rows.size(), 1U);
-    EXPECT_EQ(store_->list_media({.state = {}, .title_contains = "A_talk"}, {})->rows.size(), 0U);
+    EXPECT_EQ(
+        store_->list_media({.states = {TaskState::cancelled, TaskState::pending}}, {})->rows.size(),
+        2U);
+    EXPECT_EQ(store_->list_media({.search = "100% rea"}, {})->rows.size(), 1U);
+    EXPECT_EQ(store_->list_media({.search = "talking"}, {})->rows.size(), 0U);
     EXPECT_EQ(store_->list_media({}, {})->rows.size(), 2U);
     const auto counts = store_->counts();
     EXPECT_EQ(counts->pending, 1);

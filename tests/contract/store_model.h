@@ -5,7 +5,9 @@
 //
 // What it leaves open, and the store's answer fills in: the ids of units and the numbers of leases
 // (which must be new and must grow), the order of claims within what ports::Store::claim promises,
-// and the percentage at which a retried run starts. It knows nothing of updated_at.
+// the percentage at which a retried run starts, and which segment follows another. It knows nothing
+// of updated_at, and no times of segments: so splits, speakers and what may not overlap are left to
+// the contract's tests (store_contract_transcripts.cpp), and how hits are ranked and cut, too.
 #pragma once
 
 #include <expected>
@@ -90,6 +92,9 @@ struct ModelTask {
     std::string document;                            // another finalize writes
     domain::Lane lane{};                             // of the open step
     MonoTime unserved_since;                         // since it was made, or last claimed
+    // Of its transcript: what each has, by the segments' ids; the first as it was recognised.
+    // Empty: it was never edited.
+    std::vector<std::map<std::int64_t, std::string>> revisions;
 
     bool active() const;
     bool can_be_claimed() const;
@@ -173,6 +178,8 @@ class StoreModel {
     Answer<std::vector<ports::Lease>> request_cancel(const TaskId& id);  // what still runs
     Answer<Retried> retry(const TaskId& id, const std::optional<ports::IdempotencyKey>& key);
     Answer<void> expire_task(const TaskId& id, const Error& error);
+    // Which revision is the newest then. `next`: the segment after the one that is merged.
+    Answer<int> edit(const ports::TranscriptEdit& edit, std::optional<std::int64_t> next);
     void set_paused(bool paused);
     int recover(const NodeId& self);
     int rescue_expired(const std::vector<ports::Lease>& running);  // those at work right now
@@ -193,6 +200,8 @@ class StoreModel {
     std::optional<Refusal> active_task_refusal(const MediaId& media) const;
     std::set<std::string> blobs() const;
     std::vector<TaskId> tasks_of(const MediaId& media) const;
+    const ModelTask* shown_task(const MediaId& media) const;                    // nullptr: none
+    static std::map<std::int64_t, std::string> transcript(const ModelTask& t);  // the newest
     // The unit that the lease holds now, and its task.
     std::pair<ModelTask*, ModelUnit*> held(const ports::Lease& lease);
 
@@ -227,6 +236,7 @@ class StoreModel {
     void end_attempt(ModelTask& t, ModelUnit& u, const std::string& outcome,
                      std::optional<ErrorClass> error);
     void complete(ModelTask& t, ModelUnit& u);
+    void recognised_again(ModelTask& t, const std::vector<std::string>& texts);
     ports::UnitEnd hand_back(ModelTask& t, std::int64_t unit, const std::string& outcome,
                              std::optional<ErrorClass> error, bool spent);
 

@@ -376,6 +376,65 @@ void StoreModelRun::compare_results(const ModelTask& t) {
          fmt::format("{}: the document", t.id.value));
 }
 
+void StoreModelRun::compare_transcript(const ModelTask& t) {
+    const auto compare = [&](std::optional<int> revision,
+                             const std::map<std::int64_t, std::string>& expected) {
+        const auto text = store_->transcript(t.id, revision);
+        std::map<std::int64_t, std::string> got;
+        for (const auto& s : value_of(text, "transcript").segments) {
+            must(got.emplace(s.id, s.segment.text).second, "every segment has an id of its own");
+        }
+        must(got == expected,
+             fmt::format("{}: revision {} of its transcript", t.id.value, revision.value_or(-1)));
+        must(text->newest == std::max<int>(0, static_cast<int>(t.revisions.size()) - 1),
+             fmt::format("{}: its newest revision", t.id.value));
+    };
+    compare({}, StoreModel::transcript(t));
+    for (std::size_t i = 0; i < t.revisions.size(); ++i) {
+        compare(static_cast<int>(i), t.revisions[i]);
+    }
+}
+
+// Every title and every segment of a shown transcript that has the word, and nothing else.
+void StoreModelRun::compare_search(const std::string& word) {
+    std::set<std::pair<MediaId, std::int64_t>> expected;
+    std::set<MediaId> media;
+    for (const auto& [id, m] : model_.media) {
+        if (m.title.contains(word)) {
+            expected.emplace(id, -1);
+        }
+        if (const ModelTask* shown = model_.shown_task(id)) {
+            for (const auto& [segment, text] : StoreModel::transcript(*shown)) {
+                if (text.contains(word)) {
+                    expected.emplace(id, segment);
+                }
+            }
+        }
+    }
+    std::set<std::pair<MediaId, std::int64_t>> got;
+    ports::Page page{.limit = 50};
+    do {
+        const auto found = store_->search({.text = word, .media = {}}, page);
+        for (const ports::SearchHit& hit : value_of(found, "search").hits) {
+            must(got.emplace(hit.media, hit.in_title ? -1 : hit.segment).second,
+                 "a hit comes once");
+            const ModelTask* shown = model_.shown_task(hit.media);
+            must(hit.in_title || (shown != nullptr && hit.task == shown->id),
+                 "a hit is in the transcript that is shown");
+            media.insert(hit.media);
+        }
+        page.cursor = found->next_cursor;
+    } while (!page.cursor.empty());
+    must(got == expected,
+         fmt::format("{} hits of \"{}\", expected {}", got.size(), word, expected.size()));
+    const auto listed = store_->list_media({.search = word}, {.limit = 200});
+    std::set<MediaId> ids;
+    for (const ports::MediaRow& row : value_of(listed, "list_media").rows) {
+        ids.insert(row.id);
+    }
+    must(ids == media, fmt::format("the media that have \"{}\"", word));
+}
+
 // ---- everything -------------------------------------------------------------------------------
 
 void StoreModelRun::compare_everything() {
@@ -383,6 +442,10 @@ void StoreModelRun::compare_everything() {
         compare_task(id);
         compare_attempts(t);
         compare_results(t);
+        compare_transcript(t);
+    }
+    for (const char* word : {"text", "edited", "title", "renamed"}) {
+        compare_search(word);
     }
     compare_lists();
     compare_queue();
@@ -433,6 +496,11 @@ void StoreModelRun::compare_lists() {
         const auto newest = store_->newest_task(id);
         must(value_of(newest, "newest_task") && (*newest)->id == m.newest,
              fmt::format("{}: its newest task", id.value));
+        const ModelTask* expected = model_.shown_task(id);
+        const auto shown = store_->shown_task(id);
+        must(value_of(shown, "shown_task").has_value() == (expected != nullptr) &&
+                 (expected == nullptr || (*shown)->id == expected->id),
+             fmt::format("{}: the task whose result is shown", id.value));
     }
     const auto paused = store_->paused();
     must(value_of(paused, "paused") == model_.paused, "whether the queue is paused");

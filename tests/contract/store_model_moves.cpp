@@ -40,6 +40,7 @@ constexpr std::array<Odds, kMoveKinds> kOdds{{
     {MoveKind::advance, "advance", 12},
     {MoveKind::wall_jump, "wall_jump", 1},
     {MoveKind::prune, "prune", 2},
+    {MoveKind::edit, "edit", 4},
 }};
 
 }  // namespace

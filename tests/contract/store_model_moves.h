@@ -37,8 +37,9 @@ enum class MoveKind {
     advance,    // both clocks
     wall_jump,  // the wall clock alone, forward or back
     prune,
+    edit,  // of a transcript
 };
-inline constexpr int kMoveKinds = 26;
+inline constexpr int kMoveKinds = 27;
 
 struct Move {
     MoveKind kind{};

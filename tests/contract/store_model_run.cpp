@@ -140,6 +140,8 @@ void StoreModelRun::dispatch(const Move& m) {
                                    std::chrono::hours(m.a % 2 == 0 ? -m.b * 90 : m.b * 90));
         case MoveKind::prune:
             return prune(m);
+        case MoveKind::edit:
+            return edit(m);
     }
 }
 
@@ -536,6 +538,67 @@ void StoreModelRun::rescue(const Move& m) {
     must(value_of(rescued, "rescue_expired") == expected,
          fmt::format("{} were to be rescued", expected));
     tally_.rescued += expected;
+}
+
+void StoreModelRun::edit(const Move& m) {
+    ports::TranscriptEdit edit{.media = pick_media(m.a), .task = {}, .if_newest = {}, .what = {}};
+    const auto theirs = model_.tasks_of(edit.media);
+    const ModelTask* shown = model_.shown_task(edit.media);
+    if (theirs.empty() || (shown == nullptr && m.c % 3 != 0)) {
+        // Mostly one that has something to be edited.
+        for (const auto& [id, t] : model_.tasks) {
+            if (!t.active() && !StoreModel::transcript(t).empty()) {
+                edit.media = t.media;
+                edit.task = id;
+            }
+        }
+    } else if (m.c % 7 == 0) {
+        edit.task = m.c % 49 == 0 ? TaskId{"nowhere"} : nth(theirs, m.b);
+    }
+    if (!edit.task && model_.media.contains(edit.media)) {
+        shown = model_.shown_task(edit.media);
+    }
+    const ModelTask* t = edit.task          ? model_.task(*edit.task)
+                         : shown != nullptr ? shown
+                         : model_.media.contains(edit.media)
+                             ? model_.task(model_.media.at(edit.media).newest)
+                             : nullptr;
+    std::vector<std::int64_t> ids;
+    int newest = 0;
+    std::optional<std::int64_t> next;
+    if (t != nullptr) {
+        const auto text = store_->transcript(t->id);
+        for (const auto& s : value_of(text, "transcript").segments) {
+            ids.push_back(s.id);
+        }
+        newest = text->newest;
+    }
+    const std::int64_t id = ids.empty() || m.b % 20 == 19 ? 999 : nth(ids, m.b / 4);
+    if (const auto at = std::ranges::find(ids, id); at != ids.end() && at + 1 != ids.end()) {
+        next = *(at + 1);
+    }
+    switch (m.b % 4) {
+        case 0:
+            edit.what = ports::MergeSegments{id};
+            break;
+        case 1:
+            edit.what = ports::RestoreRevision{newest > 0 ? m.c % (newest + 2) : m.c % 2};
+            break;
+        default:
+            edit.what = ports::ChangeSegment{.id = id, .text = fmt::format("edited {}", m.b)};
+    }
+    if (t != nullptr && m.c % 4 == 0) {
+        edit.if_newest = {{{t->id, std::nullopt, newest + (m.c % 8 == 0 ? 0 : 1)}}};
+    }
+    trace_.back() +=
+        fmt::format(" {} {} segment {}", edit.media.value, edit.task ? edit.task->value : "", id);
+    const auto edited = store_->edit_transcript(edit);
+    const auto expected = model_.edit(edit, next);
+    if (same_answer(edited, expected)) {
+        must(edited->revision == *expected && edited->task == t->id,
+             fmt::format("revision {} is the newest", *expected));
+        tally_.edited += edited->edited ? 1 : 0;
+    }
 }
 
 // Until there is no more: then everything is gone that is old enough, and nothing else.

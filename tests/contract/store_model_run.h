@@ -26,7 +26,7 @@ struct Tally {
     std::set<domain::UnitState> unit_states;
     bool disagreed = false;
     int claims = 0, quarantined = 0, aged = 0, taken_over = 0, replayed = 0, rescued = 0,
-        pruned = 0;
+        pruned = 0, edited = 0;
 };
 
 class StoreModelRun {
@@ -70,6 +70,7 @@ class StoreModelRun {
     void recover(const NodeId& self);
     void rescue(const Move& m);
     void prune(const Move& m);
+    void edit(const Move& m);
 
     // -- choices --
     std::vector<ports::Lease> live() const;
@@ -95,6 +96,8 @@ class StoreModelRun {
     void compare_units(ModelTask& t);
     void compare_attempts(const ModelTask& t);
     void compare_results(const ModelTask& t);
+    void compare_transcript(const ModelTask& t);
+    void compare_search(const std::string& word);
     void compare_lists();
     void compare_queue();
     void compare_events();

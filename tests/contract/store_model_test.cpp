@@ -38,9 +38,9 @@ TEST_P(StoreModelTest, AnySequenceOfVerbsIsAnsweredAsTheModelSays) {
     }
     std::cout << fmt::format(
         "  {} claims, {} of them by age; {} quarantined, {} tasks took over, {} replayed, {} "
-        "rescued, {} rows pruned\n",
+        "rescued, {} rows pruned, {} edits\n",
         tally.claims, tally.aged, tally.quarantined, tally.taken_over, tally.replayed,
-        tally.rescued, tally.pruned);
+        tally.rescued, tally.pruned, tally.edited);
     ASSERT_TRUE(agree);
     // A sequence that goes nowhere shows nothing.
     if (tally.steps >= 20'000) {
@@ -48,7 +48,8 @@ TEST_P(StoreModelTest, AnySequenceOfVerbsIsAnsweredAsTheModelSays) {
         EXPECT_EQ(tally.unit_states.size(), std::size_t{domain::kUnitStates});
         for (const char* code :
              {"stale_lease", "wrong_step", "not_cancelled", "task_running", "task_ended",
-              "not_retryable", "not_found", "id_conflict", "idempotency_key_reused"}) {
+              "not_retryable", "not_found", "id_conflict", "idempotency_key_reused",
+              "transcript_not_final", "precondition_failed", "nothing_to_merge"}) {
             EXPECT_GT(tally.refused[code], 0) << code;
         }
         EXPECT_GT(tally.quarantined, 0);
@@ -57,6 +58,7 @@ TEST_P(StoreModelTest, AnySequenceOfVerbsIsAnsweredAsTheModelSays) {
         EXPECT_GT(tally.replayed, 0);
         EXPECT_GT(tally.rescued, 0);
         EXPECT_GT(tally.pruned, 0);
+        EXPECT_GT(tally.edited, 0);
     }
 }
 

@@ -276,6 +276,7 @@ Answer<ports::UnitEnd> StoreModel::finish_final(const ports::Lease& lease,
     for (const domain::Segment& s : result.segments) {
         t->joined->push_back(s.text);
     }
+    recognised_again(*t, *t->joined);
     t->document = result.documents.front().second;
     complete(*t, *u);
     settle(*t);

@@ -240,5 +240,69 @@ TEST_F(Formats, ProgressOnlyGrowsAndEndsAtTheEnd) {
     EXPECT_EQ(seen.back(), Millis(600'000));
 }
 
+// ---- pictures ----
+
+class Posters : public MediaTest {
+  protected:
+    std::optional<domain::Poster> poster_of(const std::string& name) {
+        Extracted extracted = extract_file(name, {.poster = true});
+        EXPECT_TRUE(extracted.result) << extracted.result.error().code;
+        return extracted.result ? std::move(extracted.result->poster) : std::nullopt;
+    }
+    // "640x360", as ffprobe has it.
+    std::string size_of(const domain::Poster& poster) {
+        write("poster", poster.bytes);
+        run("ffprobe -v error -select_streams v -show_entries stream=width,height -of csv=s=x:p=0 "
+            "poster > size");
+        std::string size = read("size");
+        return size.substr(0, size.find('\n'));
+    }
+};
+
+TEST_F(Posters, AFrameOfTheVideoNoLargerThanIsNeeded) {
+    ffmpeg(
+        "-f lavfi -i testsrc=size=1280x720:rate=10 -f lavfi -i sine -t 3 -c:v mpeg4 -c:a aac "
+        "a.mp4");
+    const auto poster = poster_of("a.mp4");
+    ASSERT_TRUE(poster.has_value());
+    EXPECT_EQ(poster->mime_type, "image/jpeg");
+    EXPECT_TRUE(domain::is_picture(*poster));
+    EXPECT_EQ(size_of(*poster), "640x360");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=64x128:rate=10 -f lavfi -i sine -t 2 -c:v libvpx -c:a libopus "
+        "b.webm");
+    const auto small = poster_of("b.webm");
+    ASSERT_TRUE(small.has_value());
+    EXPECT_EQ(size_of(*small), "64x128");
+}
+
+TEST_F(Posters, TheAttachedPictureAsItIs) {
+    ffmpeg("-f lavfi -i testsrc=size=32x32 -frames:v 1 cover.png");
+    ffmpeg(
+        "-f lavfi -i sine -t 1 -i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic "
+        "a.mp3");
+    const auto poster = poster_of("a.mp3");
+    ASSERT_TRUE(poster.has_value());
+    EXPECT_EQ(poster->mime_type, "image/png");
+    EXPECT_EQ(poster->bytes, read("cover.png"));
+}
+
+TEST_F(Posters, WhereThereIsNoPictureNothingIsLost) {
+    make_burst();
+    EXPECT_FALSE(poster_of("burst.wav").has_value());
+    ffmpeg(
+        "-f lavfi -i testsrc=size=64x64:rate=10 -f lavfi -i sine -t 2 -c:v mpeg4 -c:a aac a.mp4");
+    std::string broken = read("a.mp4");
+    const std::size_t media = broken.find("mdat");
+    ASSERT_NE(media, std::string::npos);
+    for (std::size_t i = media + 4; i < media + 2'000 && i < broken.size(); ++i) {
+        broken[i] = static_cast<char>(i * 31);
+    }
+    write("broken.mp4", broken);
+    const Extracted extracted = extract_file("broken.mp4", {.poster = true});
+    EXPECT_TRUE(extracted.result || extracted.result.error().cls == ErrorClass::input);
+    EXPECT_FALSE(extract_file("a.mp4").result->poster.has_value()) << "it was not asked for";
+}
+
 }  // namespace
 }  // namespace durascribe::media

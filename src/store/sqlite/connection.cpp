@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "durascribe/base/log.h"
+#include "durascribe/store/sqlite/search_words.h"
 
 namespace durascribe::store {
 
@@ -208,6 +209,7 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) {
 }
 
 Connection::~Connection() {
+    search_words_.reset();
     statements_.clear();
     sqlite3_close(db_);
 }
@@ -247,6 +249,13 @@ void Connection::run_script(std::string_view sql, const std::function<void()>& a
             after_each();
         }
     }
+}
+
+SearchWords& Connection::search_words() {
+    if (!search_words_) {
+        search_words_ = std::make_unique<SearchWords>(db_);
+    }
+    return *search_words_;
 }
 
 void Connection::raise(int code) const {

@@ -24,6 +24,8 @@ struct sqlite3_stmt;
 
 namespace durascribe::store {
 
+class SearchWords;
+
 class SqliteError : public std::exception {
   public:
     SqliteError(int extended_code, int system_errno, std::string message)
@@ -120,6 +122,9 @@ class Connection {
     bool in_transaction() const;
     sqlite3* handle() const { return db_; }
 
+    // Made when it is first asked for.
+    SearchWords& search_words();
+
     // Moves what the WAL holds into the database file; truncates it with `truncate`. One that fails
     // leaves nothing behind that a later one would take for done: that one moves all of it again.
     void checkpoint(bool truncate);
@@ -174,6 +179,7 @@ class Connection {
     std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalizer>, TextHash,
                        std::equal_to<>>
         statements_;
+    std::unique_ptr<SearchWords> search_words_;
 };
 
 }  // namespace durascribe::store

@@ -13,6 +13,9 @@ constexpr Millis kBetweenMarks = kDay * 5 / 6;
 // Between marks further apart no server ran, or the clock has jumped.
 constexpr Millis kLongestDay = kDay * 2;
 
+// In one transaction: each may have thousands of segments, and goes from the search with them.
+constexpr int kMediaMax = 20;
+
 void mark_day(WriteTx& tx) {
     tx.db.execute(
         "INSERT INTO days_of_work SELECT ?1 WHERE NOT EXISTS"
@@ -75,7 +78,7 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
     mark_day(tx);
     int left = std::max(1, batch_rows);
     if (const auto before = retention.media ? time_before(tx.db, *retention.media) : std::nullopt) {
-        for (const MediaId& id : media_ended_before(tx, *before, left)) {
+        for (const MediaId& id : media_ended_before(tx, *before, std::min(left, kMediaMax))) {
             auto blobs = delete_media(tx, id);
             if (!blobs) {
                 return std::unexpected(blobs.error());
@@ -118,7 +121,7 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
         pruned.events = prune_events(tx, retention, left);
         left -= pruned.events;
     }
-    pruned.more = left <= 0;
+    pruned.more = left <= 0 || pruned.media == kMediaMax;
     return pruned;
 }
 

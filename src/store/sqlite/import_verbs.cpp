@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/queries.h"
+#include "durascribe/store/sqlite/search_index.h"
 #include "durascribe/store/sqlite/verbs.h"
 
 namespace durascribe::store {
@@ -59,6 +60,7 @@ Result<ports::UnitEnd> finish_acquire(WriteTx& tx, const ports::Lease& lease) {
     }
     const auto row = media(tx.db, id);
     DURASCRIBE_ASSERT(row.has_value());
+    index_title(tx, id, row->title);
     emit(tx, "media.updated", id, {},
          json::serialize(json::object{
              {"media_id", id.value}, {"title", row->title}, {"size_bytes", source.size_bytes}}));

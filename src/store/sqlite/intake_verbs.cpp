@@ -1,10 +1,13 @@
 // Media and tasks come and go.
 #include "durascribe/store/sqlite/verbs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
+#include "durascribe/store/sqlite/search_index.h"
 #include "durascribe/store/sqlite/token_verbs.h"
 
 namespace durascribe::store {
@@ -305,14 +308,15 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media) {
     }
     tx.db.execute(
         "INSERT INTO media (id, title, filename, source_sha256, source_size, created_at, "
-        "updated_at, newest_task, source_url, token_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "updated_at, newest_task, source_url, token_id, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         media.id, media.title, media.filename, media.source.sha256, media.source.size_bytes, tx.now,
-        tx.now, media.task_id, media.url, media.charge.token);
+        tx.now, media.task_id, media.url, media.charge.token, next_search_number(tx));
     if (media.source.empty()) {
         tx.db.execute("INSERT INTO imports (media_id, titled) VALUES (?, ?)", media.id,
                       media.titled);
     }
+    index_title(tx, media.id, media.title);
     emit_media(tx, "media.created", media.id, media.title);
     const bool known = !media.source.empty() &&
                        tx.db
@@ -371,11 +375,21 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
     return made;
 }
 
-Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title) {
-    if (tx.db.execute("UPDATE media SET title = ?, updated_at = ? WHERE id = ?", title, tx.now,
-                      id) == 0) {
+Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title,
+                                     const std::optional<std::vector<int>>& if_revision) {
+    const auto there = find_media(tx.db, id);
+    if (!there) {
         return std::unexpected(media_not_found(id));
     }
+    if (if_revision && std::ranges::find(*if_revision, there->revision) == if_revision->end()) {
+        return fail(
+            ErrorClass::request, "precondition_failed",
+            "The media was changed since you have read it. Read it anew, and decide again.");
+    }
+    tx.db.execute(
+        "UPDATE media SET title = ?, updated_at = ?, revision = revision + 1 WHERE id = ?", title,
+        tx.now, id);
+    index_title(tx, id, title);
     emit_media(tx, "media.updated", id, title);
     return *find_media(tx.db, id);
 }
@@ -401,6 +415,7 @@ Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id)
             blobs.push_back(std::move(blob));
         }
     }
+    unindex_media(tx, id);
     tx.db.execute("DELETE FROM media WHERE id = ?", id);
     tx.db.execute(
         "DELETE FROM batches WHERE id IN (SELECT batch_id FROM batch_items WHERE media_id = ?)"

@@ -1,4 +1,5 @@
-// Lists, paged by (created_at, id): rows that come in meanwhile are neither doubled nor left out.
+// Lists of tasks and events, paged by (created_at, id): rows that come in meanwhile are neither
+// doubled nor left out.
 #include <algorithm>
 #include <charconv>
 
@@ -27,11 +28,20 @@ Result<Cursor> parse_cursor(const std::string& text) {
     const auto [end, failed] =
         std::from_chars(text.data(), text.data() + text.size(), cursor.created_at);
     if (failed != std::errc{} || end == text.data() + text.size() || *end != '_') {
-        return fail(ErrorClass::request, "bad_cursor",
-                    "The cursor is not one that this server gave out. Start again without it.");
+        return std::unexpected(bad_cursor());
     }
     cursor.id.assign(end + 1, text.data() + text.size());
     return cursor;
+}
+
+}  // namespace
+
+Error bad_cursor() {
+    return {ErrorClass::request,
+            "bad_cursor",
+            "The cursor is not one that this server gave out for such a list. Start again without "
+            "it.",
+            {}};
 }
 
 Result<int> checked_limit(int limit) {
@@ -41,6 +51,8 @@ Result<int> checked_limit(int limit) {
     }
     return limit;
 }
+
+namespace {
 
 // One row more than asked for was read, to know whether there is a next page.
 template <typename Row>
@@ -55,47 +67,7 @@ ports::PageOf<Row> make_page(std::vector<Row> rows, int limit) {
     return page;
 }
 
-std::string like_pattern(const std::string& text) {
-    std::string pattern = "%";
-    for (const char c : text) {
-        if (c == '%' || c == '_' || c == '\\') {
-            pattern += '\\';
-        }
-        pattern += c;
-    }
-    return pattern + "%";
-}
-
 }  // namespace
-
-Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,
-                                                  const ports::Page& page) {
-    const auto cursor = parse_cursor(page.cursor);
-    if (!cursor) {
-        return std::unexpected(cursor.error());
-    }
-    const auto limit = checked_limit(page.limit);
-    if (!limit) {
-        return std::unexpected(limit.error());
-    }
-    const std::optional<std::string_view> state =
-        filter.state ? std::optional{to_string(*filter.state)} : std::nullopt;
-    const std::optional<std::string> title =
-        filter.title_contains.empty() ? std::nullopt
-                                      : std::optional{like_pattern(filter.title_contains)};
-    std::vector<ports::MediaRow> list;
-    Rows rows =
-        db.query("SELECT " DURASCRIBE_MEDIA_COLUMNS
-                 " FROM media WHERE (created_at, id) < (?1, ?2)"
-                 " AND (?3 IS NULL OR title LIKE ?3 ESCAPE '\\')"
-                 " AND (?4 IS NULL OR (SELECT state FROM tasks WHERE tasks.id = newest_task) = ?4)"
-                 " ORDER BY created_at DESC, id DESC LIMIT ?5",
-                 cursor->created_at, cursor->id, title, state, *limit + 1);
-    while (rows.step()) {
-        list.push_back(read_media(rows));
-    }
-    return make_page(std::move(list), *limit);
-}
 
 Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
                                                  const ports::Page& page) {

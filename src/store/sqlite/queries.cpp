@@ -162,6 +162,31 @@ Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId
     return peaks;
 }
 
+Result<std::optional<domain::Poster>> poster(Connection& db, const MediaId& media) {
+    Rows rows = db.query("SELECT mime_type, picture FROM media_posters WHERE media_id = ?", media);
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    domain::Poster poster;
+    poster.mime_type = rows.text();
+    poster.bytes = rows.text();
+    return poster;
+}
+
+Result<std::optional<ports::BlobRef>> decoded_audio(Connection& db, const MediaId& media) {
+    Rows rows = db.query(
+        "SELECT pcm_sha256, pcm_size FROM tasks WHERE media_id = ? AND pcm_sha256 <> ''"
+        " ORDER BY rowid DESC LIMIT 1",
+        media);
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    ports::BlobRef audio;
+    audio.sha256 = rows.text();
+    audio.size_bytes = rows.integer();
+    return audio;
+}
+
 Result<bool> key_known(Connection& db, const std::string& key) {
     return db.query("SELECT 1 FROM idempotency_keys WHERE key = ?", key).step();
 }

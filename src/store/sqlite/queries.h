@@ -8,6 +8,7 @@
 #include "durascribe/ports/clock.h"
 #include "durascribe/ports/store.h"
 #include "durascribe/store/sqlite/connection.h"
+#include "durascribe/store/sqlite/records.h"
 
 namespace durascribe::store {
 
@@ -26,11 +27,32 @@ Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task);
 Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
                                             domain::DocumentFormat format);
 Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
+Result<std::optional<domain::Poster>> poster(Connection& db, const MediaId& media);
+Result<std::optional<ports::BlobRef>> decoded_audio(Connection& db, const MediaId& media);
 Result<bool> key_known(Connection& db, const std::string& key);
 Result<bool> blob_referenced(Connection& db, const std::string& sha256);
 Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
                                                   int limit);
 Result<std::optional<WallTime>> next_wake_up(Connection& db, const ports::Clock& clock);
+
+// transcript_queries.cpp
+std::optional<TaskId> shown_task_id(Connection& db, const MediaId& media);
+Result<std::optional<ports::TaskRow>> shown_task(Connection& db, const MediaId& media);
+int newest_revision(Connection& db, const TaskId& task);  // 0: never edited
+// By start; requires 0 to newest_revision().
+std::vector<StoredSegment> stored_segments(Connection& db, const TaskId& task, int revision);
+Result<ports::TranscriptText> transcript(Connection& db, const TaskId& task,
+                                         std::optional<int> revision);
+Result<ports::PageOf<ports::TranscriptRevision>> revisions(Connection& db, const TaskId& task,
+                                                           const ports::Page& page);
+
+// search_queries.cpp
+Result<ports::SearchAnswer> search(Connection& db, const ports::SearchRequest& request,
+                                   const ports::Page& page);
+// Media that have the words in their title or transcript and that the filter lets through.
+Result<ports::PageOf<ports::MediaRow>> search_media(Connection& db,
+                                                    const ports::MediaFilter& filter,
+                                                    const ports::Page& page);
 
 // watch_verbs.cpp
 Result<std::optional<ports::WatchedRow>> watched_file(Connection& db, const std::string& path);
@@ -41,8 +63,22 @@ Result<ports::BatchRow> batch(Connection& db, const BatchId& id);
 
 // list_queries.cpp
 Result<ports::PageOf<ports::BatchRow>> list_batches(Connection& db, const ports::Page& page);
+
+// media_lists.cpp
 Result<ports::PageOf<ports::MediaRow>> list_media(Connection& db, const ports::MediaFilter& filter,
                                                   const ports::Page& page);
+// A condition on a row `m` of media, true where the filter lets it through but for `search`. It has
+// the parameters ?1 to ?6, which bind_filter() gives in order.
+std::string filter_condition(const ports::MediaFilter& filter);
+struct FilterValues {
+    std::optional<std::int64_t> created_from, created_before, duration_min, duration_max;
+    std::optional<std::string> language;
+};
+FilterValues filter_values(const ports::MediaFilter& filter);
+
+// list_queries.cpp
+Result<int> checked_limit(int limit);
+Error bad_cursor();
 Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
                                                  const ports::Page& page);
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit);

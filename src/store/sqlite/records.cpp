@@ -45,7 +45,31 @@ ports::MediaRow read_media(Rows& rows) {
         rows.skip();
     }
     m.source_url = rows.text();
+    m.revision = rows.small();
     return m;
+}
+
+StoredSegment read_segment(Rows& rows) {
+    StoredSegment s;
+    s.id = rows.integer();
+    s.born = rows.small();
+    s.span.start = rows.millis();
+    s.span.end = rows.millis();
+    s.text = rows.text();
+    s.confidence = rows.real();
+    s.speaker = rows.maybe_text();
+    s.words = rows.text();
+    return s;
+}
+
+ports::TranscriptSegment StoredSegment::whole() const {
+    return {.id = id,
+            .revision = born,
+            .segment = {.span = span,
+                        .text = text,
+                        .confidence = confidence,
+                        .words = words_from_json(words),
+                        .speaker = speaker}};
 }
 
 ports::TaskRow read_task(Rows& rows) {

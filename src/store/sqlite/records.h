@@ -13,7 +13,7 @@ namespace durascribe::store {
 // Macros, so that they join the literals of a statement at compile time.
 #define DURASCRIBE_MEDIA_COLUMNS                                                      \
     "id, title, filename, source_sha256, source_size, created_at, updated_at, info, " \
-    "source_url"
+    "source_url, revision"
 ports::MediaRow read_media(Rows& rows);
 
 #define DURASCRIBE_TASK_COLUMNS                                                                   \
@@ -28,6 +28,21 @@ ports::TaskRow read_task(Rows& rows);
     "error_message, "                                                                           \
     "model"
 ports::UnitRow read_unit(Rows& rows);
+
+// Of a transcript; the words as they are stored, for those who only pass them on.
+struct StoredSegment {
+    std::int64_t id = 0;
+    int born = 0;
+    domain::AudioSpan span;
+    std::string text;
+    double confidence = 1;
+    std::optional<std::string> speaker;
+    std::string words;
+
+    ports::TranscriptSegment whole() const;
+};
+#define DURASCRIBE_EDITED_COLUMNS "id, born, start_ms, end_ms, text, confidence, speaker, words"
+StoredSegment read_segment(Rows& rows);
 
 // Three columns: class, code, message.
 std::optional<ports::StoredError> read_error(Rows& rows);

@@ -161,8 +161,11 @@ Result<ports::UnitEnd> SqliteStore::finish_acquire(const ports::Lease& lease) {
     return parts_->writer->run([&](WriteTx& tx) { return store::finish_acquire(tx, lease); });
 }
 
-Result<ports::MediaRow> SqliteStore::rename_media(const MediaId& id, const std::string& title) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::rename_media(tx, id, title); });
+Result<ports::MediaRow> SqliteStore::rename_media(
+    const MediaId& id, const std::string& title,
+    const std::optional<std::vector<int>>& if_revision) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::rename_media(tx, id, title, if_revision); });
 }
 
 Result<std::vector<ports::BlobRef>> SqliteStore::delete_media(const MediaId& id) {
@@ -258,6 +261,10 @@ Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, const Error& e
     return parts_->writer->run([&](WriteTx& tx) { return store::expire_task(tx, id, error); });
 }
 
+Result<ports::EditedTranscript> SqliteStore::edit_transcript(const ports::TranscriptEdit& edit) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::edit_transcript(tx, edit); });
+}
+
 Result<void> SqliteStore::set_paused(bool paused) {
     return parts_->writer->run([&](WriteTx& tx) { return store::set_paused(tx, paused); });
 }
@@ -265,6 +272,10 @@ Result<void> SqliteStore::set_paused(bool paused) {
 Result<ports::Pruned> SqliteStore::prune(const ports::Retention& retention, int batch_rows) {
     return parts_->writer->run(
         [&](WriteTx& tx) { return store::prune(tx, retention, batch_rows); });
+}
+
+Result<bool> SqliteStore::index_more(int media) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::index_more(tx, media); });
 }
 
 Result<int> SqliteStore::recover(const NodeId& self) {
@@ -339,6 +350,11 @@ Result<ports::PageOf<ports::MediaRow>> SqliteStore::list_media(const ports::Medi
         [&](Connection& db) { return store::list_media(db, filter, page); });
 }
 
+Result<ports::SearchAnswer> SqliteStore::search(const ports::SearchRequest& request,
+                                                const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::search(db, request, page); });
+}
+
 Result<std::optional<ports::MediaRow>> SqliteStore::newest_media_of(const ports::BlobRef& source) {
     return parts_->readers->run([&](Connection& db) { return store::newest_media_of(db, source); });
 }
@@ -375,6 +391,10 @@ Result<std::optional<ports::TaskRow>> SqliteStore::newest_task(const MediaId& me
     return parts_->readers->run([&](Connection& db) { return store::newest_task(db, media); });
 }
 
+Result<std::optional<ports::TaskRow>> SqliteStore::shown_task(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::shown_task(db, media); });
+}
+
 Result<ports::PageOf<ports::TaskRow>> SqliteStore::list_tasks(const ports::TaskFilter& filter,
                                                               const ports::Page& page) {
     return parts_->readers->run(
@@ -393,6 +413,17 @@ Result<std::vector<domain::Segment>> SqliteStore::segments(const TaskId& task) {
     return parts_->readers->run([&](Connection& db) { return store::segments(db, task); });
 }
 
+Result<ports::TranscriptText> SqliteStore::transcript(const TaskId& task,
+                                                      std::optional<int> revision) {
+    return parts_->readers->run(
+        [&](Connection& db) { return store::transcript(db, task, revision); });
+}
+
+Result<ports::PageOf<ports::TranscriptRevision>> SqliteStore::revisions(const TaskId& task,
+                                                                        const ports::Page& page) {
+    return parts_->readers->run([&](Connection& db) { return store::revisions(db, task, page); });
+}
+
 Result<std::vector<domain::Gap>> SqliteStore::gaps(const TaskId& task) {
     return parts_->readers->run([&](Connection& db) { return store::gaps(db, task); });
 }
@@ -404,6 +435,14 @@ Result<std::optional<std::string>> SqliteStore::document(const TaskId& task,
 
 Result<std::optional<domain::WaveformPeaks>> SqliteStore::peaks(const MediaId& media) {
     return parts_->readers->run([&](Connection& db) { return store::peaks(db, media); });
+}
+
+Result<std::optional<domain::Poster>> SqliteStore::poster(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::poster(db, media); });
+}
+
+Result<std::optional<ports::BlobRef>> SqliteStore::decoded_audio(const MediaId& media) {
+    return parts_->readers->run([&](Connection& db) { return store::decoded_audio(db, media); });
 }
 
 Result<std::vector<ports::Event>> SqliteStore::events_after(std::int64_t seq, int limit) {

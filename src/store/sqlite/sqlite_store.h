@@ -64,7 +64,9 @@ class SqliteStore final : public ports::Store {
     Result<ports::UnitEnd> finish_acquire(const ports::Lease& lease) override;
     Result<std::optional<ports::ImportRow>> import_of(const MediaId& media) override;
     Result<std::optional<ports::MediaRow>> newest_media_from(const std::string& url) override;
-    Result<ports::MediaRow> rename_media(const MediaId& id, const std::string& title) override;
+    Result<ports::MediaRow> rename_media(
+        const MediaId& id, const std::string& title,
+        const std::optional<std::vector<int>>& if_revision = {}) override;
     Result<std::vector<ports::BlobRef>> delete_media(const MediaId& id) override;
 
     Result<ports::UploadRow> create_upload(const ports::NewUpload& upload,
@@ -98,6 +100,7 @@ class SqliteStore final : public ports::Store {
                                       const std::optional<ports::IdempotencyKey>& idempotency = {},
                                       const ports::Charge& charge = {}) override;
     Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
+    Result<ports::EditedTranscript> edit_transcript(const ports::TranscriptEdit& edit) override;
     Result<void> set_paused(bool paused) override;
     Result<bool> paused() override;
 
@@ -110,6 +113,7 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<domain::StepSpeed>> speeds() override;
 
     Result<ports::Pruned> prune(const ports::Retention& retention, int batch_rows) override;
+    Result<bool> index_more(int media) override;
 
     Result<ports::TokenRow> create_token(const ports::NewToken& token) override;
     Result<void> revoke_token(const TokenId& id) override;
@@ -123,18 +127,27 @@ class SqliteStore final : public ports::Store {
     Result<ports::MediaRow> media(const MediaId& id) override;
     Result<ports::PageOf<ports::MediaRow>> list_media(const ports::MediaFilter& filter,
                                                       const ports::Page& page) override;
+    Result<ports::SearchAnswer> search(const ports::SearchRequest& request,
+                                       const ports::Page& page) override;
     Result<std::optional<ports::MediaRow>> newest_media_of(const ports::BlobRef& source) override;
     Result<ports::TaskRow> task(const TaskId& id) override;
     Result<std::optional<ports::TaskRow>> newest_task(const MediaId& media) override;
+    Result<std::optional<ports::TaskRow>> shown_task(const MediaId& media) override;
     Result<ports::PageOf<ports::TaskRow>> list_tasks(const ports::TaskFilter& filter,
                                                      const ports::Page& page) override;
     Result<std::vector<ports::UnitRow>> units(const TaskId& task) override;
     Result<std::vector<ports::AttemptRow>> attempts(const TaskId& task) override;
     Result<std::vector<domain::Segment>> segments(const TaskId& task) override;
+    Result<ports::TranscriptText> transcript(const TaskId& task,
+                                             std::optional<int> revision = {}) override;
+    Result<ports::PageOf<ports::TranscriptRevision>> revisions(const TaskId& task,
+                                                               const ports::Page& page) override;
     Result<std::vector<domain::Gap>> gaps(const TaskId& task) override;
     Result<std::optional<std::string>> document(const TaskId& task,
                                                 domain::DocumentFormat format) override;
     Result<std::optional<domain::WaveformPeaks>> peaks(const MediaId& media) override;
+    Result<std::optional<domain::Poster>> poster(const MediaId& media) override;
+    Result<std::optional<ports::BlobRef>> decoded_audio(const MediaId& media) override;
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
     Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "durascribe/store/sqlite/search_index.h"
 #include "durascribe/store/sqlite/verbs.h"
 
 namespace durascribe::store {
@@ -14,6 +15,10 @@ using domain::TaskEvent;
 using domain::TaskState;
 using domain::UnitEvent;
 using domain::UnitState;
+
+bool delivers(TaskState state) {
+    return state == TaskState::completed || state == TaskState::partial_failure;
+}
 
 json::string_view view(std::string_view s) {
     return {s.data(), s.size()};
@@ -410,6 +415,9 @@ Result<void> change_task(WriteTx& tx, TaskRecord& t, TaskEvent event, std::strin
     }
     if (from != t.row.state || event == TaskEvent::cancel_requested) {
         emit_task(tx, "task.state", t, from);
+    }
+    if (from != t.row.state && (delivers(from) || delivers(t.row.state))) {
+        index_transcript(tx, t.row.media_id);  // another one is shown, or the same with more in it
     }
     return {};
 }

@@ -270,11 +270,18 @@ Result<ports::UnitEnd> finish_extract(WriteTx& tx, const ports::Lease& lease,
     t.row.model = result.choice.model;
     t.row.model_reason = result.choice.reason;
     t.details_changed = true;
-    tx.db.execute("UPDATE media SET info = ?, updated_at = ? WHERE id = ?", to_json(result.info),
-                  tx.now, t.row.media_id);
+    tx.db.execute("UPDATE media SET info = ?, duration_ms = ?, updated_at = ? WHERE id = ?",
+                  to_json(result.info), result.info.duration, tx.now, t.row.media_id);
     tx.db.execute(
         "INSERT OR REPLACE INTO media_peaks (media_id, bucket_ms, min_max) VALUES (?, ?, ?)",
         t.row.media_id, result.peaks.bucket, std::span<const std::int8_t>(result.peaks.min_max));
+    tx.db.execute("DELETE FROM media_posters WHERE media_id = ?", t.row.media_id);
+    if (result.poster) {
+        const std::string& bytes = result.poster->bytes;
+        tx.db.execute("INSERT INTO media_posters (media_id, mime_type, picture) VALUES (?, ?, ?)",
+                      t.row.media_id, result.poster->mime_type,
+                      std::span(reinterpret_cast<const std::int8_t*>(bytes.data()), bytes.size()));
+    }
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
@@ -324,6 +331,7 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
     }
     TaskRecord& t = held->task;
     write_segments(tx, t.row.id, UnitId{0}, result.segments);
+    recognised_again(tx, t, result.segments);
     for (const auto& [format, content] : result.documents) {
         tx.db.execute(
             "INSERT OR REPLACE INTO documents (task_id, format, content) VALUES (?, ?, ?)",

@@ -14,7 +14,8 @@ namespace durascribe::store {
 // intake_verbs.cpp
 Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media);
 Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task);
-Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title);
+Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title,
+                                     const std::optional<std::vector<int>>& if_revision);
 Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id);
 // What a request with this key was answered, if it was; request "idempotency_key_reused" where it
 // asked for something else.
@@ -101,6 +102,15 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
                                   const std::optional<ports::IdempotencyKey>& idempotency,
                                   const ports::Charge& charge);
 Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error);
+
+// edit_verbs.cpp
+Result<ports::EditedTranscript> edit_transcript(WriteTx& tx, const ports::TranscriptEdit& edit);
+// The task has written its result once more: what is new of it comes beside what was edited.
+void recognised_again(WriteTx& tx, const TaskRecord& t,
+                      const std::vector<domain::Segment>& segments);
+
+// search_index.cpp
+Result<bool> index_more(WriteTx& tx, int media);
 
 // queue_verbs.cpp
 QueueClock start_queue_clock(Connection& db, MonoTime mono);
