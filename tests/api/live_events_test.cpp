@@ -148,7 +148,10 @@ TEST_F(LiveEvents, SayResetWhereTheOutboxWasEmptiedBeforeItWasRead) {
     nothing.events_max = 0;
     TaskWatch watch{engine_->feed()};
     const NodeFacts facts{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
-    const Services services{*engine_, *store_, *blobs_, facts, settings_, hub, watch};
+    access::AccessControl access{*store_, clock_, {}};
+    metrics::Metrics metrics;
+    const Services services{*engine_, *store_, *blobs_, facts,  settings_,
+                            hub,      watch,   access,  metrics};
     {
         LiveReader reader{services, {}, 0};
         reader.start([] {});
