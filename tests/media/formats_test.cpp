@@ -279,7 +279,8 @@ TEST_F(Posters, AFrameOfTheVideoNoLargerThanIsNeeded) {
 TEST_F(Posters, TheAttachedPictureAsItIs) {
     ffmpeg("-f lavfi -i testsrc=size=32x32 -frames:v 1 cover.png");
     ffmpeg(
-        "-f lavfi -i sine -t 1 -i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic "
+        "-f lavfi -i sine=duration=1 -i cover.png -map 0 -map 1 -c:v copy -disposition:v "
+        "attached_pic "
         "a.mp3");
     const auto poster = poster_of("a.mp3");
     ASSERT_TRUE(poster.has_value());
