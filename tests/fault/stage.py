@@ -140,8 +140,8 @@ class ServedStage(Stage):
 
     def send_piece(self, upload, clip, size, more=None):
         """Asks where it is, and sends the next piece; (status or 0, the upload as it was before)."""
-        status = 0
-        while status == 0:
+        status, until = 0, time.monotonic() + PATIENCE
+        while status == 0 or (status == 423 and time.monotonic() < until):  # its last piece is being stored
             status, now, _ = self.ask_fields("GET", upload)
         demand(status == 200, f"the upload {upload} is answered {status} {now}")
         if now["finished"]:
