@@ -141,9 +141,9 @@ TEST_F(LiveEvents, SayWhereWhatWasMissedIsGone) {
 // Its reader had fallen behind what the hub keeps, and then the outbox was emptied.
 TEST_F(LiveEvents, SayResetWhereTheOutboxWasEmptiedBeforeItWasRead) {
     start();
+    ASSERT_TRUE(store_->set_paused(true));
     LiveHub hub{*engine_, *store_};
     ASSERT_TRUE(hub.start());
-    ASSERT_TRUE(store_->set_paused(true));
     ports::Retention nothing;
     nothing.events_max = 0;
     TaskWatch watch{engine_->feed()};
