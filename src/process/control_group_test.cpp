@@ -2,7 +2,6 @@
 #include "durascribe/process/control_group.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "durascribe/process/limits_in_force.h"
+#include "scratch_directory.h"
 
 namespace durascribe::process {
 namespace {
@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 
 class GroupTrees : public ::testing::Test {
   protected:
-    GroupTrees() {
-        std::string name = fs::temp_directory_path() / "groups_XXXXXX";
-        top_ = ::mkdtemp(name.data());
-    }
-    ~GroupTrees() override { fs::remove_all(top_); }
-
     void put(const fs::path& file, const std::string& text) const {
         fs::create_directories((top_ / file).parent_path());
         std::ofstream(top_ / file) << text;
@@ -48,7 +42,8 @@ class GroupTrees : public ::testing::Test {
         put("u/svc/cgroup.subtree_control", handed_on);
         put("u/svc/cgroup.procs", procs);
     }
-    fs::path top_;
+    testing::ScratchDirectory scratch_;
+    const fs::path top_ = scratch_.path();
 };
 
 TEST_F(GroupTrees, ControllersThatAreHandedOnAreUsedWhereWeStand) {
