@@ -160,6 +160,10 @@ std::vector<SearchPhrase> parse_search(SearchWords& words, std::string_view text
             --left;
             phrase.words.push_back(std::move(word.folded));
         }
+        // Of one character there is no index of beginnings, and a Han character is whole by itself.
+        if (!phrase.words.empty() && domain::code_points(phrase.words.back()).size() < 2) {
+            phrase.prefix = false;
+        }
         if (!phrase.words.empty()) {
             phrases.push_back(std::move(phrase));
         }

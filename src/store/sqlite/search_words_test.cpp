@@ -35,7 +35,7 @@ TEST_F(SearchText, ChineseIsFoundByAnyPartOfIt) {
     EXPECT_EQ(matched("下雨", "明天也许下雨吗"), "[下雨]");
     EXPECT_EQ(matched("雨", "明天也许下雨吗"), "[雨]");
     EXPECT_EQ(matched("雨下", "明天也许下雨吗"), "");
-    EXPECT_EQ(expression("下雨"), "\"下 雨\" *");
+    EXPECT_EQ(expression("下雨"), "\"下 雨\"");
 }
 
 TEST_F(SearchText, WordsAreDemandedTheLastOneInPart) {
@@ -46,7 +46,8 @@ TEST_F(SearchText, WordsAreDemandedTheLastOneInPart) {
 }
 
 TEST_F(SearchText, QuotedWordsFollowOneAnother) {
-    EXPECT_EQ(expression("\"hello world\" x"), "\"hello world\" AND \"x\" *");
+    EXPECT_EQ(expression("\"hello world\" x"), "\"hello world\" AND \"x\"");
+    EXPECT_EQ(expression("hello xy"), "\"hello\" AND \"xy\" *");
     EXPECT_EQ(expression("\"hello wor"), "\"hello wor\" *");
     EXPECT_EQ(expression("\"hello wor\""), "\"hello wor\"");
     EXPECT_EQ(matched("\"says hello\"", "The world says hello"), "[says hello]");
