@@ -406,6 +406,7 @@ Result<void> AccessControl::end_session(const Principal& who) {
 }
 
 Result<void> AccessControl::persist_uses() {
+    const std::scoped_lock one_at_a_time{persist_mutex_};
     dirty_ = false;
     std::vector<TokenPtr> used;
     {

@@ -89,7 +89,8 @@ class AccessControl {
     // Errors: request "invalid_token".
     Result<OpenedSession> open_session(const std::string& token);
     Result<void> end_session(const Principal& who);
-    // Writes down the last uses that changed.
+    // Writes down the last uses that changed. What another call is writing is down, too, when this
+    // one returns.
     Result<void> persist_uses();
 
   private:
@@ -133,6 +134,7 @@ class AccessControl {
     std::unordered_map<std::string, TokenPtr> by_id_;
     std::unordered_map<std::string, Session> sessions_;  // by digest
 
+    std::mutex persist_mutex_;      // held while uses are written down
     std::mutex wake_mutex_;
     std::condition_variable_any wake_;
     bool changed_ = false;  // when something ends; guarded by wake_mutex_

@@ -92,7 +92,8 @@ export ALLOW_PRIVATE_ADDRESSES=127.0.0.1
 start_server
 
 fetch "$files/moved.wav"
-[[ $(media 'd["sha256"]') == None && $(media 'd["source_available"]') == False ]] || failed 'it has a source before it is fetched'
+[[ $(json "$work/created.json" '(d["sha256"], d["source_available"])') == '(None, False)' ]] ||
+    failed "it has a source before it is fetched: $(cat "$work/created.json")"
 wait_until 120 'a redirected file is transcribed' media_is "$id" completed
 [[ $(media 'd["title"]') == 'The talk' && $(media 'd["filename"]') == 'The talk.wav' ]] || failed "its name: $(cat "$work/media.json")"
 curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
