@@ -134,7 +134,7 @@ class AccessControl {
     std::unordered_map<std::string, TokenPtr> by_id_;
     std::unordered_map<std::string, Session> sessions_;  // by digest
 
-    std::mutex persist_mutex_;      // held while uses are written down
+    std::mutex persist_mutex_;  // held while uses are written down
     std::mutex wake_mutex_;
     std::condition_variable_any wake_;
     bool changed_ = false;  // when something ends; guarded by wake_mutex_

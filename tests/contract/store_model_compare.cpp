@@ -64,8 +64,6 @@ bool StoreModelRun::same_answer(const Result<T>& store, const Answer<U>& model) 
     }
     return same && model.has_value();
 }
-template bool StoreModelRun::same_answer(const Result<ports::EditedTranscript>&,
-                                         const Answer<int>&);
 template bool StoreModelRun::same_answer(const Result<void>&, const Answer<void>&);
 template bool StoreModelRun::same_answer(const Result<ports::EditedTranscript>&,
                                          const Answer<int>&);
