@@ -92,7 +92,7 @@ export ALLOW_PRIVATE_ADDRESSES=127.0.0.1
 start_server
 
 fetch "$files/moved.wav"
-[[ $(json "$work/created.json" '(d["sha256"], d["source_available"])') == '(None, False)' ]] ||
+[[ $(json "$work/created.json" '(d["sha256"], d["size_bytes"])') == '(None, None)' ]] ||
     failed "it has a source before it is fetched: $(cat "$work/created.json")"
 wait_until 120 'a redirected file is transcribed' media_is "$id" completed
 [[ $(media 'd["title"]') == 'The talk' && $(media 'd["filename"]') == 'The talk.wav' ]] || failed "its name: $(cat "$work/media.json")"
