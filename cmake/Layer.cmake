@@ -1,13 +1,13 @@
 # durascribe_layer(<folder under src/>
 #   [SOURCES a.cpp ...] [USES layer ...] [LIBRARIES lib ...] [PRIVATE_LIBRARIES lib ...]
-#   [TESTS a_test.cpp ...] [TEST_USES layer ...] [TEST_LIBRARIES lib ...])
+#   [TESTS a_test.cpp ...] [TEST_USES layer ...] [TEST_LIBRARIES lib ...] [PRECOMPILED name])
 #
 # Makes the static library durascribe_<folder> whose headers are included as
 # "durascribe/<folder>/x.h". The include root of a layer holds that layer alone, so that a
 # header of a layer not named in USES (directly or through one that is) is not found.
 # TESTS become one GoogleTest program, durascribe_<folder>_test, each case a ctest test.
 function(durascribe_layer folder)
-  cmake_parse_arguments(L "" "" "SOURCES;USES;LIBRARIES;PRIVATE_LIBRARIES;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(L "" "PRECOMPILED" "SOURCES;USES;LIBRARIES;PRIVATE_LIBRARIES;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   set(target durascribe_${name})
   set(root ${CMAKE_BINARY_DIR}/layers/${name})
@@ -22,6 +22,10 @@ function(durascribe_layer folder)
     set(scope PUBLIC)
     target_compile_options(${target} PRIVATE ${DURASCRIBE_WARNINGS})
     target_link_libraries(${target} PRIVATE ${L_PRIVATE_LIBRARIES})
+    if(NOT L_PRECOMPILED)
+      set(L_PRECOMPILED common)
+    endif()
+    durascribe_precompile(${target} ${L_PRECOMPILED})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -50,6 +54,7 @@ function(durascribe_test target)
   add_executable(${target} ${T_SOURCES})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_compile_options(${target} PRIVATE ${DURASCRIBE_WARNINGS})
+  durascribe_precompile(${target} test)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support)
   foreach(used ${T_USES})
     string(REPLACE "/" "_" used ${used})

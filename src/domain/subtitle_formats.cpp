@@ -174,7 +174,7 @@ std::string write_txt(const Transcript& transcript) {
 // ---- JSON -------------------------------------------------------------------------------------
 // Written by hand but for the strings: Boost.JSON writes 1.5 as 1.5E0, and one line for everything.
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return boost::json::serialize(boost::json::string(text));
 }
 
@@ -189,7 +189,7 @@ std::string probability(double p) {
 
 std::string json_of(const Word& word) {
     return fmt::format(R"({{"word": {}, "start": {}, "end": {}, "confidence": {}}})",
-                       quoted(clean_text(word.text)), seconds(word.span.start),
+                       in_quotes(clean_text(word.text)), seconds(word.span.start),
                        seconds(word.span.end), probability(word.confidence));
 }
 
@@ -197,9 +197,9 @@ std::string json_of(const Segment& segment, std::size_t id) {
     std::string out =
         fmt::format(R"({{"id": {}, "start": {}, "end": {}, "text": {}, "confidence": {})", id,
                     seconds(segment.span.start), seconds(segment.span.end),
-                    quoted(text_of(segment)), probability(segment.confidence));
+                    in_quotes(text_of(segment)), probability(segment.confidence));
     if (const std::string name = name_of(segment.speaker); !name.empty()) {
-        out += fmt::format(R"(, "speaker": {})", quoted(name));
+        out += fmt::format(R"(, "speaker": {})", in_quotes(name));
     }
     out += ", \"words\": [";
     for (std::size_t i = 0; i < segment.words.size(); ++i) {
@@ -219,7 +219,7 @@ std::string write_json(const Transcript& transcript) {
     for (const Gap& gap : transcript.gaps) {
         gaps += fmt::format(R"({}{{"start": {}, "end": {}, "reason": {}}})",
                             gaps.empty() ? "\n    " : ",\n    ", seconds(gap.span.start),
-                            seconds(gap.span.end), quoted(clean_text(gap.reason)));
+                            seconds(gap.span.end), in_quotes(clean_text(gap.reason)));
     }
     const auto list = [](const std::string& items) {
         return items.empty() ? std::string("[]") : "[" + items + "\n  ]";
@@ -227,9 +227,9 @@ std::string write_json(const Transcript& transcript) {
     return fmt::format(
         "{{\n  \"title\": {},\n  \"language\": {},\n  \"engine\": {},\n  \"model\": {},\n"
         "  \"duration\": {},\n  \"text\": {},\n  \"segments\": {},\n  \"gaps\": {}\n}}\n",
-        quoted(clean_text(transcript.title)), quoted(clean_text(transcript.language)),
-        quoted(clean_text(transcript.engine)), quoted(clean_text(transcript.model)),
-        seconds(transcript.duration), quoted(text), list(segments), list(gaps));
+        in_quotes(clean_text(transcript.title)), in_quotes(clean_text(transcript.language)),
+        in_quotes(clean_text(transcript.engine)), in_quotes(clean_text(transcript.model)),
+        seconds(transcript.duration), in_quotes(text), list(segments), list(gaps));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 # ETag. What has come survives kill -9 of the server and of the worker, and is not asked for again.
 source "$(dirname "$0")/lib.sh" "$@"
 
-long_recording "$work/long.wav" 2
+long_recording "$work/long.wav" 40
 cat >"$work/files.py" <<'PY'
 import http.server, json, os, sys, time
 work, samples = sys.argv[1], sys.argv[2]

@@ -129,10 +129,8 @@ print(100 * sum(w in got for w in want) // max(1, len(want)))
 PY
 }
 
-# A recording long enough to be interrupted: the talk, over and over.
+# long_recording <file> <seconds>: the talk, over and over.
 long_recording() {
-    local list=$work/list i
-    : >"$list"
-    for ((i = 0; i < $2; ++i)); do printf "file '%s'\n" "$samples/talk.ogg" >>"$list"; done
-    ffmpeg -nostdin -v error -f concat -safe 0 -i "$list" -ar 16000 -ac 1 "$1" || failed 'ffmpeg could not make a recording'
+    ffmpeg -nostdin -v error -stream_loop -1 -i "$samples/talk.ogg" -t "$2" -ar 16000 -ac 1 "$1" ||
+        failed 'ffmpeg could not make a recording'
 }

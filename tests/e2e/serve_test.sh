@@ -30,7 +30,7 @@ expect_in "$output" 'talk'
 run doctor --data "$data"
 expect_in "$output" 'in use by the server'
 
-long_recording "$work/long.wav" 12
+long_recording "$work/long.wav" 760
 curl -fsS -F "file=@$work/long.wav" "$url/api/v1/media" -o "$work/created.json" || failed 'the second upload'
 id=$(json "$work/created.json" 'd["id"]')
 task=$(json "$work/created.json" 'd["task_id"]')

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh" "$@"
 run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$samples/talk.ogg"
 expect_code 0 'the undisturbed run'
 
-export TRANSCRIPTION_STALL_TIMEOUT=3
+export TRANSCRIPTION_STALL_TIMEOUT=3 RETRY_BACKOFF_SECONDS=1
 start_server
 
 chunk_runs() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='processing' AND audio_done_ms > 0") -ge 1 ]]; }

@@ -144,14 +144,17 @@ await steps({
   async 'bulk: select, delete; the other window follows'() {
     await page.goto(`${server.url}/#/`)
     await other.goto(`${server.url}/#/`)
-    for (const name of ['one', 'two', 'three']) {
+    const names = ['one', 'two', 'three']
+    for (const name of names) {
       await until(`${name} has ended`, async () => ['completed', 'failed'].includes(await state(page, name)))
       await row(page, name).getByRole('checkbox').check()
     }
     await page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
-    await until('they are gone', async () => (await row(page, 'three').count()) === 0)
-    await until('they are gone from the other window', async () => (await row(other, 'three').count()) === 0)
+    for (const name of names) {
+      await until(`${name} is gone`, async () => (await row(page, name).count()) === 0)
+      await until(`${name} is gone from the other window`, async () => (await row(other, name).count()) === 0)
+    }
     assert.equal((await server.api('/api/v1/media')).items.length, 3)
   },
 
