@@ -21,8 +21,10 @@ durascribe::Result<durascribe::cli::Composition::Copied> copied(
     if (!summary) {
         return std::unexpected(summary.error());
     }
-    return durascribe::cli::Composition::Copied{
-        .media = summary->media, .tasks = summary->tasks, .bytes = summary->bytes};
+    return durascribe::cli::Composition::Copied{.media = summary->media,
+                                                .tasks = summary->tasks,
+                                                .bytes = summary->bytes,
+                                                .missing = summary->missing};
 }
 
 }  // namespace

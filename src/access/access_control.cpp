@@ -102,6 +102,7 @@ Result<void> AccessControl::start() {
         by_digest_.clear();
         by_id_.clear();
         sessions_.clear();
+        had_tokens_ = false;
     }
     for (const ports::TokenRow& row : *tokens) {
         add(row);
@@ -139,6 +140,7 @@ void AccessControl::add(const ports::TokenRow& row) {
         limit(row.limits.requests_per_second, settings_.defaults.requests_per_second);
     token->filled_at = clock_.mono();
     const std::scoped_lock lock{mutex_};
+    had_tokens_ = true;
     by_digest_[row.secret_sha256] = token;
     by_id_[row.id.value] = std::move(token);
 }
@@ -232,7 +234,7 @@ bool AccessControl::counts_as_local(const Credentials& credentials) const {
         return true;
     }
     const std::shared_lock lock{mutex_};
-    return credentials.proxied_on_loopback && by_id_.empty();
+    return credentials.proxied_on_loopback && !had_tokens_;
 }
 
 AccessControl::TokenPtr AccessControl::find_token(std::string_view secret) const {
@@ -310,6 +312,9 @@ Result<void> AccessControl::take_one(Token& token) const {
 // ---- changes ------------------------------------------------------------------------------------
 
 Result<IssuedToken> AccessControl::create(const TokenRequest& request) {
+    // The store and the maps in the same order for all: a token that is revoked as soon as it is in
+    // the store must not come into the maps after that.
+    const std::scoped_lock in_turn{changes_mutex_};
     auto issued = issue_token(store_, request, clock_.wall());
     if (issued) {
         add(issued->row);
@@ -321,6 +326,7 @@ Result<IssuedToken> AccessControl::create(const TokenRequest& request) {
 }
 
 Result<void> AccessControl::revoke(const TokenId& id) {
+    const std::scoped_lock in_turn{changes_mutex_};
     if (auto revoked = store_.revoke_token(id); !revoked) {
         return revoked;
     }
@@ -359,6 +365,9 @@ Result<OpenedSession> AccessControl::open_session(const std::string& token) {
     if (found == nullptr) {
         return std::unexpected(invalid_token());
     }
+    if (auto taken = take_one(*found); !taken) {
+        return std::unexpected(taken.error());
+    }
     OpenedSession opened;
     opened.secret = new_secret();
     const WallTime now = clock_.wall();
@@ -374,10 +383,17 @@ Result<OpenedSession> AccessControl::open_session(const std::string& token) {
         return std::unexpected(stored.error().code == "not_found" ? invalid_token()
                                                                   : stored.error());
     }
+    std::vector<std::string> gone;
     {
         const std::scoped_lock lock{mutex_};
         if (by_id_.contains(found->row.id.value)) {  // not revoked meanwhile
+            gone = drop_oldest_sessions(found->row.id);
             sessions_[row.secret_sha256] = Session{row, found};
+        }
+    }
+    for (const std::string& digest : gone) {
+        if (hang_up_) {
+            hang_up_(digest);
         }
     }
     opened.who = principal_of(*found);
@@ -389,6 +405,24 @@ Result<OpenedSession> AccessControl::open_session(const std::string& token) {
     changed_ = true;
     wake_.notify_all();
     return opened;
+}
+
+// So that there is room for one more; the store does the same.
+std::vector<std::string> AccessControl::drop_oldest_sessions(const TokenId& token) {
+    std::vector<std::pair<WallTime, std::string>> of_token;
+    for (const auto& [digest, session] : sessions_) {
+        if (session.row.token == token) {
+            of_token.emplace_back(session.row.created_at, digest);
+        }
+    }
+    std::vector<std::string> gone;
+    std::ranges::sort(of_token);
+    for (std::size_t i = 0;
+         i + static_cast<std::size_t>(ports::kSessionsOfTokenMax) <= of_token.size(); ++i) {
+        gone.push_back(std::move(of_token[i].second));
+        sessions_.erase(gone.back());
+    }
+    return gone;
 }
 
 Result<void> AccessControl::end_session(const Principal& who) {
@@ -440,11 +474,12 @@ void AccessControl::run(std::stop_token stop) {
     pthread_setname_np(pthread_self(), "ds-access");
     using Steady = std::chrono::steady_clock;
     auto persist_from = Steady::now();
+    WallTime judged;  // what has ended up to here was hung up on
     while (!stop.stop_requested()) {
         {
             // By the wall clock, which is what an expiry is judged by; one that is set wakes this.
             auto until = std::chrono::system_clock::time_point::max();
-            if (const auto end = next_end()) {
+            if (const auto end = next_end(judged)) {
                 until = *end;
             }
             if (dirty_) {
@@ -462,7 +497,7 @@ void AccessControl::run(std::stop_token stop) {
         if (stop.stop_requested()) {
             return;  // whoever would be hung up on is being hung up on
         }
-        for (const std::string& gone : end_what_ran_out()) {
+        for (const std::string& gone : end_what_ran_out(judged)) {
             if (hang_up_) {
                 hang_up_(gone);
             }
@@ -477,11 +512,11 @@ void AccessControl::run(std::stop_token stop) {
     }
 }
 
-std::optional<WallTime> AccessControl::next_end() const {
+// After what was judged, and not after now: what ran out meanwhile is due at once.
+std::optional<WallTime> AccessControl::next_end(WallTime judged) const {
     std::optional<WallTime> next;
-    const WallTime now = clock_.wall();
     const auto consider = [&](const std::optional<WallTime>& at) {
-        if (at && *at > now && (!next || *at < *next)) {
+        if (at && *at > judged && (!next || *at < *next)) {
             next = at;
         }
     };
@@ -496,20 +531,26 @@ std::optional<WallTime> AccessControl::next_end() const {
 }
 
 // Tokens stay, for the list; nobody may do anything with them.
-std::vector<std::string> AccessControl::end_what_ran_out() {
+std::vector<std::string> AccessControl::end_what_ran_out(WallTime& judged) {
+    const WallTime now = clock_.wall();
+    const WallTime from = std::min(judged, now);  // the clock may have been put back
+    const auto ran_out = [&](const std::optional<WallTime>& at) {
+        return at && *at <= now && *at > from;
+    };
     std::vector<std::string> gone;
     const std::scoped_lock lock{mutex_};
     for (const auto& [id, token] : by_id_) {
-        if (expired(token->row.expires_at)) {
+        if (ran_out(token->row.expires_at)) {
             gone.push_back(id);
         }
     }
     for (const auto& [digest, session] : sessions_) {
-        if (expired(session.row.expires_at)) {
+        if (ran_out(session.row.expires_at)) {
             gone.push_back(digest);
         }
     }
-    std::erase_if(sessions_, [&](const auto& s) { return expired(s.second.row.expires_at); });
+    std::erase_if(sessions_, [&](const auto& s) { return s.second.row.expires_at <= now; });
+    judged = now;
     return gone;
 }
 

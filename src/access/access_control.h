@@ -42,7 +42,7 @@ struct Credentials {
     std::optional<std::string> session;  // the cookie
     std::optional<std::string> csrf;
     bool from_this_machine = false;  // over loopback, and not passed on by a proxy
-    // Over loopback, but perhaps passed on; counts as from this machine while there is no token.
+    // Over loopback, but perhaps passed on; counts as from this machine until there is a token.
     bool proxied_on_loopback = false;
     bool changes_state = false;
 };
@@ -86,7 +86,8 @@ class AccessControl {
     Result<void> revoke(const TokenId& id);
     // With the last uses of just now.
     Result<std::vector<ports::TokenRow>> list();
-    // Errors: request "invalid_token".
+    // Takes the place of the token's oldest session where there are kSessionsOfTokenMax. Errors:
+    // request "invalid_token", "rate_limited".
     Result<OpenedSession> open_session(const std::string& token);
     Result<void> end_session(const Principal& who);
     // Writes down the last uses that changed. What another call is writing is down, too, when this
@@ -116,12 +117,13 @@ class AccessControl {
     bool expired(const std::optional<WallTime>& at) const;
     Principal principal_of(const Token& token) const;
     Result<void> take_one(Token& token) const;
+    std::vector<std::string> drop_oldest_sessions(const TokenId& token);  // requires mutex_
     TokenPtr token_of(const TokenId& id) const;
     int limit(const std::optional<int>& own, const std::optional<int>& standard) const;
 
     void run(std::stop_token stop);
-    std::vector<std::string> end_what_ran_out();
-    std::optional<WallTime> next_end() const;
+    std::vector<std::string> end_what_ran_out(WallTime& judged);
+    std::optional<WallTime> next_end(WallTime judged) const;
 
     ports::TokenStore& store_;
     const ports::Clock& clock_;
@@ -133,7 +135,11 @@ class AccessControl {
     std::unordered_map<std::string, TokenPtr> by_digest_;
     std::unordered_map<std::string, TokenPtr> by_id_;
     std::unordered_map<std::string, Session> sessions_;  // by digest
+    // That there was a token in this run: whoever revokes the last one does not mean to let
+    // everyone in that a proxy passes on.
+    bool had_tokens_ = false;
 
+    std::mutex changes_mutex_;  // held while a token is made or revoked
     std::mutex persist_mutex_;  // held while uses are written down
     std::mutex wake_mutex_;
     std::condition_variable_any wake_;

@@ -70,8 +70,10 @@ TEST_F(AccessTest, FromThisMachineNothingIsNeededUnlessItIsAskedFor) {
 
 TEST_F(AccessTest, WhatAProxyPassesOnIsLocalOnlyWhileThereIsNoToken) {
     EXPECT_EQ(judged({.proxied_on_loopback = true}), "local");
-    make("t", Scopes{}.add(Scope::read));
+    const auto only = make("t", Scopes{}.add(Scope::read));
     EXPECT_EQ(judged({.proxied_on_loopback = true}), "token_required");
+    ASSERT_TRUE(access_->revoke(only.row.id));
+    EXPECT_EQ(judged({.proxied_on_loopback = true}), "token_required") << "while another is made";
     EXPECT_EQ(judged({.from_this_machine = true}), "local");
 }
 
@@ -103,6 +105,8 @@ TEST_F(AccessTest, OnlyTheWholeSecretLetsIn) {
     // On loopback a key for another service is nothing to us; a wrong token of ours is told.
     EXPECT_EQ(judged({.bearer = "sk-something", .from_this_machine = true}), "local");
     EXPECT_EQ(judged({.bearer = other, .from_this_machine = true}), "invalid_token");
+    EXPECT_EQ(judged({.bearer = issued.secret.substr(0, 20), .from_this_machine = true}),
+              "invalid_token");
     EXPECT_EQ(judged({.bearer = issued.secret, .from_this_machine = true}), "token");
 }
 

@@ -15,7 +15,7 @@ inline constexpr std::string_view kTokenPrefix = "ds_";
 // 256 bits of the system's randomness, in base64url without padding (RFC 4648 §5): 43 characters.
 std::string new_secret();
 std::string new_token();  // kTokenPrefix and a secret
-// Whether it could be a token: kTokenPrefix, and as long.
+// Whether it was meant as a token, also where a part of it was lost.
 bool looks_like_token(std::string_view text);
 
 // SHA-256 in 64 lower-case hex digits. A slow hash would add nothing: nobody guesses 256 bits.

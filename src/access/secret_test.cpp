@@ -21,7 +21,7 @@ TEST(Secret, ATokenIs256RandomBitsAndNoTwoAreEqual) {
         EXPECT_TRUE(seen.insert(token).second);
     }
     EXPECT_FALSE(looks_like_token("sk-proj-something"));
-    EXPECT_FALSE(looks_like_token("ds_short"));
+    EXPECT_TRUE(looks_like_token("ds_short")) << "a part of one";
 }
 
 TEST(Secret, TheDigestIsSha256) {

@@ -32,6 +32,13 @@ std::optional<HostAndPort> parse_url(std::string_view text) {
         out.port = parsed->scheme() == "https" ? "443" : "80";
     }
     out.is_address = parsed->host_type() != boost::urls::host_type::name;
+    // Of a name that begins with an address (127.0.0.1.evil.example) Boost.URL 1.81 takes the
+    // address for the host, and the rest for a path without a slash.
+    const std::string path{parsed->encoded_path()};
+    if (!path.empty() && !path.starts_with('/')) {
+        out.host += path;
+        out.is_address = false;
+    }
     return out;
 }
 
@@ -44,6 +51,16 @@ bool is_loopback_name(std::string_view host) {
 
 bool changes_state(Method m) {
     return m != Method::get && m != Method::head && m != Method::options;
+}
+
+bool names_this_server(const Request& request, std::span<const std::string> allowed_hosts) {
+    const std::string* field = request.header("host");
+    if (field == nullptr) {
+        return true;
+    }
+    const auto host = parse_url("http://" + *field);
+    return host && (host->is_address || is_loopback_name(host->host) ||
+                    std::ranges::find(allowed_hosts, host->host) != allowed_hosts.end());
 }
 
 Result<void> check_origin(const Request& request, bool http11, bool bound_to_loopback,

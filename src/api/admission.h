@@ -12,6 +12,10 @@ namespace durascribe::api {
 
 bool changes_state(Method m);
 
+// Whether its Host is an address, localhost or one of `allowed_hosts`, or is not there: a page of
+// another site whose name was made to resolve to this machine (DNS rebinding) can't say one.
+bool names_this_server(const Request& request, std::span<const std::string> allowed_hosts);
+
 // Refuses what a browser sends on behalf of a foreign page:
 //  * a Host that is neither an address nor localhost nor one of `allowed_hosts`, where the server
 //    is bound to loopback or any are given: a name that was made to resolve to this machine (DNS

@@ -28,6 +28,8 @@ constexpr std::uint32_t kHeaderMax = 16 << 10;
 constexpr std::size_t kFirstRead = 512;  // what an idle connection holds
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::size_t kLingerBytes = 4 << 20;
+// More is no length that anybody means, and would not fit the numbers here.
+constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 60;
 
 Method method_of(http::verb verb) {
     switch (verb) {
@@ -56,6 +58,26 @@ std::string lower(beast::string_view text) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
     return out;
+}
+
+// What says where a request ends must say it in one way (RFC 9112 §6.3). Beast passes over a
+// Transfer-Encoding that is not just "chunked": the body would be read as the next request.
+Result<void> check_framing(const Parser& parser) {
+    const auto& header = parser.get();
+    const auto codings = header.count(http::field::transfer_encoding);
+    const bool chunked = codings == 1 && header.version() >= 11 && parser.chunked() &&
+                         lower(header[http::field::transfer_encoding]) == "chunked" &&
+                         header.count(http::field::content_length) == 0;
+    if (codings > 0 && !chunked) {
+        return fail(ErrorClass::request, "bad_request",
+                    "The only Transfer-Encoding that is taken is chunked, in HTTP/1.1 and without "
+                    "a Content-Length.");
+    }
+    if (parser.content_length().value_or(0) > kBodyMax) {
+        return fail(ErrorClass::request, "body_too_large",
+                    "The Content-Length is larger than any that is taken.");
+    }
+    return {};
 }
 
 Request request_of(const Parser& parser) {
@@ -112,6 +134,12 @@ asio::awaitable<void> HttpConnection::serve() {
                 co_await respond(problem_response(error_of_parse(ec), ""), false, false);
                 co_await linger();
             }
+            break;
+        }
+        if (const auto framed = check_framing(parser); !framed) {
+            now_ = {};
+            co_await respond(problem_response(framed.error(), ""), false, false);
+            co_await linger();
             break;
         }
         const Next next = co_await serve_one(parser);
@@ -260,6 +288,7 @@ Result<const Route*> HttpConnection::admit(Request& request, bool http11) {
 
 // The one place where it is decided who may do what, by what the route needs.
 Result<void> HttpConnection::authorise(Request& request, const Route& route) {
+    access_ended_ = false;
     auto who = services_.access.admit(credentials_of(request, peer_, bound_to_loopback_, settings_),
                                       route.need);
     if (!who) {
@@ -306,7 +335,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
         }
         co_return co_await respond_unread(std::move(response), parser);
     }
-    if (stopping_) {
+    if (stopping_ || access_ended_) {
         co_return Next::hang_up;
     }
     stream_.expires_never();

@@ -158,6 +158,7 @@ asio::awaitable<bool> HttpConnection::send_piece(std::string bytes, Framing fram
 // Until end_waiting(): the client's departure, finish_soon() and close() wake waiting_.
 void HttpConnection::begin_waiting() {
     waiting_ = std::make_shared<WakeSignal>(stream_.get_executor());
+    gone_ = gone_ || access_ended_;
     watch_for_departure();
 }
 

@@ -1,4 +1,5 @@
 // What comes in: small bodies and uploads.
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -22,21 +23,28 @@ constexpr std::size_t kUploadChunk = 256 << 10;  // read, then written to disk, 
 // nobody wait longer.
 constexpr Millis kSettlePatience{100};
 constexpr std::chrono::seconds kFillPatience{1};  // a slow upload is passed on meanwhile
+// Of addresses that ask for no token: thousands of strangers may send one, and be slow about it.
+constexpr std::int64_t kOpenBodyMax = 4 << 10;
 constexpr std::int64_t kSlowestBody = 512;  // bytes a second, once the body's patience is over
 
 }  // namespace
 
 asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser, Request request,
                                                                   const Route* route) {
-    const Error too_large{
-        ErrorClass::request,
-        "body_too_large",
-        fmt::format("The body is larger than {} bytes.", settings_.json_limit_bytes),
-        {}};
-    if (request.content_length.value_or(0) > settings_.json_limit_bytes) {
-        co_return co_await respond_unread(problem_response(too_large, request.path), parser);
+    const std::int64_t limit = route->need == access::Need::open
+                                   ? std::min(kOpenBodyMax, settings_.json_limit_bytes)
+                                   : settings_.json_limit_bytes;
+    const auto too_large = [limit] {
+        return Error{ErrorClass::request,
+                     "body_too_large",
+                     fmt::format("The body is larger than {} bytes.", limit),
+                     {}};
+    };
+    if (request.content_length.value_or(0) > limit) {
+        co_return co_await respond_unread(problem_response(too_large(), request.path), parser);
     }
     if (request.has_body()) {
+        receiving_ = true;
         if (!co_await say_continue(parser)) {
             co_return Next::hang_up;
         }
@@ -52,11 +60,15 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
                     problem_response(error_of_parse(ec), request.path), parser);
             }
             request.body.append(piece.data(), got);
-            if (static_cast<std::int64_t>(request.body.size()) > settings_.json_limit_bytes) {
-                co_return co_await respond_unread(problem_response(too_large, request.path),
+            if (static_cast<std::int64_t>(request.body.size()) > limit) {
+                co_return co_await respond_unread(problem_response(too_large(), request.path),
                                                   parser);
             }
         }
+        receiving_ = false;
+    }
+    if (access_ended_) {
+        co_return Next::hang_up;  // while its body came
     }
     const Services& services = services_;
     const auto answer = [&services, &request, route]() -> Result<Response> {
@@ -113,13 +125,13 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
         sink = std::move(*made);
     }
     Result<void> good;
-    if (!co_await say_continue(parser)) {
+    receiving_ = true;
+    if (!co_await say_continue(parser) || access_ended_) {
         broken = http::error::end_of_stream;
     }
     std::vector<char> chunk(broken || parser.is_done() ? 0 : kUploadChunk);
     // Beast reads as much at a time as the buffer has room: after a small header, 512 bytes.
     buffer_.reserve(kReadBufferMax);
-    receiving_ = true;
     while (good && !broken && !parser.is_done()) {
         std::size_t got = 0;
         broken = co_await read_body(parser, chunk.data(), chunk.size(), got);
@@ -136,6 +148,9 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
         }
     }
     receiving_ = false;
+    if (access_ended_) {
+        broken = http::error::end_of_stream;
+    }
     const bool whole = good && !broken;
     // Finished or dropped, on a blocking thread either way: dropping removes a file.
     Result<Response> result =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -13,8 +14,10 @@
 namespace durascribe::api {
 namespace {
 
-constexpr std::array<std::string_view, 6> kProxyFields{
-    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"};
+bool says_proxy(std::string_view field) {
+    return field == "forwarded" || field == "via" || field == "x-real-ip" ||
+           field.starts_with("x-forwarded-");
+}
 
 struct End {
     std::string address;
@@ -112,16 +115,18 @@ Peer peer_of(int socket) {
 
 access::Credentials credentials_of(const Request& request, const Peer& peer, bool bound_to_loopback,
                                    const ServerSettings& settings) {
-    const bool passed_on = is_trusted_proxy(peer, settings) ||
-                           std::ranges::any_of(kProxyFields, [&](std::string_view name) {
-                               return request.header(name) != nullptr;
-                           });
+    const bool by_proxy = is_trusted_proxy(peer, settings);
+    const bool passed_on =
+        by_proxy || std::ranges::any_of(request.headers, says_proxy, &Fields::value_type::first);
     const std::string* csrf = request.header("x-csrf-token");
     return {.bearer = bearer_of(request),
             .session = cookie_of(request),
             .csrf = csrf != nullptr ? std::optional{*csrf} : std::nullopt,
-            .from_this_machine = peer.loopback && !passed_on,
-            .proxied_on_loopback = peer.loopback && bound_to_loopback,
+            // A page that a browser of this machine shows, under a name that was made to lead here,
+            // is no program of this machine.
+            .from_this_machine =
+                peer.loopback && !passed_on && names_this_server(request, settings.allowed_hosts),
+            .proxied_on_loopback = peer.loopback && bound_to_loopback && !by_proxy,
             .changes_state = changes_state(request.method)};
 }
 

@@ -37,7 +37,7 @@ TEST(Credentials, WhatAProxyPassedOnIsNotFromThisMachine) {
     EXPECT_FALSE(read({}, kThere).from_this_machine);
     EXPECT_FALSE(read({}, kThere).proxied_on_loopback);
     for (const char* name : {"forwarded", "via", "x-forwarded-for", "x-forwarded-host",
-                             "x-forwarded-proto", "x-real-ip"}) {
+                             "x-forwarded-proto", "x-forwarded-port", "x-real-ip"}) {
         const auto credentials = read({{name, "192.0.2.7"}});
         EXPECT_FALSE(credentials.from_this_machine) << name;
         EXPECT_TRUE(credentials.proxied_on_loopback) << name;
@@ -45,6 +45,18 @@ TEST(Credentials, WhatAProxyPassedOnIsNotFromThisMachine) {
     ServerSettings settings;
     settings.trusted_proxies = {"127.0.0.1"};
     EXPECT_FALSE(read({}, kHere, settings).from_this_machine);
+    EXPECT_FALSE(read({}, kHere, settings).proxied_on_loopback) << "never, also without tokens";
+}
+
+TEST(Credentials, APageWhoseNameWasMadeToLeadHereIsNotFromThisMachine) {
+    ServerSettings settings;
+    settings.allowed_hosts = {"talks.example"};
+    for (const char* host : {"localhost:8000", "127.0.0.1:8000", "[::1]:8000", "talks.example"}) {
+        EXPECT_TRUE(read({{"host", host}}, kHere, settings).from_this_machine) << host;
+    }
+    for (const char* host : {"rebound.example:8000", "127.0.0.1.evil.example", "a b"}) {
+        EXPECT_FALSE(read({{"host", host}}, kHere, settings).from_this_machine) << host;
+    }
 }
 
 TEST(Credentials, WhatChangesSomethingIsMarked) {

@@ -138,6 +138,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
     if (!id) {
         return std::unexpected(id.error());
     }
+    const auto one_moment = services.store.read_view();
     const auto media = services.store.media(*id);
     if (!media) {
         return std::unexpected(media.error());

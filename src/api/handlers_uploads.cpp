@@ -49,6 +49,7 @@ engine::PieceRequest piece_of(const Services& services, const Request& request, 
     engine::PieceRequest piece;
     piece.checked = checked;
     piece.limit_bytes = services.settings.upload_limit_bytes;
+    piece.storage_max = request.who.charge.storage_max;
     if (!request.chunked) {
         piece.content_bytes = request.content_length.value_or(0);
     }
@@ -106,16 +107,20 @@ class PatchBody final : public BodySink {
 };
 
 // A new upload, perhaps with its first piece. Where that fails, the upload goes: the client never
-// heard its name.
+// heard its name. One with an Idempotency-Key stays: asked again, the client hears it then.
 class CreationBody final : public BodySink {
   public:
     CreationBody(const Services& services, ports::UploadRow row, std::optional<PieceBody> piece,
-                 bool replayed)
-        : services_(services), row_(std::move(row)), piece_(std::move(piece)), named_(replayed) {}
+                 bool replayed, bool keyed)
+        : services_(services),
+          row_(std::move(row)),
+          piece_(std::move(piece)),
+          replayed_(replayed),
+          stays_(replayed || keyed) {}
 
     ~CreationBody() override {
         piece_.reset();
-        if (!named_) {
+        if (!stays_) {
             if (const auto gone = services_.engine.uploads().remove(row_.id); !gone) {
                 log::warning("upload {}: {}", row_.id.value, gone.error().message);
             }
@@ -136,7 +141,8 @@ class CreationBody final : public BodySink {
             row_ = std::move(*row);
         }
         Response response = created(services_, row_);
-        if (std::exchange(named_, true)) {
+        stays_ = true;
+        if (replayed_) {
             response.headers.emplace_back("Idempotency-Replayed", "true");
         }
         return response;
@@ -146,7 +152,8 @@ class CreationBody final : public BodySink {
     const Services& services_;
     ports::UploadRow row_;
     std::optional<PieceBody> piece_;
-    bool named_;
+    const bool replayed_;
+    bool stays_;
 };
 
 class RemovalBody final : public BodySink {
@@ -226,9 +233,11 @@ Result<std::unique_ptr<BodySink>> create_upload(const Services& services, const 
         return std::unexpected(row.error());
     }
     const bool replayed = row->id != upload->id;
+    const bool keyed = upload->idempotency.has_value();
     const UploadId id = row->id;
     if (!request.has_body() || replayed) {
-        return std::make_unique<CreationBody>(services, std::move(*row), std::nullopt, replayed);
+        return std::make_unique<CreationBody>(services, std::move(*row), std::nullopt, replayed,
+                                              keyed);
     }
     auto piece =
         services.engine.uploads().append(id, piece_of(services, request, *checksum != nullptr));
@@ -236,7 +245,7 @@ Result<std::unique_ptr<BodySink>> create_upload(const Services& services, const 
         services, std::move(*row),
         piece ? std::optional<PieceBody>(std::in_place, std::move(*piece), std::move(*checksum))
               : std::nullopt,
-        false);
+        false, keyed);
     if (!piece) {
         return std::unexpected(piece.error());
     }

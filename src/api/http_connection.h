@@ -111,6 +111,7 @@ class HttpConnection final : public Connection,
             if (owner != who.token.value && owner != who.session) {
                 return;
             }
+            self->access_ended_ = true;  // for what is only being opened
             if (self->socket_) {
                 self->socket_->end_access();
             } else if (self->waiting_ || self->receiving_) {
@@ -190,7 +191,8 @@ class HttpConnection final : public Connection,
         Steady::duration
             worked{};  // what the server itself took; waiting for the client is not in it
     } now_;
-    bool receiving_ = false;  // an upload
+    bool receiving_ = false;     // a body
+    bool access_ended_ = false;  // of who asks now, since it was let in
     beast::flat_buffer buffer_{kReadBufferMax};
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;

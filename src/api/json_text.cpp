@@ -1,5 +1,6 @@
 #include "durascribe/api/json_text.h"
 
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <utility>
@@ -15,58 +16,78 @@ namespace {
 
 namespace json = boost::json;
 
-void append(std::string& out, const json::value& value) {
-    switch (value.kind()) {
-        case json::kind::object: {
-            out += '{';
-            bool first = true;
-            for (const auto& [key, member] : value.get_object()) {
-                if (!std::exchange(first, false)) {
-                    out += ',';
+// Boost's serializer, one for a whole document: making one costs more than most values do.
+class Writer {
+  public:
+    explicit Writer(std::string& out) : out_(out) {}
+
+    void write(const json::value& value) {
+        switch (value.kind()) {
+            case json::kind::object: {
+                out_ += '{';
+                bool first = true;
+                for (const auto& [key, member] : value.get_object()) {
+                    if (!std::exchange(first, false)) {
+                        out_ += ',';
+                    }
+                    serializer_.reset(json::string_view{key});
+                    drain();
+                    out_ += ':';
+                    write(member);
                 }
-                out += json::serialize(json::string_view{key});
-                out += ':';
-                append(out, member);
+                out_ += '}';
+                return;
             }
-            out += '}';
-            return;
-        }
-        case json::kind::array: {
-            out += '[';
-            bool first = true;
-            for (const auto& element : value.get_array()) {
-                if (!std::exchange(first, false)) {
-                    out += ',';
+            case json::kind::array: {
+                out_ += '[';
+                bool first = true;
+                for (const auto& element : value.get_array()) {
+                    if (!std::exchange(first, false)) {
+                        out_ += ',';
+                    }
+                    write(element);
                 }
-                append(out, element);
+                out_ += ']';
+                return;
             }
-            out += ']';
-            return;
-        }
-        case json::kind::double_: {
-            const double number = value.get_double();
-            if (!std::isfinite(number)) {
-                out += "null";
-            } else {
-                fmt::format_to(std::back_inserter(out), "{}", number);
+            case json::kind::double_: {
+                const double number = value.get_double();
+                if (!std::isfinite(number)) {
+                    out_ += "null";
+                } else {
+                    fmt::format_to(std::back_inserter(out_), "{}", number);
+                }
+                return;
             }
-            return;
+            case json::kind::string:
+            case json::kind::int64:
+            case json::kind::uint64:
+            case json::kind::bool_:
+            case json::kind::null:
+                serializer_.reset(&value);
+                drain();
+                return;
         }
-        case json::kind::string:
-        case json::kind::int64:
-        case json::kind::uint64:
-        case json::kind::bool_:
-        case json::kind::null:
-            out += json::serialize(value);
-            return;
     }
-}
+
+  private:
+    void drain() {
+        while (!serializer_.done()) {
+            const json::string_view part = serializer_.read(buffer_.data(), buffer_.size());
+            out_.append(part.data(), part.size());
+        }
+    }
+
+    std::string& out_;
+    json::serializer serializer_;
+    std::array<char, 1'024> buffer_;
+};
 
 }  // namespace
 
 std::string json_line(const json::value& value) {
     std::string out;
-    append(out, value);
+    Writer(out).write(value);
     return out;
 }
 

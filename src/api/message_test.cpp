@@ -146,6 +146,7 @@ TEST(Admission, ForeignPagesDoNot) {
               "foreign_origin");
     EXPECT_EQ(admitted(Method::get, {{"host", "rebound.example:8000"}}), "foreign_host");
     EXPECT_EQ(admitted(Method::get, {{"host", "127.evil.example"}}), "foreign_host");
+    EXPECT_EQ(admitted(Method::get, {{"host", "127.0.0.1.evil.example"}}), "foreign_host");
     EXPECT_EQ(admitted(Method::get, {{"host", "rebound.example"}}, false), "");
 }
 

@@ -32,9 +32,10 @@ struct Route {
     // Segments; `{name}` stands for any one segment, `text.{name}` for one that begins so.
     std::string_view pattern;
     access::Need need = access::Need::admin;  // of who calls it, also by an earlier client's path
-    Handler handler = nullptr;  // gets the whole body, at most ServerSettings::json_limit_bytes
-    SinkMaker sink = nullptr;   // or: gets the body as it comes
-    TalkMaker talk = nullptr;   // or: becomes a WebSocket
+    // Gets the whole body, at most ServerSettings::json_limit_bytes, of open ones much less.
+    Handler handler = nullptr;
+    SinkMaker sink = nullptr;  // or: gets the body as it comes
+    TalkMaker talk = nullptr;  // or: becomes a WebSocket
 };
 
 // An earlier client's path: what begins with `from` is served as if it began with `to`.

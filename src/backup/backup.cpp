@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -91,8 +94,12 @@ Result<void> copy_blob(ports::BlobStore& from, ports::BlobStore& to, const ports
     return {};
 }
 
-// Every blob of the database at `database`, from one directory to another.
-Result<Summary> copy_blobs(const fs::path& database, const fs::path& from, const fs::path& to) {
+using Addresses = std::set<std::string>;
+
+// Every blob of the database at `database`, from one directory to another. Those that are not there
+// are put into `gone`.
+Result<Summary> copy_blobs(const fs::path& database, const fs::path& from, const fs::path& to,
+                           Addresses& gone) {
     const auto content = store::check_database(database);
     if (!content) {
         return std::unexpected(content.error());
@@ -108,7 +115,12 @@ Result<Summary> copy_blobs(const fs::path& database, const fs::path& from, const
     Summary summary{.media = content->media, .tasks = content->tasks};
     for (const ports::BlobRef& blob : content->blobs) {
         if (auto copied = copy_blob(**source, **target, blob); !copied) {
-            return std::unexpected(copied.error());
+            if (copied.error().code != "blob_missing") {
+                return std::unexpected(copied.error());
+            }
+            gone.insert(blob.sha256);
+            ++summary.missing;
+            continue;
         }
         DURASCRIBE_FAILPOINT("backup.file_copied");
         ++summary.blobs;
@@ -117,7 +129,7 @@ Result<Summary> copy_blobs(const fs::path& database, const fs::path& from, const
     return summary;
 }
 
-Result<void> write_manifest(const fs::path& folder, const Summary& summary,
+Result<void> write_manifest(const fs::path& folder, const Summary& summary, const Addresses& gone,
                             const std::string& version) {
     const std::string text =
         json::serialize(json::object{{"format", 1},
@@ -126,7 +138,8 @@ Result<void> write_manifest(const fs::path& folder, const Summary& summary,
                                      {"media", summary.media},
                                      {"tasks", summary.tasks},
                                      {"blobs", summary.blobs},
-                                     {"bytes", summary.bytes}});
+                                     {"bytes", summary.bytes},
+                                     {"missing", json::array(gone.begin(), gone.end())}});
     const fs::path file = folder / kManifest;
     {
         std::ofstream out(file, std::ios::binary);
@@ -143,7 +156,12 @@ Result<void> write_manifest(const fs::path& folder, const Summary& summary,
     return sync_path(folder);
 }
 
-Result<Summary> read_manifest(const fs::path& folder) {
+struct Promised {
+    Summary summary;
+    Addresses gone;
+};
+
+Result<Promised> read_manifest(const fs::path& folder) {
     std::ifstream in(folder / kManifest, std::ios::binary);
     std::ostringstream text;
     text << in.rdbuf();
@@ -151,10 +169,17 @@ Result<Summary> read_manifest(const fs::path& folder) {
     const json::value manifest = json::parse(text.str(), bad);
     try {
         if (in && !bad && manifest.at("format").to_number<int>() == 1) {
-            return Summary{.media = manifest.at("media").to_number<int>(),
-                           .tasks = manifest.at("tasks").to_number<int>(),
-                           .blobs = manifest.at("blobs").to_number<int>(),
-                           .bytes = manifest.at("bytes").to_number<std::int64_t>()};
+            Promised promised{.summary = {.media = manifest.at("media").to_number<int>(),
+                                          .tasks = manifest.at("tasks").to_number<int>(),
+                                          .blobs = manifest.at("blobs").to_number<int>(),
+                                          .bytes = manifest.at("bytes").to_number<std::int64_t>()},
+                              .gone = {}};
+            if (const json::value* gone = manifest.as_object().if_contains("missing")) {
+                for (const json::value& address : gone->as_array()) {
+                    promised.gone.emplace(address.as_string().c_str());
+                }
+            }
+            return promised;
         }
     } catch (const boost::system::system_error&) {
         // Not one of ours: said below.
@@ -165,24 +190,26 @@ Result<Summary> read_manifest(const fs::path& folder) {
                             folder.string(), kManifest));
 }
 
-Result<Summary> fill(const fs::path& data_directory, const fs::path& partial) {
+Result<Summary> fill(const fs::path& data_directory, const fs::path& partial, Addresses& gone) {
     for (int snapshot = 1;; ++snapshot) {
+        const Addresses gone_before = std::exchange(gone, {});
         std::error_code failed;
         fs::remove(partial / kDatabase, failed);
         if (auto copied = store::copy_database(data_directory / kDatabase, partial / kDatabase);
             !copied) {
             return std::unexpected(copied.error());
         }
-        auto summary = copy_blobs(partial / kDatabase, data_directory, partial);
-        // A media that was deleted since the snapshot has taken its blob with it.
-        if (summary || summary.error().code != "blob_missing") {
+        auto summary = copy_blobs(partial / kDatabase, data_directory, partial, gone);
+        // A media that was deleted since the snapshot has taken its blob with it, and is not in the
+        // next snapshot. What that one still names, and was gone before it, is gone.
+        if (!summary || std::ranges::includes(gone_before, gone)) {
             return summary;
         }
         if (snapshot == kSnapshotsMax) {
             return fail(ErrorClass::internal, "backup_outrun",
                         "Files go missing faster than they can be copied. Try again when less is "
-                        "being deleted; if nothing is, run durascribe doctor.",
-                        summary.error().message);
+                        "being deleted.",
+                        fmt::format("{} files, {} among them", gone.size(), *gone.begin()));
         }
     }
 }
@@ -206,13 +233,14 @@ Result<Summary> back_up(const fs::path& data_directory, const fs::path& destinat
     }
     DURASCRIBE_FAILPOINT("backup.folder_made");
     fs::permissions(partial, fs::perms::owner_all, failed);
-    auto summary = fill(data_directory, partial);
+    Addresses gone;
+    auto summary = fill(data_directory, partial, gone);
     if (!summary) {
         fs::remove_all(partial, failed);
         return summary;
     }
     // A first snapshot may have had more: those blobs go with nothing that names them, harmless.
-    if (auto written = write_manifest(partial, *summary, version); !written) {
+    if (auto written = write_manifest(partial, *summary, gone, version); !written) {
         return std::unexpected(written.error());
     }
     if (auto moved = move_into_place(partial, target); !moved) {
@@ -224,7 +252,7 @@ Result<Summary> back_up(const fs::path& data_directory, const fs::path& destinat
 Result<Summary> restore(const fs::path& source, const fs::path& data_directory) {
     const auto promised = read_manifest(source);
     if (!promised) {
-        return promised;
+        return std::unexpected(promised.error());
     }
     const auto locked = store::DataDirectory::open(data_directory);
     if (!locked) {
@@ -237,18 +265,18 @@ Result<Summary> restore(const fs::path& source, const fs::path& data_directory) 
                                 "directory with --data.",
                                 data_directory.string()));
     }
-    auto summary = copy_blobs(source / kDatabase, source, data_directory);
+    Addresses gone;
+    auto summary = copy_blobs(source / kDatabase, source, data_directory, gone);
     if (!summary) {
-        if (summary.error().code == "blob_missing") {
-            return fail(ErrorClass::storage, "backup_damaged",
-                        fmt::format("A file of the backup {} is missing. Use another copy.",
-                                    source.string()),
-                        summary.error().message);
-        }
         return summary;
     }
-    if (summary->media != promised->media || summary->tasks != promised->tasks ||
-        summary->blobs != promised->blobs) {
+    if (!std::ranges::includes(promised->gone, gone)) {
+        return fail(
+            ErrorClass::storage, "backup_damaged",
+            fmt::format("A file of the backup {} is missing. Use another copy.", source.string()));
+    }
+    if (summary->media != promised->summary.media || summary->tasks != promised->summary.tasks ||
+        summary->blobs != promised->summary.blobs) {
         return fail(ErrorClass::storage, "backup_damaged",
                     fmt::format("The backup {} does not hold what its manifest promises. Use "
                                 "another copy.",

@@ -94,6 +94,27 @@ TEST_F(BackupTest, WhatWasAcknowledgedBeforeIsThereAfterwardsWhileTheServerWorks
     EXPECT_EQ((*store)->counts()->pending, made->tasks) << "and waits to be worked on";
 }
 
+TEST_F(BackupTest, AFileThatWasGoneBeforeKeepsNothingElseFromBeingCopied) {
+    open();
+    const auto whole = submit("is there");
+    const auto lost = submit("was lost");
+    ASSERT_TRUE(blobs_->remove(lost.source));
+    const auto made = back_up(data_, copy_, "1.2.3");
+    ASSERT_TRUE(made) << made.error().message << made.error().detail;
+    EXPECT_EQ(made->media, 2);
+    EXPECT_EQ(made->blobs, 1);
+    EXPECT_EQ(made->missing, 1);
+    const auto restored = restore(copy_, back_);
+    ASSERT_TRUE(restored) << restored.error().message << restored.error().detail;
+    EXPECT_EQ(restored->missing, 1);
+    auto store = store::SqliteStore::open(back_, clock_, {});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_TRUE((*store)->media(lost.id));
+    auto blobs = blobs::LocalBlobStore::open(back_);
+    EXPECT_EQ((*blobs)->exists(whole.source), true);
+    EXPECT_EQ((*blobs)->exists(lost.source), false);
+}
+
 TEST_F(BackupTest, NothingIsOverwritten) {
     open();
     submit("x");

@@ -72,6 +72,17 @@ Error system_error(int error_number, std::string_view doing) {
     }
 }
 
+Error unreadable(int error_number, std::string_view what, std::string_view remedy) {
+    Error error = system_error(error_number, fmt::format("read {}", what));
+    if (error_number == EIO) {
+        error.cls = ErrorClass::internal;
+        error.code = "unreadable";
+        error.message = fmt::format("The disk can't give back {} ({}). Check the disk. {}", what,
+                                    std::generic_category().message(error_number), remedy);
+    }
+    return error;
+}
+
 void assertion_failed(const char* condition, const char* file, int line) {
     std::fprintf(stderr, "durascribe: assertion failed: %s (%s:%d)\n", condition, file, line);
     std::abort();

@@ -50,6 +50,11 @@ inline std::unexpected<Error> fail(ErrorClass cls, std::string code, std::string
 // becomes memory, anything else internal; `doing` reads like "write the upload".
 Error system_error(int error_number, std::string_view doing);
 
+// The error of a failed read of what is stored. A disk that can't give it back does so by no
+// waiting: EIO is no class storage here, which is tried again for ever, but internal "unreadable",
+// which ends. `what` reads like "the decoded audio", `remedy` is a sentence.
+Error unreadable(int error_number, std::string_view what, std::string_view remedy);
+
 // Stays on in release builds: prints the condition and aborts. For broken invariants only.
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 

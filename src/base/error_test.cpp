@@ -23,5 +23,14 @@ TEST(Error, AFullDiskIsStorageAndNamesTheRemedy) {
     EXPECT_NE(e.message.find("Free some space"), std::string::npos);
 }
 
+TEST(Error, WhatADiskCannotGiveBackIsNotWaitedFor) {
+    const Error e = unreadable(EIO, "the media", "Upload the file again.");
+    EXPECT_EQ(e.cls, ErrorClass::internal) << "storage would be tried again for ever";
+    EXPECT_EQ(e.code, "unreadable");
+    EXPECT_NE(e.message.find("the media"), std::string::npos);
+    EXPECT_NE(e.message.find("Upload the file again."), std::string::npos);
+    EXPECT_EQ(unreadable(ENOMEM, "the media", "").cls, ErrorClass::memory);
+}
+
 }  // namespace
 }  // namespace durascribe

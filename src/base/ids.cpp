@@ -2,24 +2,37 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <chrono>
-
-#include <fmt/format.h>
+#include <span>
 
 #include "durascribe/base/error.h"
 
 namespace durascribe {
 
+namespace {
+
+// A system call for many ids: of each thread, and never used twice.
+std::span<const unsigned char, 16> random_16() {
+    constexpr std::size_t kAtOnce = 256;  // as much as one call is sure to give
+    thread_local std::array<unsigned char, kAtOnce> bytes;
+    thread_local std::size_t used = kAtOnce;
+    if (used == kAtOnce) {
+        const ssize_t n = getrandom(bytes.data(), kAtOnce, 0);
+        DURASCRIBE_ASSERT(n == kAtOnce);  // never fails once the kernel's pool is up
+        used = 0;
+    }
+    used += 16;
+    return std::span{bytes}.subspan(used - 16).first<16>();
+}
+
+}  // namespace
+
 std::string new_uuid() {
     std::array<unsigned char, 16> bytes{};
-    std::size_t have = 0;
-    while (have < bytes.size()) {
-        const ssize_t n = getrandom(bytes.data() + have, bytes.size() - have, 0);
-        DURASCRIBE_ASSERT(n > 0);  // never fails for 16 bytes once the kernel's pool is up
-        have += static_cast<std::size_t>(n);
-    }
+    std::ranges::copy(random_16(), bytes.begin());
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count();
@@ -29,13 +42,15 @@ std::string new_uuid() {
     }
     bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x70);
     bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+    constexpr std::string_view kHex = "0123456789abcdef";
     std::string text;
     text.reserve(36);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) {
             text += '-';
         }
-        fmt::format_to(std::back_inserter(text), "{:02x}", bytes[i]);
+        text += kHex[bytes[i] >> 4];
+        text += kHex[bytes[i] & 0x0f];
     }
     return text;
 }

@@ -7,8 +7,11 @@ namespace durascribe::cli {
 namespace {
 
 std::string contents(const Composition::Copied& copied) {
-    return fmt::format("{} media, {} tasks, {:.1f} MB", copied.media, copied.tasks,
-                       static_cast<double>(copied.bytes) / 1e6);
+    const std::string missing =
+        copied.missing > 0 ? fmt::format(", without {} files that were gone before", copied.missing)
+                           : "";
+    return fmt::format("{} media, {} tasks, {:.1f} MB{}", copied.media, copied.tasks,
+                       static_cast<double>(copied.bytes) / 1e6, missing);
 }
 
 }  // namespace

@@ -43,7 +43,10 @@ class Exchange {
     template <typename Body>
     http::request<Body> request(http::verb verb, const std::string& target) const {
         http::request<Body> out(verb, target, 11);
-        out.set(http::field::host, fmt::format("{}:{}", host_, port_));
+        // RFC 3986 §3.2.2: an IPv6 address stands in brackets.
+        out.set(http::field::host, host_.find(':') == std::string::npos
+                                       ? fmt::format("{}:{}", host_, port_)
+                                       : fmt::format("[{}]:{}", host_, port_));
         out.set(http::field::user_agent, "durascribe");
         out.set(http::field::connection, "close");
         if (!token_.empty()) {

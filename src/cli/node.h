@@ -47,6 +47,7 @@ struct Composition {
         int media = 0;
         int tasks = 0;
         std::int64_t bytes = 0;
+        int missing = 0;  // files that were gone before
     };
     std::function<Result<Copied>(const std::filesystem::path& data_directory,
                                  const std::filesystem::path& destination)>

@@ -82,6 +82,12 @@ Download::Download(ports::Store& store, const ports::Clock& clock, ports::Lease 
 
 Download::~Download() = default;  // the thread ends when the pipe does
 
+bool Download::whole() const {
+    return import_.bytes_total && *import_.bytes_total > 0 &&
+           import_.bytes_done == *import_.bytes_total &&
+           file_->size_bytes() == *import_.bytes_total;
+}
+
 Result<UniqueFd> Download::begin() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {

@@ -25,6 +25,9 @@ class Download {
 
     // Where to go on; 0 where nothing tells whether the other side still has the same file.
     std::int64_t offset() const { return offset_; }
+    // All that was announced is there and durable: an earlier attempt ended before it could say so.
+    // Then only seal() is left to do.
+    bool whole() const;
     const ports::ImportRow& import() const { return import_; }
 
     // The end for the worker.

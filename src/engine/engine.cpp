@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -177,7 +178,7 @@ class Engine::Impl final : public ports::CommitListener {
             return std::unexpected(outcome.error());
         }
         DURASCRIBE_FAILPOINT("cancel.recorded");
-        running_.stop_task(task, StopReason::cancelled);
+        running_.stop_task(task, outcome->task.run_number, StopReason::cancelled);
         return std::move(outcome->task);
     }
 
@@ -270,7 +271,9 @@ class Engine::Impl final : public ports::CommitListener {
         }
         DURASCRIBE_FAILPOINT("new_task.recorded");
         if (made->replaced) {
-            running_.stop_task(*made->replaced, StopReason::cancelled);
+            // It is not retried while the one that takes its place is active.
+            running_.stop_task(*made->replaced, std::numeric_limits<int>::max(),
+                               StopReason::cancelled);
         }
         return made;
     }
@@ -291,6 +294,7 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     Result<TaskView> view(const TaskId& task) {
+        const auto one_moment = store_.read_view();
         auto row = store_.task(task);
         if (!row) {
             return std::unexpected(row.error());
@@ -299,6 +303,7 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     Result<std::optional<TaskView>> view_of_media(const MediaId& media) {
+        const auto one_moment = store_.read_view();
         auto row = store_.newest_task(media);
         if (!row) {
             return std::unexpected(row.error());

@@ -57,6 +57,7 @@ struct ResumableUploads::Open {
     std::unique_ptr<ports::PartialBlob> file;  // while it is not whole
     const void* writer = nullptr;              // the piece that may write
     bool checked = false;                      // … and what it writes does not count yet
+    std::int64_t storage_max = 0;              // of the last piece's request
 
     std::int64_t size() const { return file ? file->size_bytes() : row.offset; }
     // Something failed between the file and the store: both are asked anew.
@@ -239,8 +240,10 @@ Result<std::unique_ptr<UploadPiece>> ResumableUploads::append(const UploadId& id
         open.checked = false;
     }
     open.writer = piece.get();
+    open.storage_max = request.storage_max;
     if (length && !open.row.length && at < *length) {
-        auto recorded = store_.record_upload(id, open.row.offset, length);
+        auto recorded =
+            store_.record_upload(id, open.row.offset, length, limits_, request.storage_max);
         if (!recorded) {
             open.doubt();
             return std::unexpected(recorded.error());
@@ -406,7 +409,7 @@ Result<void> ResumableUploads::settle(Open& open) {
     }
     DURASCRIBE_FAILPOINT("resumable.piece_synced");
     if (!whole) {
-        auto recorded = store_.record_upload(open.id, open.size());
+        auto recorded = store_.record_upload(open.id, open.size(), {}, limits_, open.storage_max);
         if (!recorded) {
             return failed(recorded.error());
         }

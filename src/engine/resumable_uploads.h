@@ -44,6 +44,7 @@ struct PieceRequest {
     std::optional<std::int64_t> content_bytes;  // of the piece, where that is known
     bool checked = false;                       // it counts only once its checksum was compared
     std::int64_t limit_bytes = 0;               // of the whole; 0: none
+    std::int64_t storage_max = 0;               // of the account, where no length was announced
 };
 
 // Thread-safe; outlives its pieces.
@@ -64,6 +65,8 @@ class ResumableUploads {
     // A second piece at the same offset takes over from the first: that one's connection may be
     // dead without anybody having noticed. Errors: request "upload_offset" where the upload is at
     // another one; "body_too_large"; "bad_value" (a length that can't be); "not_found";
+    // "too_many_uploads" and "storage_quota", also of the piece's write() and finish(), for what
+    // was not announced when it was created;
     // "upload_locked"; storage "disk_full" where the piece does not fit.
     Result<std::unique_ptr<UploadPiece>> append(const UploadId& id, const PieceRequest& request);
 

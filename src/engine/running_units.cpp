@@ -14,9 +14,7 @@ RunningUnits::Handle RunningUnits::add(const ports::ClaimedUnit& claimed, MonoTi
 void RunningUnits::remove(const RunningUnit& unit) {
     const std::scoped_lock lock(mutex_);
     std::erase_if(units_, [&](const Handle& u) { return u.get() == &unit; });
-    if (units_.empty()) {
-        emptied_.notify_all();
-    }
+    removed_.notify_all();
 }
 
 std::vector<RunningUnits::Handle> RunningUnits::all() const {
@@ -37,9 +35,11 @@ RunningUnits::Handle RunningUnits::find(const ports::Lease& lease) const {
     return found != units_.end() ? *found : nullptr;
 }
 
-void RunningUnits::stop_task(const TaskId& task, StopReason reason) {
+void RunningUnits::stop_task(const TaskId& task, int last_run, StopReason reason) {
     for (const Handle& unit : of_task(task)) {
-        unit->stop(reason);
+        if (unit->claimed().run_number <= last_run) {
+            unit->stop(reason);
+        }
     }
 }
 
@@ -51,7 +51,22 @@ void RunningUnits::stop_all(StopReason reason) {
 
 bool RunningUnits::wait_until_empty(Millis patience) {
     std::unique_lock lock(mutex_);
-    return emptied_.wait_for(lock, patience, [&] { return units_.empty(); });
+    return removed_.wait_for(lock, patience, [&] { return units_.empty(); });
+}
+
+void RunningUnits::wait_for_those_before(const RunningUnit& unit) {
+    std::unique_lock lock(mutex_);
+    removed_.wait(lock, unit.stop_token(), [&] {
+        for (const Handle& other : units_) {
+            if (other.get() == &unit) {
+                break;
+            }
+            if (other->claimed().media_id == unit.claimed().media_id) {
+                return false;
+            }
+        }
+        return true;
+    });
 }
 
 }  // namespace durascribe::engine

@@ -115,16 +115,23 @@ class RunningUnits {
     std::vector<Handle> of_task(const TaskId& task) const;
     Handle find(const ports::Lease& lease) const;  // null: not running here
 
-    void stop_task(const TaskId& task, StopReason reason);
+    // Those of its runs up to `last_run`: whoever asked may come late, when the task has been
+    // retried and nobody has asked to stop what runs now.
+    void stop_task(const TaskId& task, int last_run, StopReason reason);
     void stop_all(StopReason reason);
 
     // Blocks until none is left or `patience` is over; returns whether none is left.
     bool wait_until_empty(Millis patience);
 
+    // Blocks until no unit of the same media that was here before `unit` is left, or `unit` is told
+    // to stop. For those that write into a file of the media: a task that was replaced may still be
+    // stopping, and what it writes last would lie in the middle of what its successor writes.
+    void wait_for_those_before(const RunningUnit& unit);
+
   private:
     mutable std::mutex mutex_;
-    std::condition_variable emptied_;
-    std::vector<Handle> units_;  // few: one for each slot
+    std::condition_variable_any removed_;
+    std::vector<Handle> units_;  // few: one for each slot; in the order in which they came
 };
 
 }  // namespace durascribe::engine

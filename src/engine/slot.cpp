@@ -91,6 +91,9 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
                            {"unit_id", std::to_string(claimed.lease.unit.value)},
                            {"lease", std::to_string(claimed.lease.number)}};
     set_status(&claimed);
+    if (claimed.step == domain::Step::acquire) {
+        context_.running.wait_for_those_before(*unit);
+    }
     runner_.run(*unit, worker_.get());
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);

@@ -95,6 +95,9 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
 // any point the next attempt goes on from there.
 Result<ports::UnitEnd> UnitRunner::run_acquire(RunningUnit& unit) {
     const ports::ClaimedUnit& claimed = unit.claimed();
+    if (unit.stop_token().stop_requested()) {  // perhaps while it waited for another to let go
+        return fail(ErrorClass::lost, "stopped", "Stopped on request before it began.");
+    }
     auto import = store_.import_of(claimed.media_id);
     if (import && *import && (*import)->source.empty()) {
         if (auto fetched = fetch(unit, std::move(**import)); !fetched) {
@@ -106,8 +109,8 @@ Result<ports::UnitEnd> UnitRunner::run_acquire(RunningUnit& unit) {
         return std::unexpected(import.error());
     }
     if (!*import) {
-        return fail(ErrorClass::internal, "import_missing",
-                    "There is no record of what is to be downloaded. Please report this.");
+        // Another task of the media has fetched it: before this one was retried, or just now.
+        return record_when_possible(unit, [&] { return store_.finish_acquire(claimed.lease); });
     }
     const auto hold = guard_.hold((*import)->source);
     if (auto placed = blobs_.place_partial(claimed.media_id.value, (*import)->source); !placed) {
@@ -134,6 +137,11 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     if (!file) {
         return std::unexpected(file.error());
     }
+    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file));
+    if (download.whole()) {  // asked for what follows it, the other side has nothing (416)
+        unit.set_prepared(clock_.mono());
+        return download.seal();
+    }
     auto worker = workers_.start(ports::WorkerRole::fetch);
     if (!worker) {
         return std::unexpected(worker.error());
@@ -142,7 +150,6 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
         return std::unexpected(ready.error());
     }
     unit.set_prepared(clock_.mono());
-    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file));
     auto begun = download.begin();
     if (!begun) {
         return std::unexpected(begun.error());
@@ -292,7 +299,8 @@ Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
     const ports::ClaimedUnit& claimed = unit.claimed();
     auto media = store_.media(claimed.media_id);
     auto task = store_.task(claimed.task_id);
-    auto segments = store_.segments(claimed.task_id);
+    // Not segments(): of a task that is retried those are what was joined the last time.
+    auto segments = store_.chunk_segments(claimed.task_id);
     auto gaps = store_.gaps(claimed.task_id);
     for (const Error* error :
          {media ? nullptr : &media.error(), task ? nullptr : &task.error(),

@@ -122,9 +122,11 @@ Pace pace_of(const ViewFacts& facts) {
     }
     std::vector<const ports::UnitRow*> ended;
     for (const ports::UnitRow& unit : facts.units) {
-        // Of more attempts the rows don't say how long the last one took.
+        // Of one that was claimed more than once the rows don't say how long the last time took:
+        // started_at is of the first, before a restart, a drain or a retry, perhaps days ago (those
+        // spend no attempt, or the count begins anew).
         if (unit.step == domain::Step::transcribe && unit.state == domain::UnitState::completed &&
-            unit.attempts == 1 && unit.started_at && unit.completed_at > unit.started_at) {
+            unit.lease == 1 && unit.started_at && unit.completed_at > unit.started_at) {
             ended.push_back(&unit);
         }
     }

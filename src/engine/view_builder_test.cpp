@@ -21,6 +21,7 @@ ports::UnitRow chunk(int ordinal, Millis start, Millis end) {
 
 void run(ports::UnitRow& unit, Millis from, std::optional<Millis> to = std::nullopt) {
     unit.attempts = 1;
+    unit.lease = 1;
     unit.state = to ? UnitState::completed : UnitState::processing;
     unit.started_at = kStart + from;
     if (to) {
@@ -75,6 +76,22 @@ TEST(BuildView, ThePaceOfChunksThatEndedIsHeeded) {
     ASSERT_TRUE(view.eta_seconds);
     EXPECT_NEAR(*view.eta_seconds, 50, 10);  // 10 by the speed learned
     EXPECT_NEAR(view.percent, 50, 5);
+}
+
+TEST(BuildView, ANightBetweenTwoClaimsOfAChunkIsNotItsPace) {
+    // Handed back when the server stopped in the evening, done in ten seconds in the morning.
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    constexpr Millis kMorning{10 * 3'600'000};
+    run(facts.units[1], Millis{0}, kMorning + Millis{10'000});
+    facts.units[1].lease = 2;
+    run(facts.units[2], kMorning + Millis{10'000});
+    facts.live = {{.unit = facts.units[2].id, .audio_done = Millis{0}, .pace = {}}};
+    facts.now = kStart + kMorning + Millis{10'000};
+    facts.row.worked = Millis{10'000};
+    const TaskView view = build_view(facts);
+    ASSERT_TRUE(view.eta_seconds && view.predicted_seconds);
+    EXPECT_NEAR(*view.eta_seconds, 10, 1);  // as learned; 36,000 where the night counts
+    EXPECT_LT(*view.predicted_seconds, 30) << "the task's time limit follows it";
 }
 
 TEST(BuildView, TheLastLongChunkHoldsTheEndAlone) {

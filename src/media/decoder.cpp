@@ -77,7 +77,7 @@ Result<bool> Decoder::read_packet() {
     for (;;) {
         const int status = av_read_frame(source_.format(), packet_.get());
         if (source_.read_error() != 0) {
-            return std::unexpected(system_error(source_.read_error(), "read the media"));
+            return std::unexpected(source_.unreadable_media());
         }
         if (status == AVERROR(ENOMEM)) {
             throw std::bad_alloc();

@@ -100,7 +100,7 @@ Result<void> Source::open_container() {
         }
     }
     if (input_.read_error() != 0) {
-        return std::unexpected(system_error(input_.read_error(), "read the media"));
+        return std::unexpected(unreadable_media());
     }
     if (status == AVERROR(ENOMEM)) {
         throw std::bad_alloc();

@@ -27,6 +27,10 @@ class Source {
     AVStream* stream() { return stream_; }
     const AVCodec* decoder() const { return decoder_; }
     int read_error() const { return input_.read_error(); }
+    Error unreadable_media() const {  // of read_error()
+        return unreadable(read_error(), "the media",
+                          "Then delete the media, and upload the file again.");
+    }
     // Container, tracks and choice; what only decoding tells is left at its defaults.
     const domain::MediaInfo& info() const { return info_; }
 

@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
 
+#include <fmt/format.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -136,6 +142,34 @@ struct Metrics::Families {
     std::map<domain::Lane, prometheus::Counter*> starts_by_lane;
     std::map<domain::Lane, prometheus::Counter*> restarts_by_lane;
 
+    struct Answers {
+        prometheus::Counter* count = nullptr;
+        prometheus::Histogram* time = nullptr;
+    };
+    // Looked up once for each kind of answer: a family's Add copies and hashes its labels.
+    Answers answers(std::string_view method, std::string_view route, int status) {
+        thread_local std::string kind;
+        kind.clear();
+        fmt::format_to(std::back_inserter(kind), "{} {} {}", status, method, route);
+        {
+            const std::shared_lock lock(answers_mutex);
+            if (const auto known = answers_by_kind.find(kind); known != answers_by_kind.end()) {
+                return known->second;
+            }
+        }
+        const std::string pattern{route.empty() ? "none" : route};
+        const Answers made{
+            &requests.Add({{"method", text_of(method)},
+                           {"route", pattern},
+                           {"status", std::to_string(status)}}),
+            &request_time.Add({{"method", text_of(method)}, {"route", pattern}}, kRequestBuckets)};
+        const std::scoped_lock lock(answers_mutex);
+        return answers_by_kind.emplace(kind, made).first->second;
+    }
+
+    std::shared_mutex answers_mutex;
+    std::unordered_map<std::string, Answers> answers_by_kind;  // guarded by answers_mutex
+
     Families() {
         for (const ErrorClass cls : kClasses) {
             retries_by_class[cls] = &retries.Add({{"class", text_of(to_string(cls))}});
@@ -206,15 +240,9 @@ void Metrics::task_ended(domain::TaskState state, std::optional<Seconds> took) n
 void Metrics::answered(std::string_view method, std::string_view route, int status,
                        Seconds took) noexcept {
     quietly([&] {
-        const std::string pattern{route.empty() ? "none" : route};
-        families_->requests
-            .Add({{"method", text_of(method)},
-                  {"route", pattern},
-                  {"status", std::to_string(status)}})
-            .Increment();
-        families_->request_time
-            .Add({{"method", text_of(method)}, {"route", pattern}}, kRequestBuckets)
-            .Observe(took.count());
+        const Families::Answers answers = families_->answers(method, route, status);
+        answers.count->Increment();
+        answers.time->Observe(took.count());
     });
 }
 

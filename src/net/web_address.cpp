@@ -153,8 +153,11 @@ Result<WebAddress> WebAddress::resolve(std::string_view reference) const {
         curl_url_set(url.get(), CURLUPART_URL, cleaned.c_str(), kFlags) != CURLUE_OK) {
         return bad_url("the redirect leads to no http or https address");
     }
-    // A relative one keeps the host, which was checked when it was written.
-    const bool absolute = cleaned.find("://") != std::string::npos;
+    // A relative one keeps the host, which was checked when it was written. An address in its query
+    // does not make it absolute.
+    const auto scheme_end = cleaned.find_first_of(":/?#");
+    const bool absolute =
+        scheme_end != std::string::npos && cleaned.compare(scheme_end, 3, "://") == 0;
     const std::string written = absolute                    ? cleaned
                                 : cleaned.starts_with("//") ? scheme + ":" + cleaned
                                                             : text;

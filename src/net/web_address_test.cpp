@@ -58,6 +58,11 @@ TEST(WebAddress, ARedirectIsReadAgainstItsAddress) {
     EXPECT_EQ(from->resolve("../c d")->text, "https://example.org/c%20d");
     EXPECT_EQ(from->resolve("//other.example/x")->host, "other.example");
     EXPECT_EQ(from->resolve("http://192.0.2.7/x")->literal, IpAddress::parse("192.0.2.7"));
+    const auto by_number = WebAddress::parse("http://192.0.2.7/a");
+    ASSERT_TRUE(by_number);
+    const auto sent_on = by_number->resolve("/login?back=http://media.example/x");
+    ASSERT_TRUE(sent_on) << sent_on.error().message;
+    EXPECT_EQ(sent_on->literal, IpAddress::parse("192.0.2.7"));
     for (const char* text :
          {"http://2130706433/", "//0x7f.1/", "file:///etc/passwd", "", "http://u@h/"}) {
         EXPECT_FALSE(from->resolve(text)) << text;

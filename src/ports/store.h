@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -447,6 +448,12 @@ class CommitListener {
 
 // ---- the store --------------------------------------------------------------------------------
 
+// See Store::read_view.
+class ReadView {
+  public:
+    virtual ~ReadView() = default;
+};
+
 class WebhookStore;  // webhook_store.h
 
 class Store : public TokenStore {
@@ -476,10 +483,14 @@ class Store : public TokenStore {
                                             const UploadLimits& limits) = 0;
 
     // So much of it is durable; it may be less than before (a piece was lost). `length`, where
-    // given, is said with it. Requires an offset below the length. Errors: request "not_found",
-    // also where it is whole.
+    // given, is said with it. Requires an offset below the length. What grows by it, beyond what
+    // was announced, is judged as if it were created now. Errors: request "not_found", also where
+    // it is whole; "too_many_uploads" beyond the limits; "storage_quota" where its account would
+    // have more than `storage_max` (0: no limit).
     virtual Result<UploadRow> record_upload(const UploadId& id, std::int64_t offset,
-                                            std::optional<std::int64_t> length = {}) = 0;
+                                            std::optional<std::int64_t> length = {},
+                                            const UploadLimits& limits = {},
+                                            std::int64_t storage_max = 0) = 0;
 
     // All of it is durable, and these are its address and length. Until it is finished, the blob
     // counts as referenced. Idempotent. Errors: request "not_found".
@@ -499,7 +510,8 @@ class Store : public TokenStore {
     // of it is there. Errors: lost "stale_lease".
     virtual Result<void> record_import(const Lease& lease, const ImportRow& import) = 0;
     // The unit of acquire has ended: the media has the source that record_import() gave, and the
-    // name of what was fetched. Errors: lost "stale_lease"; internal "not_whole".
+    // name of what was fetched; where another task has brought it its source, it stays as it is.
+    // Errors: lost "stale_lease"; internal "not_whole".
     virtual Result<UnitEnd> finish_acquire(const Lease& lease) = 0;
     // nullopt: all of it is there, or it was uploaded.
     virtual Result<std::optional<ImportRow>> import_of(const MediaId& media) = 0;
@@ -519,7 +531,8 @@ class Store : public TokenStore {
     // -- files of watched folders: NewMedia::watched makes the row --
 
     virtual Result<std::optional<WatchedRow>> watched_file(const std::string& path) = 0;
-    // Those of which nothing was written, and whose task has ended (or is gone); at most `limit`.
+    // Those of which nothing was written, and whose task has delivered; at most `limit`. One that
+    // has failed or was cancelled is not among them: it may be retried.
     virtual Result<std::vector<WatchedRow>> unwritten_files(int limit) = 0;
     // Where the row is still of this form.
     virtual Result<void> mark_written(const WatchedFile& file) = 0;
@@ -651,6 +664,10 @@ class Store : public TokenStore {
 
     // -- reading: a consistent view of the last commit, never waiting for the writer --
 
+    // While it lives, everything that the calling thread reads is of one moment: that of its first
+    // read. One within another adds nothing. Not to be kept while waiting, and not to be given to
+    // another thread.
+    virtual std::unique_ptr<ReadView> read_view() = 0;
     virtual Result<MediaRow> media(const MediaId& id) = 0;  // errors: request "not_found"
     // In the order that the filter says. One call looks at a bounded number of rows, so that a page
     // may have fewer rows than asked for, even none, while next_cursor says that there are more.
@@ -671,6 +688,10 @@ class Store : public TokenStore {
     // What was recognised so far, by time: the joined segments once finalized, the chunks' until
     // then.
     virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
+    // What the chunks that have ended well hold, by time, whether it was joined before or not: what
+    // finalize joins. While a task is retried that is more than segments(), which are still as they
+    // were joined the last time.
+    virtual Result<std::vector<domain::Segment>> chunk_segments(const TaskId& task) = 0;
     // The same as it was edited; `revision`: none is the newest, 0 as it was recognised. Errors:
     // request "not_found" where there is no such revision.
     virtual Result<TranscriptText> transcript(const TaskId& task,

@@ -17,6 +17,7 @@
 namespace durascribe::ports {
 
 inline constexpr int kTokensMax = 1'000;
+inline constexpr int kSessionsOfTokenMax = 100;
 
 // nullopt: as the server's settings say; 0: no limit.
 struct TokenLimits {
@@ -80,7 +81,8 @@ class TokenStore {
     virtual Result<void> revoke_token(const TokenId& id) = 0;
     // Later times only; tokens that are gone are skipped.
     virtual Result<void> note_token_use(std::span<const TokenUse> uses) = 0;
-    // Sessions that have run out go with it. Errors: request "not_found" where the token is gone.
+    // Sessions that have run out go with it, and the token's oldest beyond kSessionsOfTokenMax.
+    // Errors: request "not_found" where the token is gone.
     virtual Result<void> open_session(const SessionRow& session) = 0;
     // Also where it is gone already.
     virtual Result<void> end_session(const std::string& secret_sha256) = 0;

@@ -1,5 +1,6 @@
 #include "durascribe/process/process_worker.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -294,7 +295,11 @@ ProcessWorkerFactory::ProcessWorkerFactory(ProcessWorkerSettings settings)
     : settings_(std::move(settings)),
       limits_(LimitsInForce::find(settings_.memory_limit_by,
                                   {settings_.memory_limit_bytes, settings_.cpu_limit})),
-      groups_(limits_.places) {}
+      groups_(limits_.places) {
+    // Who started the server may have ignored SIGCHLD, and exec keeps that: the kernel would then
+    // reap the workers itself, and how they ended could not be asked for (waitid(2): ECHILD).
+    ::signal(SIGCHLD, SIG_DFL);
+}
 
 Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::WorkerRole role) {
     auto ends = protocol::Channel::make_pair();

@@ -56,6 +56,7 @@ struct ProcessWorkerSettings {
 // standard error, at most 4 KiB.
 class ProcessWorkerFactory final : public ports::WorkerFactory {
   public:
+    // Of the whole process: SIGCHLD is no longer ignored, should it have been.
     explicit ProcessWorkerFactory(ProcessWorkerSettings settings);
     Result<std::unique_ptr<ports::Worker>> start(ports::WorkerRole role) override;
     const LimitsInForce& limits() const { return limits_; }

@@ -31,7 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 256U << 10;
-constexpr int kWrittenAtOnce = 50;
+constexpr std::size_t kWrittenAtOnce = 50;
 constexpr Millis kAgainAfterFailure{60'000};
 constexpr std::array<std::string_view, 10> kNotMedia{
     ".srt",     ".vtt",        ".txt",      ".json", ".part",
@@ -172,6 +172,7 @@ class WatchFolders::Impl {
 
     void look_everywhere() {
         std::set<fs::path> seen;
+        bool all = true;
         for (const auto& [watch, folder] : folders_) {
             std::error_code failed;
             for (fs::directory_iterator it(folder, failed), end; !failed && it != end;
@@ -182,10 +183,13 @@ class WatchFolders::Impl {
             if (failed) {
                 log::warning("the watched folder {} can't be read: {}", folder.string(),
                              failed.message());
-                return;
+                all = false;  // the others can
             }
         }
-        std::erase_if(candidates_, [&](const auto& entry) { return !seen.contains(entry.first); });
+        if (all) {
+            std::erase_if(candidates_,
+                          [&](const auto& entry) { return !seen.contains(entry.first); });
+        }
     }
 
     // Something happened to it, or it is looked at.
@@ -287,46 +291,57 @@ class WatchFolders::Impl {
         return {};
     }
 
-    // Of what has ended; a file that is there is left as it is.
+    // Of what was delivered; a file that is there is left as it is.
     void write_outputs() {
         if (settings_.outputs.empty()) {
             return;
         }
-        const auto ended = store_.unwritten_files(kWrittenAtOnce);
-        if (!ended) {
-            log::warning("transcripts of watched files: {}", ended.error().message);
+        // Those that can't be written now stand in nobody's way.
+        const std::size_t limit = kWrittenAtOnce + not_written_.size();
+        const auto delivered = store_.unwritten_files(static_cast<int>(limit));
+        if (!delivered) {
+            log::warning("transcripts of watched files: {}", delivered.error().message);
             return;
         }
-        for (const ports::WatchedRow& row : *ended) {
-            write_outputs_of(row);
+        for (const ports::WatchedRow& row : *delivered) {
+            const auto before = not_written_.find(row.file.path);
+            if (before != not_written_.end() && clock_.mono() < before->second) {
+                continue;
+            }
+            if (!write_outputs_of(row, before == not_written_.end())) {
+                not_written_[row.file.path] = clock_.mono() + settings_.look_again;
+                continue;
+            }
+            not_written_.erase(row.file.path);
             if (auto marked = store_.mark_written(row.file); !marked) {
                 log::warning("{}: {}", row.file.path, marked.error().message);
                 return;
             }
             DURASCRIBE_FAILPOINT("watch.written");
         }
-        if (ended->size() == kWrittenAtOnce) {
+        if (delivered->size() == limit) {
             wake();
         }
     }
 
-    void write_outputs_of(const ports::WatchedRow& row) {
-        const auto task = store_.task(row.task_id);
-        const bool delivered = task && (task->state == domain::TaskState::completed ||
-                                        task->state == domain::TaskState::partial_failure);
-        if (!delivered) {
-            return;
-        }
+    // False: something of it could not be written, and is to be tried again.
+    bool write_outputs_of(const ports::WatchedRow& row, bool first_time) {
+        bool all = true;
         for (const domain::DocumentFormat format : settings_.outputs) {
             const auto document = engine_.document(row.task_id, format);
             fs::path path = row.file.path;
             path.replace_extension(fmt::format(".{}", domain::to_string(format)));
             const auto written = document ? settings_.write(path, *document)
                                           : Result<void>(std::unexpected(document.error()));
-            if (!written) {
+            if (written) {
+                continue;
+            }
+            if (first_time) {
                 log::warning("{} was not written: {}", path.string(), written.error().message);
             }
+            all = all && written.error().code == "output_exists";
         }
+        return all;
     }
 
     engine::Engine& engine_;
@@ -337,6 +352,7 @@ class WatchFolders::Impl {
     UniqueFd wake_;
     std::map<int, fs::path> folders_;  // by the number of the watch
     std::map<fs::path, Candidate> candidates_;
+    std::map<std::string, MonoTime> not_written_;  // whose transcript is tried again, and when
     std::optional<int> subscription_;
     std::jthread thread_;
 };

@@ -25,10 +25,13 @@ struct WatchSettings {
     std::vector<std::filesystem::path> folders;   // absolute
     std::vector<domain::DocumentFormat> outputs;  // put beside the file; none: nowhere
     Millis settle{10'000};                        // without a change
-    Millis look_again{60'000};  // for what no notice comes of (network file systems)
+    // For what no notice comes of (network file systems), and for transcripts that could not be
+    // written.
+    Millis look_again{60'000};
     domain::TaskOptions options;
     std::int64_t limit_bytes = 0;  // of one file; 0: none
-    // Writes a whole file or nothing, in place of none.
+    // Writes a whole file or nothing, in place of none. Errors: request "output_exists" where
+    // another is there; whatever else it is, it is tried again.
     std::function<Result<void>(const std::filesystem::path&, const std::string& content)> write;
 };
 

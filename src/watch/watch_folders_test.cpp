@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <fstream>
+#include <memory>
 #include <mutex>
 
 #include "durascribe/blobs/local/local_blob_store.h"
@@ -135,6 +138,27 @@ TEST_F(WatchTest, ARenamedOneIsTakenUnderItsNewNameAndAChangedOneAgain) {
     EXPECT_EQ(taken(), (std::vector<std::string>{"talk.wav", "talk.wav"}));
 }
 
+// Through a link that is set anew, so that no notice comes: only a look finds the file.
+TEST_F(WatchTest, AFolderThatIsGoneHidesNoneOfTheOthers) {
+    const fs::path first = scratch_.path() / "first";
+    const fs::path here = scratch_.path() / "here";
+    const fs::path there = scratch_.path() / "there";
+    const fs::path link = scratch_.path() / "link";
+    for (const fs::path& made : {first, here, there}) {
+        fs::create_directory(made);
+    }
+    fs::create_directory_symlink(here, link);
+    settings_.folders = {first, link};
+    settings_.look_again = Millis{50};
+    start();
+    fs::remove(first);
+    std::ofstream(there / "talk.wav", std::ios::binary) << "x";
+    fs::remove(link);
+    fs::create_directory_symlink(there, link);
+    ASSERT_TRUE(await_taken(1));
+    EXPECT_EQ(taken(), std::vector<std::string>{"talk.wav"});
+}
+
 TEST_F(WatchTest, WhatIsNoFileOfItsOwnIsLeftAlone) {
     put(".hidden.wav", "x");
     put("talk.srt", "x");
@@ -168,6 +192,61 @@ TEST_F(WatchTest, ItsTranscriptIsPutBesideItOnce) {
     ASSERT_TRUE(
         changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return written_.size() == 2; }));
     EXPECT_TRUE(written_.contains("other.srt"));
+}
+
+TEST_F(WatchTest, ATranscriptThatCouldNotBeWrittenIsWrittenLater) {
+    settings_.outputs = {domain::DocumentFormat::srt};
+    settings_.look_again = Millis{50};
+    const auto refused = std::make_shared<int>(0);  // guarded by mutex_
+    settings_.write = [this, refused, write = settings_.write](
+                          const fs::path& path, const std::string& content) -> Result<void> {
+        {
+            const std::scoped_lock lock(mutex_);
+            if (*refused < 2) {
+                ++*refused;
+                return std::unexpected(system_error(ENOSPC, "write a transcript"));
+            }
+        }
+        return write(path, content);
+    };
+    start();
+    put("talk.wav", "x");
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds{20},
+                                  [&] { return written_.contains("talk.srt"); }));
+    EXPECT_EQ(*refused, 2);
+}
+
+TEST_F(WatchTest, WhatFailedFirstAndIsRetriedGetsItsTranscript) {
+    settings_.outputs = {domain::DocumentFormat::srt};
+    const auto broken = std::make_shared<std::atomic<bool>>(true);
+    workers_.on_extract = [broken, extract = workers_.on_extract](
+                              const ports::ExtractJob& job,
+                              const ports::RunControl& control) -> Result<ports::ExtractOutcome> {
+        if (*broken) {
+            return fail(ErrorClass::input, "not_media", "Not now.");
+        }
+        return extract(job, control);
+    };
+    start();
+    put("talk.wav", "x");
+    ASSERT_TRUE(await_taken(1));
+    const TaskId task = store_->list_tasks({}, {.limit = 1})->rows.at(0).id;
+    const MonoTime until = clock_.mono() + Millis{20'000};
+    for (std::int64_t seen = 0;
+         store_->task(task)->state != domain::TaskState::failed && clock_.mono() < until;) {
+        seen = engine_->feed().wait_after(seen, Millis{100});
+    }
+    *broken = false;
+    put("other.wav", "y");  // whose transcript tells that the first one's failure was seen
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds{20},
+                                  [&] { return written_.contains("other.srt"); }));
+    lock.unlock();
+    ASSERT_TRUE(engine_->retry(task));
+    lock.lock();
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds{20},
+                                  [&] { return written_.contains("talk.srt"); }));
 }
 
 TEST_F(WatchTest, AFolderThatIsNotThereIsNamed) {

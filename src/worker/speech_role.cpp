@@ -33,7 +33,8 @@ Result<std::vector<std::int16_t>> read_samples(int pcm_fd, const domain::AudioSp
             continue;
         }
         if (got < 0) {
-            return std::unexpected(system_error(errno, "read the decoded audio"));
+            return std::unexpected(unreadable(errno, "the decoded audio",
+                                              "Then reprocess the media: it is decoded again."));
         }
         if (got == 0) {
             break;

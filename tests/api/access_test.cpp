@@ -290,6 +290,21 @@ TEST_F(Access, ARevokedTokenIsHungUpOn) {
     EXPECT_EQ(told->opcode, testing::kText);
 }
 
+TEST_F(Access, ARequestOfARevokedTokenWhoseBodyStillComesIsNotServed) {
+    start();
+    const json::object made = make_token("leaked", R"("admin")");
+    const std::string body = R"({"name": "kept", "scopes": ["admin"]})";
+    RawClient late = connect();
+    late.send("POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\n" + bearer(text(made, "token")) +
+              "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\nExpect: 100-continue\r\n\r\n");
+    ASSERT_EQ(late.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    late.send(body.substr(0, 5));
+    EXPECT_EQ(ask("DELETE", "/api/v1/tokens/" + text(made, "id"), as_command()).status, 204);
+    EXPECT_TRUE(late.ended());
+    EXPECT_TRUE(object(ask("GET", "/api/v1/tokens", as_command())).at("items").as_array().empty());
+}
+
 TEST_F(Access, ATokenThatRunsOutIsHungUpOn) {
     start();
     const std::string fields = bearer(secret("short", R"("read")", R"(, "expires_in": "1s")"));

@@ -356,5 +356,21 @@ TEST_F(Uploads, TheSameKeyGivesTheSameUpload) {
     EXPECT_EQ(ask("POST", "/api/v1/uploads", kTus + "Upload-Length: 3\r\n" + key).status, 422);
 }
 
+TEST_F(Uploads, ACreationWithAKeyWhoseFirstPieceBrokeOffGoesOn) {
+    start();
+    const std::string fields = kTus + "Upload-Length: 1000\r\nIdempotency-Key: one\r\n";
+    {
+        RawClient client = connect();
+        client.send("POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\n" + fields +
+                    "Content-Type: application/offset+octet-stream\r\nContent-Length: "
+                    "1000\r\nExpect: 100-continue\r\n\r\n");
+        ASSERT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+        client.send("the first bytes");
+    }  // the line breaks
+    const Answer again = ask("POST", "/api/v1/uploads", fields);
+    EXPECT_EQ(again.status, 201) << again.body;
+    EXPECT_EQ(again.field("idempotency-replayed"), "true");
+}
+
 }  // namespace
 }  // namespace durascribe::api

@@ -138,6 +138,18 @@ TEST_F(HttpTest, MalformedRequestsAreRefusedAndTheConnectionEnds) {
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "chunked\r\n\r\nzz\r\n",
          400},
+        {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+         "gzip\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         400},
+        {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+         "chunked, identity\r\n\r\n0\r\n\r\n",
+         400},
+        {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+         "identity\r\nContent-Length: 5\r\n\r\nbytes",
+         400},
+        {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+         "9223372036854775808\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         413},
         {"GET / HTTP/1.1\r\nHost: localhost\r\nX : y\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n", 431},
         {"GET /" + std::string(10'000, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414},

@@ -93,6 +93,10 @@ TEST_P(StoreContract, AFormOfAWatchedFileIsTakenOnce) {
     EXPECT_EQ(replayed->task.id, made->task.id);
     EXPECT_TRUE(store_->unwritten_files(10)->empty()) << "it has not ended";
     fail_for_good(claim(domain::Lane::media).lease);
+    EXPECT_TRUE(store_->unwritten_files(10)->empty()) << "it may be retried";
+    ASSERT_TRUE(store_->retry(made->task.id));
+    extract(claim(domain::Lane::media).lease, 1);
+    run_to_end(1);
     ASSERT_EQ(store_->unwritten_files(10)->size(), 1U);
     EXPECT_EQ(store_->unwritten_files(10)->at(0).file, *media.watched);
     ASSERT_TRUE(store_->mark_written(*media.watched));

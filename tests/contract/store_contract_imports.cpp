@@ -128,6 +128,32 @@ TEST_P(StoreContract, ANewTaskFetchesOnlyWhatIsNotThere) {
     EXPECT_EQ(claim(Lane::media).step, Step::extract);
 }
 
+TEST_P(StoreContract, ATaskThatIsRetriedTakesWhatAnotherHasFetched) {
+    const auto made = store_->submit(import_of());
+    ASSERT_TRUE(made.has_value());
+    tasks_.push_back(made->task.id);
+    fail_for_good(claim(Lane::fetch).lease);
+    clock_.advance(Millis{1});
+    const auto anew = store_->submit_task({.media_id = made->media.id, .id = new_id<TaskId>()});
+    ASSERT_TRUE(anew.has_value());
+    const auto unit = claim(Lane::fetch);
+    ports::ImportRow row = **store_->import_of(made->media.id);
+    row.filename = "real.mp4";
+    row.source = {std::string(64, 'e'), 3};
+    ASSERT_TRUE(store_->record_import(unit.lease, row));
+    ASSERT_TRUE(store_->finish_acquire(unit.lease));
+    fail_for_good(claim(Lane::media).lease);
+    ASSERT_TRUE(store_->rename_media(made->media.id, "Mine"));
+
+    ASSERT_TRUE(store_->retry(made->task.id));
+    const auto again = claim(Lane::fetch);
+    const auto end = store_->finish_acquire(again.lease);
+    ASSERT_TRUE(end.has_value()) << end.error().message << end.error().detail;
+    EXPECT_EQ(end->unit_state, domain::UnitState::completed);
+    EXPECT_EQ(store_->media(made->media.id)->title, "Mine") << "it stays as it is";
+    EXPECT_EQ(claim(Lane::media).source, row.source);
+}
+
 TEST_P(StoreContract, ImportsAreFoundByTheirUrl) {
     const auto first = store_->submit(import_of());
     clock_.advance(Millis{1});

@@ -1,5 +1,7 @@
 // Lists, counts, learned speeds, events.
 #include <set>
+#include <string>
+#include <thread>
 
 #include "store_contract.h"
 
@@ -82,6 +84,27 @@ TEST_P(StoreContract, EventsAreReplayedFromAnyPoint) {
     EXPECT_THAT(types,
                 ::testing::UnorderedElementsAre("media.created", "media.updated", "task.created",
                                                 "task.state", "unit.completed"));
+}
+
+TEST_P(StoreContract, WhatOneViewReadsIsOfOneMoment) {
+    const auto row = submit();
+    ASSERT_TRUE(store_->rename_media(row.media_id, "before"));
+    const auto title = [&] { return store_->media(row.media_id)->title; };
+    {
+        const auto outer = store_->read_view();
+        EXPECT_EQ(title(), "before");
+        ASSERT_TRUE(store_->rename_media(row.media_id, "after"));
+        EXPECT_EQ(title(), "before");
+        {
+            const auto inner = store_->read_view();
+            EXPECT_EQ(title(), "before");
+        }
+        EXPECT_EQ(title(), "before");
+        std::string elsewhere;
+        std::jthread([&] { elsewhere = title(); }).join();
+        EXPECT_EQ(elsewhere, "after");
+    }
+    EXPECT_EQ(title(), "after");
 }
 
 }  // namespace

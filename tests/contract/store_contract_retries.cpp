@@ -1,4 +1,5 @@
 // What goes wrong and what follows: retries, partial failures, cancels.
+#include <algorithm>
 #include <atomic>
 
 #include "store_contract.h"
@@ -99,7 +100,13 @@ TEST_P(StoreContract, ARetryOfAPartialFailureRedoesWhatFailedAndJoinsAgain) {
     EXPECT_EQ(unit.ordinal, 1);
     EXPECT_EQ(unit.attempt, 1);
     expect_nothing_to_claim(Lane::speech);
-    transcribe(unit.lease);
+    transcribe(unit.lease, "filled in");
+    const auto parts = store_->chunk_segments(row.id);
+    ASSERT_TRUE(parts.has_value());
+    EXPECT_EQ(parts->size(), 3U) << "what is to be joined";
+    EXPECT_EQ(std::ranges::count(*parts, "filled in", &domain::Segment::text), 1);
+    EXPECT_EQ(std::ranges::count(*store_->segments(row.id), "filled in", &domain::Segment::text), 0)
+        << "as it was joined, until it is joined again";
     EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::completed);
     EXPECT_EQ(store_->attempts(row.id)->size(), 7U)
         << "extract, 3 chunks, finalize; a chunk, finalize";

@@ -253,8 +253,10 @@ Answer<ports::UnitEnd> StoreModel::finish_chunk(const ports::Lease& lease,
         return std::unexpected(found.error());
     }
     auto [t, u] = *found;
-    t->engine = result.engine;
-    t->model = result.model;
+    if (u->model.empty() || std::ranges::count(t->units, Step::transcribe, &ModelUnit::step) == 1) {
+        t->engine = result.engine;
+        t->model = result.model;
+    }
     for (const domain::Segment& s : result.segments) {
         u->texts.push_back(s.text);
     }

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -326,7 +327,10 @@ TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {
     ASSERT_TRUE(gaps);
     ASSERT_EQ(gaps->size(), 1U);
     EXPECT_EQ(gaps->front().span.start, Millis{0});
-    EXPECT_TRUE(*store_->document(submitted.task.id, domain::DocumentFormat::srt));
+    const auto said_at_the_start = said_in({Millis{0}, kChunk});
+    const auto with_a_gap = *store_->document(submitted.task.id, domain::DocumentFormat::txt);
+    ASSERT_TRUE(with_a_gap);
+    EXPECT_EQ(with_a_gap->find(said_at_the_start), std::string::npos);
 
     broken = false;
     const auto retried = engine_->retry(submitted.task.id);
@@ -340,6 +344,16 @@ TEST_F(EngineTest, APartThatFailsForGoodLeavesAGapAndRetryRedoesOnlyThat) {
         EXPECT_EQ(recognised.count(start), 1U) << start.count();
     }
     EXPECT_EQ(recognised.count(Millis{0}), 1U);
+    const auto segments = store_->segments(submitted.task.id);
+    ASSERT_TRUE(segments);
+    ASSERT_EQ(segments->size(), recognised.size()) << "the part that was filled is among them";
+    EXPECT_EQ(segments->front().text, said_at_the_start);
+    // Subtitles may put its two words into two cues.
+    for (const auto format : {domain::DocumentFormat::txt, domain::DocumentFormat::json}) {
+        const auto document = *store_->document(submitted.task.id, format);
+        ASSERT_TRUE(document);
+        EXPECT_NE(document->find(said_at_the_start), std::string::npos) << to_string(format);
+    }
 }
 
 TEST_F(EngineTest, CancelledIsSaidOnlyWhenTheLastWorkerIsDone) {
@@ -661,6 +675,40 @@ TEST_F(EngineTest, AutoChoosesAModelAndSaysWhy) {
     EXPECT_EQ(ended.model, "small") << "that did the work";
 }
 
+TEST_F(EngineTest, AChunkThatRanOutOfMemoryDoesNotMakeTheModelOfTheOthersSmaller) {
+    settings_.speech_slots = 1;
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "large", .memory_bytes = 4'000, .accuracy = 2},
+            {.engine = "scripted", .model = "small", .memory_bytes = 1'000, .accuracy = 1}};
+    };
+    std::mutex mutex;
+    std::map<Millis, std::vector<std::string>> asked;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        const std::scoped_lock lock(mutex);
+        asked[job.span.start].push_back(job.model);
+        if (job.span.start == Millis{0} && job.model == "large") {
+            return fail(ErrorClass::memory, "memory_limit", "Too large.");
+        }
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.model = job.model;
+        return outcome;
+    };
+    chunks_ = 8;
+    start();
+    const auto made = upload();
+    const auto ended = wait_until_ended(made.task.id);
+    EXPECT_EQ(ended.state, domain::TaskState::completed);
+    EXPECT_EQ(ended.model, "large") << "which did all but one";
+    ASSERT_GE(asked.size(), 3U);
+    for (const auto& [start, models] : asked) {
+        EXPECT_EQ(models, start == Millis{0} ? (std::vector<std::string>{"large", "small"})
+                                             : std::vector<std::string>{"large"})
+            << start.count();
+    }
+}
+
 TEST_F(EngineTest, WorkersStartOnlyWhereTheirModelFits) {
     settings_.speech_slots = 3;
     settings_.worker_memory_bytes = 100;
@@ -790,6 +838,20 @@ TEST_F(EngineTest, ATaskWhoseFileIsGoneFailsAtOnceUntilTheFileIsBack) {
     upload("to be lost");
     ASSERT_TRUE(engine_->retry(made.task.id).has_value());
     EXPECT_EQ(await(made.task.id, domain::TaskState::completed), domain::TaskState::completed);
+}
+
+TEST_F(EngineTest, ATaskWhoseFileTheDiskCannotGiveBackEnds) {
+    workers_.on_extract = [](const ports::ExtractJob&,
+                             const ports::RunControl&) -> Result<ports::ExtractOutcome> {
+        return std::unexpected(unreadable(EIO, "the media", "Upload the file again."));
+    };
+    start();
+    const auto made = upload();
+    const auto failed = wait_until_ended(made.task.id);
+    EXPECT_EQ(failed.state, domain::TaskState::failed);
+    ASSERT_TRUE(failed.error.has_value());
+    EXPECT_EQ(failed.error->code, "unreadable");
+    EXPECT_EQ(store_->attempts(made.task.id)->size(), 2U) << "it may have been a moment's";
 }
 
 TEST_F(EngineTest, ATaskWhoseDecodedAudioIsGoneFailsAtOnceAndReprocessDecodesAgain) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -146,6 +147,21 @@ TEST_F(ImportTest, AnAttemptGoesOnWhereTheOneBeforeEnded) {
     EXPECT_EQ(extracted_, "0123456789");
 }
 
+TEST_F(ImportTest, WhatHadAllComeWhenItsWorkerDiedIsNotFetchedAgain) {
+    int asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob& job,
+                            const ports::RunControl&) -> Result<ports::FetchOutcome> {
+        ++asked;
+        send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "0123456789");
+        return fail(ErrorClass::crash, "worker_died", "The worker died.");
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(extracted_, "0123456789");
+}
+
 TEST_F(ImportTest, WithoutAnythingToTellTheFileByItBeginsAnew) {
     std::vector<std::int64_t> offsets;
     workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
@@ -246,6 +262,29 @@ TEST_F(ImportTest, WhatIsRefusedFailsAtOnceAndWhatIsCutShortDoesNotCount) {
     EXPECT_EQ(blobs_->list_partials()->size(), 2U);
 }
 
+TEST_F(ImportTest, ARetryOfATaskWhoseFileAnotherTaskHasFetchedGoesOnWithIt) {
+    std::atomic<int> asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        if (++asked == 1) {
+            return ports::FetchOutcome{
+                .error = Error{ErrorClass::input, "download_refused", "Not now.", {}}};
+        }
+        send(job.output_fd, {.total = 5, .etag = "\"v1\""}, "hello");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    const auto made = import();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::failed);
+    const auto anew = engine_->submit_task(made.media.id, {}, false);
+    ASSERT_TRUE(anew) << anew.error().message;
+    EXPECT_EQ(ended(anew->task.id).state, domain::TaskState::completed);
+    ASSERT_TRUE(engine_->retry(made.task.id));
+    const auto retried = ended(made.task.id);
+    EXPECT_EQ(retried.state, domain::TaskState::completed)
+        << (retried.error ? retried.error->message : "");
+    EXPECT_EQ(asked, 2) << "what is there is not fetched again";
+}
+
 TEST_F(ImportTest, ALyingWorkerIsACrash) {
     workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
         send(job.output_fd, {.offset = 5, .total = 10}, "56789");
@@ -275,6 +314,45 @@ TEST_F(ImportTest, TheOtherSidesWaitIsKept) {
     const auto attempts = *store_->attempts(made.task.id);
     ASSERT_GE(attempts.size(), 2U);
     EXPECT_GE(attempts[1].started_at - *attempts[0].ended_at, Millis{49});
+}
+
+// Both would write into the file of the media, and a byte that the old one writes last would leave
+// a hole before it.
+TEST_F(ImportTest, WhatTakesAnothersPlaceWaitsUntilThatOneHasLetGoOfTheFile) {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    int asked = 0;
+    bool second_came = false;
+    bool beside = true;
+    workers_.on_fetch = [&](const ports::FetchJob& job,
+                            const ports::RunControl& control) -> Result<ports::FetchOutcome> {
+        std::unique_lock lock(mutex);
+        if (++asked == 1) {
+            send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+            changed.wait(lock, control.stop, [] { return false; });
+            beside = changed.wait_for(lock, Millis{300}, [&] { return second_came; });
+            write_all(job.output_fd, "56");  // what lay on its way comes late
+            return fail(ErrorClass::lost, "stopped", "Stopped.");
+        }
+        second_came = true;
+        changed.notify_all();
+        const std::string whole = "0123456789";
+        const std::string rest = whole.substr(static_cast<std::size_t>(job.offset));
+        send(job.output_fd, {.offset = job.offset, .total = 10, .etag = "\"v1\""}, rest);
+        return ports::FetchOutcome{.bytes = static_cast<std::int64_t>(rest.size())};
+    };
+    start();
+    const auto made = import();
+    const MonoTime until = clock_.mono() + Millis{20'000};
+    while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
+        engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
+    }
+    const auto anew = engine_->submit_task(made.media.id, {}, true);
+    ASSERT_TRUE(anew) << anew.error().message;
+    EXPECT_EQ(ended(anew->task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::cancelled);
+    const std::scoped_lock lock(mutex);
+    EXPECT_FALSE(beside) << "two wrote into one file";
 }
 
 TEST_F(ImportTest, ACancelStopsIt) {

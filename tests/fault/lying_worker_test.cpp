@@ -34,6 +34,20 @@ TEST_F(LyingWorkers, TheDestructorKillsAndReaps) {
     EXPECT_TRUE(gone(pid));
 }
 
+// As a server that was started by a program that does not want to hear of its own children.
+TEST_F(LyingWorkers, AnIgnoredSigchldThatWasInheritedHidesNoEnd) {
+    ::signal(SIGCHLD, SIG_IGN);
+    const Error error = failure_of("exit_seven");
+    EXPECT_EQ(error.code, "worker_died") << error.message;
+    EXPECT_NE(error.message.find("exit code 7"), std::string::npos) << error.message;
+    ::signal(SIGCHLD, SIG_IGN);
+    auto worker = start("hang");
+    const int pid = worker->pid();
+    worker.reset();
+    EXPECT_TRUE(gone(pid));
+    ::signal(SIGCHLD, SIG_DFL);
+}
+
 TEST_F(LyingWorkers, WhatAWorkerReportsItselfLeavesItAlive) {
     const auto worker = start("reports");
     for (int i = 0; i < 2; ++i) {

@@ -38,7 +38,8 @@ std::optional<WallTime> time_before(Connection& db, Millis age) {
 std::vector<MediaId> media_ended_before(WriteTx& tx, WallTime time, int limit) {
     std::vector<MediaId> ids;
     Rows rows = tx.db.query(
-        "SELECT DISTINCT media_id FROM tasks t WHERE completed_at < ?1 AND NOT EXISTS"
+        "SELECT DISTINCT media_id FROM tasks t INDEXED BY tasks_by_end WHERE completed_at < ?1"
+        " AND NOT EXISTS"
         " (SELECT 1 FROM tasks n WHERE n.media_id = t.media_id"
         "  AND (n.completed_at IS NULL OR n.completed_at >= ?1)) LIMIT ?2",
         time, limit);

@@ -29,6 +29,20 @@ std::string title_of(const std::string& filename) {
     return dot == std::string::npos || dot == 0 ? filename : filename.substr(0, dot);
 }
 
+// What was fetched becomes the media's, with its name.
+void take_source(WriteTx& tx, const MediaId& id, const ports::ImportRow& import) {
+    if (!import.filename.empty()) {
+        tx.db.execute(
+            "UPDATE media SET filename = ?1, title = iif((SELECT titled FROM imports WHERE"
+            " media_id = ?3), title, ?2) WHERE id = ?3",
+            import.filename, title_of(import.filename), id);
+    }
+    tx.db.execute(
+        "UPDATE media SET source_sha256 = ?, source_size = ?, updated_at = ? WHERE id = ?",
+        import.source.sha256, import.source.size_bytes, tx.now, id);
+    tx.db.execute("DELETE FROM imports WHERE media_id = ?", id);
+}
+
 }  // namespace
 
 Result<ports::UnitEnd> finish_acquire(WriteTx& tx, const ports::Lease& lease) {
@@ -39,31 +53,31 @@ Result<ports::UnitEnd> finish_acquire(WriteTx& tx, const ports::Lease& lease) {
     TaskRecord& t = held->task;
     const MediaId id = t.row.media_id;
     const auto import = import_of(tx.db, id);
-    if (!import || !*import || (*import)->source.empty()) {
-        return fail(ErrorClass::internal, "not_whole",
-                    "What is to be fetched is not there yet. Please report this.", id.value);
+    if (!import) {
+        return std::unexpected(import.error());
     }
-    const std::string& filename = (*import)->filename;
-    if (!filename.empty()) {
-        tx.db.execute(
-            "UPDATE media SET filename = ?1, title = iif((SELECT titled FROM imports WHERE"
-            " media_id = ?3), title, ?2) WHERE id = ?3",
-            filename, title_of(filename), id);
+    const bool whole = *import && !(*import)->source.empty();
+    if (!whole) {
+        const auto there = media(tx.db, id);
+        if (*import || !there || there->source.empty()) {
+            return fail(ErrorClass::internal, "not_whole",
+                        "What is to be fetched is not there yet. Please report this.", id.value);
+        }
+    } else {
+        take_source(tx, id, **import);
     }
-    const ports::BlobRef& source = (*import)->source;
-    tx.db.execute(
-        "UPDATE media SET source_sha256 = ?, source_size = ?, updated_at = ? WHERE id = ?",
-        source.sha256, source.size_bytes, tx.now, id);
-    tx.db.execute("DELETE FROM imports WHERE media_id = ?", id);
     if (auto completed = complete_unit(tx, *held); !completed) {
         return std::unexpected(completed.error());
     }
-    const auto row = media(tx.db, id);
-    DURASCRIBE_ASSERT(row.has_value());
-    index_title(tx, id, row->title);
-    emit(tx, "media.updated", id, {},
-         json::serialize(json::object{
-             {"media_id", id.value}, {"title", row->title}, {"size_bytes", source.size_bytes}}));
+    if (whole) {
+        const auto row = media(tx.db, id);
+        DURASCRIBE_ASSERT(row.has_value());
+        index_title(tx, id, row->title);
+        emit(tx, "media.updated", id, {},
+             json::serialize(json::object{{"media_id", id.value},
+                                          {"title", row->title},
+                                          {"size_bytes", row->source.size_bytes}}));
+    }
     follow_step(tx, t, domain::Step::acquire);
     if (auto settled = settle_task(tx, t); !settled) {
         return std::unexpected(settled.error());

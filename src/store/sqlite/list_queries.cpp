@@ -87,7 +87,9 @@ Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::Ta
     } else {
         sql += " AND ?3 IS NULL";
     }
-    if (filter.state) {
+    if (filter.state && filter.media_id) {
+        sql += " AND +state = ?4";  // a media has few tasks, a state has nearly all
+    } else if (filter.state) {
         sql += " AND state = ?4";
     } else {
         sql += " AND ?4 IS NULL";

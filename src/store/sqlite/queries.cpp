@@ -106,10 +106,9 @@ Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& ta
     return list;
 }
 
-Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task) {
-    const bool joined =
-        db.query("SELECT 1 FROM documents WHERE task_id = ? LIMIT 1", task).step() ||
-        db.query("SELECT 1 FROM segments WHERE task_id = ? AND unit_id = 0 LIMIT 1", task).step();
+namespace {
+
+std::vector<domain::Segment> read_segments(Connection& db, const TaskId& task, bool joined) {
     std::vector<domain::Segment> list;
     Rows rows = db.query(
         "SELECT start_ms, end_ms, text, confidence, speaker, words FROM segments"
@@ -126,6 +125,19 @@ Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task
         list.push_back(std::move(s));
     }
     return list;
+}
+
+}  // namespace
+
+Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task) {
+    const bool joined =
+        db.query("SELECT 1 FROM documents WHERE task_id = ? LIMIT 1", task).step() ||
+        db.query("SELECT 1 FROM segments WHERE task_id = ? AND unit_id = 0 LIMIT 1", task).step();
+    return read_segments(db, task, joined);
+}
+
+Result<std::vector<domain::Segment>> chunk_segments(Connection& db, const TaskId& task) {
+    return read_segments(db, task, false);
 }
 
 Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task) {
@@ -206,13 +218,15 @@ Result<bool> blob_referenced(Connection& db, const std::string& sha256) {
 Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
                                                   int limit) {
     std::vector<ports::NamedBlob> list;
-    // Both halves read an index in its order, so that a page costs what it holds.
+    // Both halves read an index in its order and end at the limit, so that a page costs what it
+    // holds: without a limit of its own each would be read to its end and sorted.
     Rows rows = db.query(
-        "SELECT source_sha256, max(source_size), 1 FROM media WHERE source_sha256 > ?1"
-        " GROUP BY source_sha256"
-        " UNION ALL SELECT pcm_sha256, max(pcm_size), 0 FROM tasks WHERE pcm_sha256 > ?1"
-        " AND pcm_sha256 <> '' AND NOT EXISTS (SELECT 1 FROM media WHERE source_sha256 ="
-        " pcm_sha256) GROUP BY pcm_sha256 ORDER BY 1 LIMIT ?2",
+        "SELECT * FROM (SELECT source_sha256, max(source_size), 1 FROM media"
+        " WHERE source_sha256 > ?1 GROUP BY source_sha256 ORDER BY source_sha256 LIMIT ?2)"
+        " UNION ALL SELECT * FROM (SELECT pcm_sha256, max(pcm_size), 0 FROM tasks"
+        " WHERE pcm_sha256 > ?1 AND pcm_sha256 <> '' AND NOT EXISTS (SELECT 1 FROM media"
+        " WHERE source_sha256 = pcm_sha256) GROUP BY pcm_sha256 ORDER BY pcm_sha256 LIMIT ?2)"
+        " ORDER BY 1 LIMIT ?2",
         after, limit);
     while (rows.step()) {
         ports::NamedBlob named;

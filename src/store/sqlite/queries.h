@@ -23,6 +23,7 @@ Result<std::optional<ports::TaskRow>> newest_task(Connection& db, const MediaId&
 Result<std::vector<ports::UnitRow>> units(Connection& db, const TaskId& task);
 Result<std::vector<ports::AttemptRow>> attempts(Connection& db, const TaskId& task);
 Result<std::vector<domain::Segment>> segments(Connection& db, const TaskId& task);
+Result<std::vector<domain::Segment>> chunk_segments(Connection& db, const TaskId& task);
 Result<std::vector<domain::Gap>> gaps(Connection& db, const TaskId& task);
 Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
                                             domain::DocumentFormat format);

@@ -1,8 +1,15 @@
 #include "durascribe/store/sqlite/readers.h"
 
+#include <utility>
+
 #include "durascribe/base/log.h"
 
 namespace durascribe::store {
+namespace {
+
+thread_local Readers::View* innermost = nullptr;
+
+}  // namespace
 
 Readers::Readers(const std::filesystem::path& file, std::size_t count) {
     for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) {
@@ -37,6 +44,31 @@ Readers::Snapshot::~Snapshot() {
     } catch (const SqliteError& e) {
         log::error("SQLite could not end a read: {}", e.what());
     }
+}
+
+Readers::View::View(Readers& pool) : pool_(pool), outer_(std::exchange(innermost, this)) {}
+
+Readers::View::~View() {
+    innermost = outer_;
+}
+
+Connection* Readers::viewed() {
+    View* view = nullptr;
+    for (View* each = innermost; each != nullptr; each = each->outer_) {
+        if (&each->pool_ == this) {
+            view = each;  // the outermost: those within add nothing
+        }
+    }
+    if (view == nullptr) {
+        return nullptr;
+    }
+    if (!view->snapshot_) {
+        if (!view->borrowed_) {
+            view->borrowed_.emplace(*this);
+        }
+        view->snapshot_.emplace(*view->borrowed_->connection);
+    }
+    return view->borrowed_->connection.get();
 }
 
 }  // namespace durascribe::store

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "durascribe/ports/store.h"
 #include "durascribe/store/sqlite/connection.h"
 
 namespace durascribe::store {
@@ -16,11 +18,16 @@ class Readers {
   public:
     Readers(const std::filesystem::path& file, std::size_t count);
 
+    class View;
+
     // Runs `read(Connection&)`, which returns a Result, on one snapshot.
     template <typename Read>
     auto run(Read read) -> decltype(read(std::declval<Connection&>())) {
-        Borrowed db(*this);
         try {
+            if (Connection* db = viewed()) {
+                return read(*db);
+            }
+            Borrowed db(*this);
             const Snapshot snapshot(*db.connection);
             return read(*db.connection);
         } catch (const SqliteError& e) {
@@ -48,9 +55,30 @@ class Readers {
         Connection& db;
     };
 
+    // That of the calling thread's view of this pool; null: it has none. Begins it at its first
+    // use.
+    Connection* viewed();
+
     std::mutex mutex_;
     std::condition_variable returned_;
     std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
+};
+
+// While it lives, whatever its thread reads from the pool is of one moment, over one connection.
+// One within another adds nothing. Stays on its thread.
+class Readers::View final : public ports::ReadView {
+  public:
+    explicit View(Readers& pool);
+    ~View() override;
+    View(const View&) = delete;
+    View& operator=(const View&) = delete;
+
+  private:
+    friend class Readers;
+    Readers& pool_;
+    View* const outer_;
+    std::optional<Borrowed> borrowed_;
+    std::optional<Snapshot> snapshot_;
 };
 
 }  // namespace durascribe::store

@@ -179,9 +179,12 @@ Result<ports::UploadRow> SqliteStore::create_upload(const ports::NewUpload& uplo
 }
 
 Result<ports::UploadRow> SqliteStore::record_upload(const UploadId& id, std::int64_t offset,
-                                                    std::optional<std::int64_t> length) {
-    return parts_->writer->run(
-        [&](WriteTx& tx) { return store::record_upload(tx, id, offset, length); });
+                                                    std::optional<std::int64_t> length,
+                                                    const ports::UploadLimits& limits,
+                                                    std::int64_t storage_max) {
+    return parts_->writer->run([&](WriteTx& tx) {
+        return store::record_upload(tx, id, offset, length, limits, storage_max);
+    });
 }
 
 Result<ports::UploadRow> SqliteStore::seal_upload(const UploadId& id,
@@ -340,6 +343,10 @@ Result<std::vector<domain::StepSpeed>> SqliteStore::speeds() {
         [](Connection& db) { return Result<std::vector<domain::StepSpeed>>(store::speeds(db)); });
 }
 
+std::unique_ptr<ports::ReadView> SqliteStore::read_view() {
+    return std::make_unique<Readers::View>(*parts_->readers);
+}
+
 Result<ports::MediaRow> SqliteStore::media(const MediaId& id) {
     return parts_->readers->run([&](Connection& db) { return store::media(db, id); });
 }
@@ -411,6 +418,10 @@ Result<std::vector<ports::AttemptRow>> SqliteStore::attempts(const TaskId& task)
 
 Result<std::vector<domain::Segment>> SqliteStore::segments(const TaskId& task) {
     return parts_->readers->run([&](Connection& db) { return store::segments(db, task); });
+}
+
+Result<std::vector<domain::Segment>> SqliteStore::chunk_segments(const TaskId& task) {
+    return parts_->readers->run([&](Connection& db) { return store::chunk_segments(db, task); });
 }
 
 Result<ports::TranscriptText> SqliteStore::transcript(const TaskId& task,

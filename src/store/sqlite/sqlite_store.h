@@ -72,7 +72,9 @@ class SqliteStore final : public ports::Store {
     Result<ports::UploadRow> create_upload(const ports::NewUpload& upload,
                                            const ports::UploadLimits& limits) override;
     Result<ports::UploadRow> record_upload(const UploadId& id, std::int64_t offset,
-                                           std::optional<std::int64_t> length = {}) override;
+                                           std::optional<std::int64_t> length = {},
+                                           const ports::UploadLimits& limits = {},
+                                           std::int64_t storage_max = 0) override;
     Result<ports::UploadRow> seal_upload(const UploadId& id, const ports::BlobRef& source) override;
     Result<ports::Submission> finish_upload(const UploadId& id) override;
     Result<void> delete_upload(const UploadId& id) override;
@@ -124,6 +126,7 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::SessionRow>> sessions() override;
     Result<void> check_charge(const ports::Charge& charge, std::int64_t more_bytes) override;
 
+    std::unique_ptr<ports::ReadView> read_view() override;
     Result<ports::MediaRow> media(const MediaId& id) override;
     Result<ports::PageOf<ports::MediaRow>> list_media(const ports::MediaFilter& filter,
                                                       const ports::Page& page) override;
@@ -138,6 +141,7 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::UnitRow>> units(const TaskId& task) override;
     Result<std::vector<ports::AttemptRow>> attempts(const TaskId& task) override;
     Result<std::vector<domain::Segment>> segments(const TaskId& task) override;
+    Result<std::vector<domain::Segment>> chunk_segments(const TaskId& task) override;
     Result<ports::TranscriptText> transcript(const TaskId& task,
                                              std::optional<int> revision = {}) override;
     Result<ports::PageOf<ports::TranscriptRevision>> revisions(const TaskId& task,

@@ -255,6 +255,47 @@ TEST_F(SqliteFile, AReadSeesTheLastCommitWhileTheWriterHoldsATransaction) {
     other.execute("ROLLBACK");
 }
 
+// Every ten seconds, on the thread that writes, beside all units that there ever were; or so often.
+TEST_F(SqliteFile, WhatIsAskedAgainAndAgainReadsAnIndex) {
+    auto store = open();
+    ASSERT_TRUE(store.has_value());
+    {
+        Connection db(database(), Connection::Mode::reader);
+        const auto plan = [&](const std::string& sql) {
+            Rows rows = db.query("EXPLAIN QUERY PLAN " + sql);
+            std::string text;
+            while (rows.step()) {
+                rows.skip();
+                rows.skip();
+                rows.skip();
+                text += rows.text() + "\n";
+            }
+            return text;
+        };
+        EXPECT_THAT(plan("SELECT id, lease FROM units INDEXED BY units_leased"
+                         " WHERE state = 'processing' AND lease_expires_mono <= ?"),
+                    HasSubstr("SEARCH units USING INDEX units_leased"));
+        const std::string of_media = plan(
+            "SELECT id FROM tasks WHERE (created_at, id) < (?1, ?2) AND media_id = ?3"
+            " AND +state = ?4 ORDER BY created_at DESC, id DESC LIMIT ?5");
+        EXPECT_THAT(of_media, HasSubstr("INDEX tasks_by_media"));
+        EXPECT_THAT(of_media, ::testing::Not(HasSubstr("TEMP B-TREE")));
+        EXPECT_THAT(plan("SELECT DISTINCT media_id FROM tasks t INDEXED BY tasks_by_end"
+                         " WHERE completed_at < ?"),
+                    HasSubstr("SEARCH t USING INDEX tasks_by_end"));
+    }
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(submit(**store, std::to_string(i)).has_value());
+    }
+    const NodeId node = new_id<NodeId>();
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE((*store)->claim({.node = node, .lane = domain::Lane::media}).has_value());
+    }
+    clock_.advance(Millis{30'000});
+    EXPECT_EQ((*store)->rescue_expired({}), 2);
+    EXPECT_EQ((*store)->rescue_expired({}), 0);
+}
+
 TEST_F(SqliteFile, AFullQueueMakesCallersWaitAndLosesNone) {
     auto store = open({.queue_limit = 2, .batch_limit = 2});
     ASSERT_TRUE(store.has_value());
@@ -297,6 +338,17 @@ TEST_F(SqliteFile, AClaimReadsAnIndex) {
         " AND not_before_mono IS NULL ORDER BY step, ordinal LIMIT 1");
     EXPECT_THAT(unit, HasSubstr("INDEX units_claimable"));
     EXPECT_THAT(unit, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    // A hundred thousand deliveries wait for a receiver that is down.
+    const std::string heads = plan(
+        "SELECT id, body FROM webhook_deliveries WHERE webhook_id = ? AND head = 1"
+        " ORDER BY number");
+    EXPECT_THAT(heads, HasSubstr("INDEX webhook_deliveries_heads_in_order"));
+    EXPECT_THAT(heads, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    const std::string pings = plan(
+        "SELECT id, body FROM webhook_deliveries WHERE webhook_id = ? AND head = 1"
+        " AND event_seq = 0 ORDER BY number");
+    EXPECT_THAT(pings, HasSubstr("INDEX webhook_deliveries_pings"));
+    EXPECT_THAT(pings, ::testing::Not(HasSubstr("TEMP B-TREE")));
 }
 
 }  // namespace

@@ -124,6 +124,10 @@ Result<void> open_session(WriteTx& tx, const ports::SessionRow& session) {
     }
     tx.db.execute("DELETE FROM sessions WHERE expires_at <= ?", tx.now);
     tx.db.execute(
+        "DELETE FROM sessions WHERE secret_sha256 IN (SELECT secret_sha256 FROM sessions WHERE"
+        " token_id = ? ORDER BY created_at DESC, secret_sha256 LIMIT -1 OFFSET ?)",
+        session.token, ports::kSessionsOfTokenMax - 1);
+    tx.db.execute(
         "INSERT INTO sessions (secret_sha256, token_id, created_at, expires_at)"
         " VALUES (?, ?, ?, ?)",
         session.secret_sha256, session.token, session.created_at, session.expires_at);

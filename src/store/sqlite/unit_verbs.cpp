@@ -307,7 +307,10 @@ Result<ports::UnitEnd> finish_chunk(WriteTx& tx, const ports::Lease& lease,
         return std::unexpected(held.error());
     }
     TaskRecord& t = held->task;
-    if (t.row.engine != result.engine || t.row.model != result.model) {
+    // The smaller model of one chunk that ran out of memory is not that of the others: it is the
+    // task's only where there are none.
+    const bool of_the_task = held->unit.row.model.empty() || t.step_units == 1;
+    if (of_the_task && (t.row.engine != result.engine || t.row.model != result.model)) {
         t.row.engine = result.engine;
         t.row.model = result.model;
         t.details_changed = true;

@@ -47,7 +47,8 @@ std::optional<TokenId> account_of(WriteTx& tx, const UploadId& id) {
     return token ? std::optional{TokenId{*token}} : std::nullopt;
 }
 
-Result<void> check_limits(WriteTx& tx, const ports::NewUpload& upload,
+// `more_uploads` and `more_bytes` beside what there is.
+Result<void> check_limits(WriteTx& tx, int more_uploads, std::int64_t more_bytes,
                           const ports::UploadLimits& limits) {
     Rows rows = tx.db.query(
         "SELECT count(*), coalesce(sum(coalesce(length, offset)), 0) FROM uploads"
@@ -55,9 +56,8 @@ Result<void> check_limits(WriteTx& tx, const ports::NewUpload& upload,
     DURASCRIBE_ASSERT(rows.step());
     const std::int64_t count = rows.integer();
     const std::int64_t bytes = rows.integer();
-    const bool too_large =
-        limits.bytes_max > 0 && bytes + upload.length.value_or(0) > limits.bytes_max;
-    if (count < limits.count_max && !too_large) {
+    const bool too_large = limits.bytes_max > 0 && bytes + more_bytes > limits.bytes_max;
+    if ((more_uploads == 0 || count + more_uploads <= limits.count_max) && !too_large) {
         return {};
     }
     return fail(
@@ -98,7 +98,7 @@ Result<ports::UploadRow> create_upload(WriteTx& tx, const ports::NewUpload& uplo
             return before ? Result<ports::UploadRow>(**before) : std::unexpected(before.error());
         }
     }
-    if (auto room = check_limits(tx, upload, limits); !room) {
+    if (auto room = check_limits(tx, 1, upload.length.value_or(0), limits); !room) {
         return std::unexpected(room.error());
     }
     if (auto allowed = check_charge(tx.db, upload.charge, upload.length.value_or(1)); !allowed) {
@@ -117,7 +117,25 @@ Result<ports::UploadRow> create_upload(WriteTx& tx, const ports::NewUpload& uplo
 }
 
 Result<ports::UploadRow> record_upload(WriteTx& tx, const UploadId& id, std::int64_t offset,
-                                       std::optional<std::int64_t> length) {
+                                       std::optional<std::int64_t> length,
+                                       const ports::UploadLimits& limits,
+                                       std::int64_t storage_max) {
+    const auto before = upload(tx.db, id);
+    if (!before) {
+        return before;
+    }
+    // Where the length was said when it was created, nothing: it was judged then.
+    const std::int64_t more =
+        length.value_or(before->length.value_or(offset)) - before->length.value_or(before->offset);
+    if (more > 0) {
+        if (auto room = check_limits(tx, 0, more, limits); !room) {
+            return std::unexpected(room.error());
+        }
+        const ports::Charge charge{.token = account_of(tx, id), .storage_max = storage_max};
+        if (auto allowed = check_charge(tx.db, charge, more); !allowed) {
+            return std::unexpected(allowed.error());
+        }
+    }
     if (tx.db.execute("UPDATE uploads SET offset = ?, length = coalesce(?, length), updated_at = ?"
                       " WHERE id = ? AND source_sha256 = ''",
                       offset, length, tx.now, id) == 0) {

@@ -29,7 +29,8 @@ Error task_running(const TaskId& running);
 Result<ports::UploadRow> create_upload(WriteTx& tx, const ports::NewUpload& upload,
                                        const ports::UploadLimits& limits);
 Result<ports::UploadRow> record_upload(WriteTx& tx, const UploadId& id, std::int64_t offset,
-                                       std::optional<std::int64_t> length);
+                                       std::optional<std::int64_t> length,
+                                       const ports::UploadLimits& limits, std::int64_t storage_max);
 Result<ports::UploadRow> seal_upload(WriteTx& tx, const UploadId& id, const ports::BlobRef& source);
 Result<ports::Submission> finish_upload(WriteTx& tx, const UploadId& id);
 Result<void> delete_upload(WriteTx& tx, const UploadId& id);

@@ -62,8 +62,9 @@ Result<std::optional<ports::WatchedRow>> watched_file(Connection& db, const std:
 Result<std::vector<ports::WatchedRow>> unwritten_files(Connection& db, int limit) {
     std::vector<ports::WatchedRow> list;
     Rows rows = db.query("SELECT " DURASCRIBE_WATCHED_COLUMNS
-                         " FROM watched_files w WHERE written = 0 AND NOT EXISTS (SELECT 1 FROM"
-                         " tasks t WHERE t.id = w.task_id AND t.completed_at IS NULL) LIMIT ?",
+                         " FROM watched_files w WHERE written = 0 AND EXISTS (SELECT 1 FROM"
+                         " tasks t WHERE t.id = w.task_id AND (t.state = 'completed' OR t.state ="
+                         " 'partial_failure')) LIMIT ?",
                          limit);
     while (rows.step()) {
         list.push_back(read_watched(rows));

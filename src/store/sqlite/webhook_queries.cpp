@@ -127,10 +127,17 @@ Result<ports::DueDeliveries> due_deliveries(Connection& db, WallTime now, int pe
             keep_earliest(found.next, *w.held_until);
         }
         int left = per_webhook;
-        Rows rows = db.query("SELECT " DURASCRIBE_DELIVERY_COLUMNS
-                             " FROM webhook_deliveries WHERE webhook_id = ? AND head = 1"
-                             " AND (?2 OR event_seq = 0) ORDER BY number",
-                             w.id, open && !held);
+        // A statement each, so that each reads the index that is in its order: as many may wait as
+        // are kept, and this is asked at every event.
+        Rows rows = open && !held
+                        ? db.query("SELECT " DURASCRIBE_DELIVERY_COLUMNS
+                                   " FROM webhook_deliveries WHERE webhook_id = ? AND head = 1"
+                                   " ORDER BY number",
+                                   w.id)
+                        : db.query("SELECT " DURASCRIBE_DELIVERY_COLUMNS
+                                   " FROM webhook_deliveries WHERE webhook_id = ? AND head = 1"
+                                   " AND event_seq = 0 ORDER BY number",
+                                   w.id);
         while (rows.step()) {
             NumberedDelivery d = read_delivery(rows);
             if (!has_come(d.row.next_attempt_at, now, longest_wait)) {
