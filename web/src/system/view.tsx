@@ -8,6 +8,7 @@ import { useQueue } from '../queue/use-queue'
 import { useText } from '../text'
 import { bytes, fullTime } from '../text/format'
 import { useTitle } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { Button, Empty } from '../ui/parts'
 import { Speeds } from './speeds'
 import { Tokens } from './tokens'
@@ -24,6 +25,7 @@ export function SystemView() {
   const features = useFeatures()
   const health = useQuery({ queryKey: keys.ready, queryFn: ({ signal }) => ready(signal), refetchInterval: 5000, staleTime: 0 })
   const queue = useQueue()
+  const may = useMay()
   useTitle(`${text.system} · ${text.appName}`)
   if (health.isError && !health.data) {
     return (
@@ -89,8 +91,8 @@ export function SystemView() {
         )}
         {features.speeds && <Speeds />}
       </div>
-      {features.webhooks && <Webhooks />}
-      {features.tokens && <Tokens />}
+      {features.webhooks && may.manage && <Webhooks />}
+      {features.tokens && may.manage && <Tokens />}
     </div>
   )
 }
