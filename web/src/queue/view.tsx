@@ -86,14 +86,14 @@ export function QueueView() {
 function Entries({ entries, waiting }: { entries: QueueEntry[]; waiting?: boolean }) {
   return (
     <ol className="entries card" role="list">
-      {entries.map((e, i) => (
-        <Entry key={e.task_id} entry={e} place={i} waiting={waiting ?? false} />
+      {entries.map((e) => (
+        <Entry key={e.task_id} entry={e} waiting={waiting ?? false} />
       ))}
     </ol>
   )
 }
 
-function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; waiting: boolean }) {
+function Entry({ entry, waiting }: { entry: QueueEntry; waiting: boolean }) {
   const text = useText()
   const features = useFeatures()
   const actions = useActions()
@@ -106,7 +106,6 @@ function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; wa
   }
   return (
     <li data-task={task} data-priority={entry.priority}>
-      <span className="entry-place muted">{waiting ? place + 1 : ''}</span>
       <div className="entry-main">
         <a href={mediaHash(entry.media_id)} dir="auto">
           {entry.title}
