@@ -73,6 +73,24 @@ await steps({
     await until('the other window has it', async () => JSON.stringify(await texts(other)) === JSON.stringify(begun))
   },
 
+  async 'the same with the hand: split, joined with the next, saved'() {
+    const count = (await there()).length
+    await first(page).locator('p.segment-text').dblclick()
+    const place = begun[0].indexOf(' ') + 1
+    await first(page)
+      .getByRole('textbox')
+      .evaluate((e, at) => e.setSelectionRange(at, at), place)
+    await first(page).getByRole('button', { name: 'Split here' }).click()
+    await until('there is one more', async () => (await there()).length === count + 1)
+    await page.locator('[data-segment="1"]').getByRole('textbox').waitFor()
+    await page.locator('[data-segment="1"]').getByRole('button', { name: 'Save' }).click()
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page).getByRole('button', { name: 'Join with the next' }).click()
+    await until('they are one again', async () => (await there())[0].text === begun[0])
+    await first(page).getByRole('button', { name: 'Save' }).click()
+    await first(page).getByRole('textbox').waitFor({ state: 'detached' })
+  },
+
   async 'a speaker is named, here and everywhere'() {
     const name = async (index, value, where) => {
       await page.locator(`[data-segment="${index}"]`).hover()
