@@ -183,11 +183,11 @@ TEST_F(BatchesApi, OfARefusedFormNothingIsKept) {
         EXPECT_EQ(blobs(), blobs_before) << form;
         return text(object(answer), "detail");
     };
-    refused("", 400, "bad_multipart");
+    refused("", 400, "no_file");
     refused(part("title", "x"), 400, "no_file");
     refused(file + part("more", "x"), 400, "bad_value");
     refused(file + part("priority", "101"), 400, "bad_value");
-    refused(file + part("model", "none-such"), 422, "unknown_model");
+    refused(file + part("diarize", "true"), 422, "no_diarizer");
     EXPECT_THAT(refused(file + part("file", "", "two.wav"), 400, "empty_file"),
                 ::testing::HasSubstr("items[1]"));
     EXPECT_THAT(refused(file + part("upload_id", "x"), 400, "bad_value"),

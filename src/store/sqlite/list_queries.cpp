@@ -181,10 +181,11 @@ Result<int> processing_but(Connection& db, std::span<const TaskId> known, WallTi
     for (const TaskId& id : known) {
         ids.emplace_back(id.value);
     }
+    const std::string list = boost::json::serialize(ids);
     Rows rows = db.query(
         "SELECT count(*) FROM tasks WHERE state = 'processing' AND updated_at <= ? AND id NOT IN"
         " (SELECT value FROM json_each(?))",
-        since, boost::json::serialize(ids));
+        since, list);
     DURASCRIBE_ASSERT(rows.step());
     return rows.small();
 }
