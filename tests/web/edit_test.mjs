@@ -5,7 +5,7 @@ import { hostile } from './hostile.mjs'
 import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
 
 const server = await new Server().start()
-const made = await server.upload('talk.m4a', readFileSync(`${samples}/lecture.m4a`))
+const made = await server.upload('clip.mp3', readFileSync(`${samples}/clip.mp3`))
 await server.until(made.id, 'completed')
 const context = await openContext(server, { permissions: ['clipboard-read', 'clipboard-write'] })
 const page = await openPage(context, server, `#/media/${made.id}`)
@@ -38,7 +38,7 @@ await steps({
   async 'undo and redo, by the keyboard'() {
     await page.keyboard.press('Control+z')
     await until('it is as it was', async () => (await there())[0].text === begun[0])
-    assert.deepEqual(await texts(page), begun)
+    await until('it is shown', async () => JSON.stringify(await texts(page)) === JSON.stringify(begun))
     await page.keyboard.press('Control+y')
     await until('it is done again', async () => (await there())[0].text.startsWith('What was really said'))
     await page.keyboard.press('Control+z')
@@ -67,8 +67,28 @@ await steps({
     await page.locator('[data-segment="1"] textarea').evaluate((e) => e.setSelectionRange(0, 0))
     await page.keyboard.press('Backspace')
     await until('they are one again', async () => (await there())[0].text === begun[0])
+    await first(page).getByRole('textbox').waitFor()
     await page.keyboard.press('Escape')
+    await first(page).getByRole('textbox').waitFor({ state: 'detached' })
     await until('the other window has it', async () => JSON.stringify(await texts(other)) === JSON.stringify(begun))
+  },
+
+  async 'the same with the hand: split, joined with the next, saved'() {
+    const count = (await there()).length
+    await first(page).locator('p.segment-text').dblclick()
+    const place = begun[0].indexOf(' ') + 1
+    await first(page)
+      .getByRole('textbox')
+      .evaluate((e, at) => e.setSelectionRange(at, at), place)
+    await first(page).getByRole('button', { name: 'Split here' }).click()
+    await until('there is one more', async () => (await there()).length === count + 1)
+    await page.locator('[data-segment="1"]').getByRole('textbox').waitFor()
+    await page.locator('[data-segment="1"]').getByRole('button', { name: 'Save' }).click()
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page).getByRole('button', { name: 'Join with the next' }).click()
+    await until('they are one again', async () => (await there())[0].text === begun[0])
+    await first(page).getByRole('button', { name: 'Save' }).click()
+    await first(page).getByRole('textbox').waitFor({ state: 'detached' })
   },
 
   async 'a speaker is named, here and everywhere'() {

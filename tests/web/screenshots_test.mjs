@@ -25,7 +25,7 @@ const talk = ids['Lecture 7: rivers and their floods']
 const running = (await server.upload('talk2.ogg', read('talk.ogg'), `&title=${encodeURIComponent('Town hall, November')}`)).id
 await server.upload('interview.flac', read('interview.flac'), `&title=${encodeURIComponent('Interview with the harbour master')}`)
 await server.upload('note.wav', tone(2, 9), `&title=${encodeURIComponent('مقابلة مع الصيادين')}&priority=-5`)
-for (const [i, title] of ['Podcast 112', '项目周会', 'Field notes'].entries()) await server.upload(`w${i}.wav`, tone(30, i + 1), `&title=${encodeURIComponent(title)}&priority=${i === 0 ? 5 : 0}`)
+for (const [i, title] of ['Podcast 112', 'Réunion du projet', 'Field notes'].entries()) await server.upload(`w${i}.wav`, tone(30, i + 1), `&title=${encodeURIComponent(title)}&priority=${i === 0 ? 5 : 0}`)
 await until('it runs', async () => (await server.status(running)).progress > 20, 300_000)
 
 const kinds = {

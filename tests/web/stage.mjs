@@ -38,13 +38,25 @@ export class Server {
   port = 0
   child = null
 
-  constructor(...options) {
-    this.options = options
+  /** `env`: settings of this server; `host`: where it listens. */
+  constructor({ env = {}, host = '127.0.0.1' } = {}) {
+    this.env = env
+    this.host = host
+  }
+
+  environment() {
+    return { ...Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('DURASCRIBE_'))), ...this.env }
+  }
+
+  /** A token, made by the program on the data directory. */
+  token(...options) {
+    const ran = spawnSync(`${bin}/durascribe`, ['token', 'create', ...options, '--data', this.data], { env: this.environment(), encoding: 'utf8' })
+    assert.equal(ran.status, 0, ran.stderr)
+    return ran.stdout.trim()
   }
 
   async start() {
-    const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('DURASCRIBE_')))
-    const child = spawn(`${bin}/durascribe`, ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, ...this.options], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(`${bin}/durascribe`, ['serve', '--listen', `${this.host}:${this.port}`, '--data', this.data], { env: this.environment(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
     children.add(child)
     let out = ''
@@ -134,8 +146,8 @@ export async function openContext(server, options = {}) {
     })
     page.on('pageerror', (error) => context.faults.push(`error: ${error.stack ?? error}`))
     page.on('console', (message) => {
-      // Answers of 4xx and a server that is away are said by the browser itself.
-      if (message.type() === 'error' && !/Failed to load resource|ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|ERR_NETWORK/.test(message.text())) context.faults.push(`console: ${message.text()}`)
+      // Answers of 4xx and a server that is away are said by the browser itself, and what plain HTTP lacks.
+      if (message.type() === 'error' && !/Failed to load resource|ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|ERR_NETWORK|Cross-Origin-Opener-Policy header has been ignored/.test(message.text())) context.faults.push(`console: ${message.text()}`)
     })
   })
   return context

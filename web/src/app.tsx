@@ -1,7 +1,7 @@
 // The frame around the views: where to go, how the line to the server is, what is the same everywhere.
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import type { Session } from './api/session'
+import { type Session, SESSION_KEY } from './api/session'
 import { useLive } from './live/provider'
 import { LibraryView } from './library/view'
 import { MediaView } from './media/view'
@@ -15,6 +15,7 @@ import { applyTheme, savedTheme, type Theme, useHash, useKeys } from './ui/hooks
 import { GaugeIcon, KeyboardIcon, ListIcon, PlusIcon, QueueIcon } from './ui/icons'
 import { signOut } from './ui/gate'
 import { Help } from './ui/help'
+import { useMay } from './ui/may'
 import { useNotices } from './ui/notices'
 import { Menu } from './ui/parts'
 import { parseRoute, type Route } from './ui/route'
@@ -34,6 +35,7 @@ function Frame() {
   const route = parseRoute(useHash())
   const [help, setHelp] = useState(false)
   const choose = useChooseFiles()
+  const may = useMay()
   const main = useRef<HTMLElement>(null)
 
   useEffect(() => {
@@ -52,7 +54,7 @@ function Frame() {
   }, [place])
   useKeys({
     '?': () => setHelp(true),
-    a: () => choose(),
+    a: () => (may.change ? choose() : false),
     g: () => {
       location.hash = '#/'
     },
@@ -98,9 +100,10 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
   const choose = useChooseFiles()
   const { connection } = useLive()
   const counts = useCounts()
+  const may = useMay()
   const busy = counts ? counts.processing + counts.pending + counts.retrying : 0
   const client = useQueryClient()
-  const session = client.getQueryData<Session>(['session'])
+  const session = client.getQueryData<Session>(SESSION_KEY)
   const [theme, setTheme] = useState<Theme>(savedTheme)
   const pickTheme = (next: Theme) => {
     applyTheme(next)
@@ -131,10 +134,12 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
       </nav>
       <span className="grow" />
       <span className={`line-dot ${connection}`} title={connection === 'live' ? text.live : text.connecting} data-testid="connection" data-state={connection} />
-      <button type="button" className="button primary add" onClick={choose} title={text.addFiles}>
-        <PlusIcon />
-        <span>{text.addFiles}</span>
-      </button>
+      {may.change && (
+        <button type="button" className="button primary add" onClick={choose} title={text.addFiles}>
+          <PlusIcon />
+          <span>{text.addFiles}</span>
+        </button>
+      )}
       <Menu
         label={text.more}
         items={[

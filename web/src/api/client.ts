@@ -58,6 +58,12 @@ export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
+/** With the `ETag`, for a change that is to be made only where nobody else has made one since. */
+export async function apiTagged<T>(path: string, ask: Ask = {}): Promise<{ value: T; tag: string | null }> {
+  const response = await send(path, ask)
+  return { value: (await response.json()) as T, tag: response.headers.get('ETag') }
+}
+
 /** A request that makes something: safe to send again, whatever became of the first. */
 export async function apiOnce<T>(path: string, body?: unknown): Promise<T> {
   const key = newKey()

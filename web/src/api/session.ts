@@ -7,6 +7,8 @@ export interface Session {
   csrf_token: string | null
 }
 
+export const SESSION_KEY = ['session'] as const
+
 let csrf: string | null = null
 const listeners = new Set<() => void>()
 

@@ -7,6 +7,7 @@ import { keys } from '../live/apply'
 import { reason, useActions } from '../media/actions'
 import { useText } from '../text'
 import { CloseIcon, ExportIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
+import { useMay } from '../ui/may'
 import { useNotices } from '../ui/notices'
 import { Button, Confirm, IconButton, Menu } from '../ui/parts'
 import { saveText, uniqueName } from './save'
@@ -18,6 +19,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
   const { show } = useNotices()
   const [asking, setAsking] = useState<'' | 'cancel' | 'remove'>('')
   const statusOf = (m: MediaSummary) => client.getQueryData<Status>(keys.status(m.id)) ?? (m as Pick<Status, 'status' | 'task_id'>)
+  const may = useMay()
   const active = picked.filter((m) => isActive(statusOf(m).status))
   const retryable = picked.filter((m) => isRetryable(statusOf(m).status))
   const exportable = picked.filter((m) => ['completed', 'partial_failure'].includes(statusOf(m).status))
@@ -65,12 +67,12 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
         </button>
       )}
       <span className="grow" />
-      {active.length > 0 && (
+      {may.change && active.length > 0 && (
         <Button small icon={<StopIcon />} onClick={() => setAsking('cancel')}>
           {text.cancel}
         </Button>
       )}
-      {retryable.length > 0 && (
+      {may.change && retryable.length > 0 && (
         <Button small icon={<RetryIcon />} onClick={() => void each(retryable, (m) => actions.retry(taskOf(m)), text.retriedN)}>
           {text.retry}
         </Button>
@@ -87,9 +89,11 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
           items={['srt', 'vtt', 'txt', 'json'].map((f) => ({ label: f.toUpperCase(), onPick: () => void exportAll(f) }))}
         />
       )}
-      <Button small kind="danger" icon={<TrashIcon />} disabled={removable.length === 0} title={removable.length === 0 ? text.removeActive : undefined} onClick={() => setAsking('remove')}>
-        {text.remove}
-      </Button>
+      {may.change && (
+        <Button small kind="danger" icon={<TrashIcon />} disabled={removable.length === 0} title={removable.length === 0 ? text.removeActive : undefined} onClick={() => setAsking('remove')}>
+          {text.remove}
+        </Button>
+      )}
       {asking === 'cancel' && (
         <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void each(active, (m) => actions.cancel(taskOf(m)), text.cancelledN)} onClose={() => setAsking('')} />
       )}

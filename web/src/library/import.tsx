@@ -1,39 +1,80 @@
-// Web addresses of recordings, where the server fetches them.
-import { useState } from 'react'
+// Web addresses of recordings, which the server fetches: typed or pasted into the box, or pasted
+// anywhere on the page.
+import { useEffect, useState } from 'react'
 import { apiOnce } from '../api/client'
 import { useActions } from '../media/actions'
 import { useText } from '../text'
+import { isTyping } from '../ui/hooks'
 import { Button } from '../ui/parts'
 
+/** As many as one batch takes. */
+const AT_MOST = 1000
+
 export function addressesOf(typed: string): string[] {
-  return typed.split(/\s+/).filter((one) => {
+  const found = typed.split(/\s+/).filter((one) => {
     try {
       return ['http:', 'https:'].includes(new URL(one).protocol)
     } catch {
       return false
     }
   })
+  return [...new Set(found)].slice(0, AT_MOST)
+}
+
+/** All of them are queued, or none and the error says which was not liked. */
+export async function fetchAddresses(addresses: readonly string[]): Promise<void> {
+  if (addresses.length === 1) await apiOnce('/api/v1/media', { url: addresses[0] })
+  else if (addresses.length > 1) await apiOnce('/api/v1/batches', { items: addresses.map((url) => ({ url })) })
 }
 
 export function ImportBox() {
   const text = useText()
   const actions = useActions()
   const [typed, setTyped] = useState('')
+  const [busy, setBusy] = useState(false)
   const addresses = addressesOf(typed)
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const pasted = event.clipboardData?.getData('text') ?? ''
+      if (isTyping(event.target) || addressesOf(pasted).length === 0) return
+      event.preventDefault()
+      setTyped(addressesOf(pasted).join(' '))
+    }
+    document.addEventListener('paste', paste)
+    return () => document.removeEventListener('paste', paste)
+  }, [])
+  const submit = async () => {
+    setBusy(true)
+    if (await actions.attempt(() => fetchAddresses(addresses))) setTyped('')
+    setBusy(false)
+  }
   return (
     <form
       className="import"
       onSubmit={(e) => {
         e.preventDefault()
-        void actions.attempt(async () => {
-          for (const url of addresses) await apiOnce('/api/v1/media', { url })
-          setTyped('')
-        })
+        if (!busy) void submit()
       }}
     >
-      <input className="field" value={typed} onChange={(e) => setTyped(e.target.value)} placeholder={text.addressPlaceholder} aria-label={text.addressLabel} dir="ltr" spellCheck={false} />
-      <Button type="submit" disabled={addresses.length === 0}>
-        {text.fetchIt}
+      <input
+        className="field"
+        value={typed}
+        placeholder={text.addressPlaceholder}
+        aria-label={text.addressLabel}
+        dir="ltr"
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(e) => setTyped(e.target.value)}
+        onPaste={(e) => {
+          // A field of one line would run lines into one another.
+          const pasted = e.clipboardData.getData('text')
+          if (!/[\r\n]/.test(pasted)) return
+          e.preventDefault()
+          setTyped(`${typed} ${pasted.replace(/\s+/g, ' ')}`.trim())
+        }}
+      />
+      <Button type="submit" disabled={addresses.length === 0 || busy}>
+        {addresses.length > 1 ? text.fetchN(addresses.length) : text.fetchIt}
       </Button>
     </form>
   )

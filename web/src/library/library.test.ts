@@ -1,21 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import type { MediaSummary } from '../api/types'
 import { featuresOf } from '../api/features'
 import { rateOf } from '../uploads/store'
 import { addressesOf } from './import'
 import { uniqueName } from './save'
-import { sorted } from './sort'
-
-const media = (title: string, duration: number | null) => ({ title, duration_seconds: duration }) as MediaSummary
+import { libraryKey, libraryQuery } from '../live/library'
 
 describe('the library', () => {
-  it('sorts as asked', () => {
-    const all = [media('talk 10', 5), media('Äpfel', null), media('talk 9', 50)]
-    const titles = (order: string) => sorted(all, order, 'en').map((m) => m.title)
-    expect(titles('')).toEqual(['talk 10', 'Äpfel', 'talk 9'])
-    expect(titles('oldest')).toEqual(['talk 9', 'Äpfel', 'talk 10'])
-    expect(titles('title')).toEqual(['Äpfel', 'talk 9', 'talk 10'])
-    expect(titles('longest')).toEqual(['talk 9', 'talk 10', 'Äpfel'])
+  it('asks the server for its orders, and for none while it searches', () => {
+    const query = (sort: string, search = '') => libraryQuery({ status: 'failed', search, sort }, null).toString()
+    expect(query('')).toBe('limit=100&status=failed')
+    expect(query('oldest')).toBe('limit=100&status=failed&sort=created&order=asc')
+    expect(query('title')).toBe('limit=100&status=failed&sort=title&order=asc')
+    expect(query('longest')).toBe('limit=100&status=failed&sort=duration&order=desc')
+    expect(query('longest', 'a b')).toBe('limit=100&status=failed&search=a+b')
+    expect(query('constructor')).toBe('limit=100&status=failed')
+  })
+  it('keeps what is chosen apart from what comes newest first', () => {
+    expect(libraryKey({ status: '', search: '', sort: '' })).toEqual(['library', 'all'])
+    expect(libraryKey({ status: '', search: '', sort: 'title' })).toEqual(['library', 'some', 'sort=title&order=asc'])
+    expect(libraryKey({ status: '', search: 'a', sort: 'title' })).toEqual(['library', 'some', 'search=a'])
   })
   it('saves under names that every file system takes, each its own', () => {
     const taken = new Set<string>()

@@ -9,6 +9,7 @@ import { useText } from '../text'
 import { bytes, clock, fullTime, when } from '../text/format'
 import { FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon } from '../ui/icons'
 import { Bar, Confirm, IconButton, Menu } from '../ui/parts'
+import { useMay } from '../ui/may'
 import { mediaHash } from '../ui/route'
 
 const FILMS = /\.(mp4|mkv|webm|mov|avi|m4v|mpg|mpeg|wmv|flv|ts|3gp)$/i
@@ -29,16 +30,22 @@ export const Row = memo(function Row(props: {
   const { status, line } = useStatusLine(item.id)
   const [asking, setAsking] = useState<'' | 'cancel' | 'remove' | 'rename'>('')
   const task = status?.task_id
+  const may = useMay()
   const active = status ? isActive(status.status) : false
+  const retryable = may.change && status && task && isRetryable(status.status)
   const menu = [
     ...(status && !active ? exportItems(item.id, text, status.status) : []),
-    ...(active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
-    ...(status && task && isRetryable(status.status)
+    ...(may.change && active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
+    ...(retryable
       ? [{ label: status.status === 'partial_failure' ? text.retryMissing : text.retry, icon: <RetryIcon />, onPick: () => void actions.attempt(() => actions.retry(task)) }]
       : []),
-    { label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') },
-    null,
-    { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
+    ...(may.change
+      ? [
+          { label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') },
+          null,
+          { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
+        ]
+      : []),
   ]
   const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), item.size_bytes === null ? null : bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
   return (
@@ -54,7 +61,7 @@ export const Row = memo(function Row(props: {
       <label className="row-pick">
         <input type="checkbox" checked={selected} onChange={() => props.onToggle(item.id)} aria-label={text.select(item.title)} />
         <span className="tile" aria-hidden="true">
-          {props.poster ? <Poster id={item.id} film={FILMS.test(item.filename)} /> : FILMS.test(item.filename) ? <FilmIcon /> : <SoundIcon />}
+          {props.poster ? <Poster key={String(item.duration_seconds)} id={item.id} film={FILMS.test(item.filename)} /> : FILMS.test(item.filename) ? <FilmIcon /> : <SoundIcon />}
         </span>
       </label>
       <div className="row-main">
@@ -86,12 +93,12 @@ export const Row = memo(function Row(props: {
         )}
       </div>
       <div className="row-actions">
-        {status && task && isRetryable(status.status) && (
+        {retryable && (
           <IconButton label={`${text.retry}: ${item.title}`} onClick={() => void actions.attempt(() => actions.retry(task))}>
             <RetryIcon />
           </IconButton>
         )}
-        <Menu label={`${text.more}: ${item.title}`} items={menu} />
+        {menu.length > 0 && <Menu label={`${text.more}: ${item.title}`} items={menu} />}
       </div>
       {asking === 'cancel' && task && (
         <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(task))} onClose={() => setAsking('')} />

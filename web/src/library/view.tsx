@@ -10,6 +10,7 @@ import { useText } from '../text'
 import { useChooseFiles } from '../uploads/drop'
 import { UploadPanel, useUploads } from '../uploads/panel'
 import { useKeys, useTitle } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { SearchIcon } from '../ui/icons'
 import { Button, Empty } from '../ui/parts'
 import { go, type Route } from '../ui/route'
@@ -17,15 +18,14 @@ import { BulkBar } from './bulk'
 import { ImportBox } from './import'
 import { Row } from './row'
 import { SearchHits } from './search'
-import { sorted } from './sort'
 
 const ROW_PX = 68
-const EVERYTHING_AT_MOST = 5000
 
 export function LibraryView({ route }: { route: Extract<Route, { view: 'library' }> }) {
   const text = useText()
   const client = useQueryClient()
   const features = useFeatures()
+  const may = useMay()
   const choose = useChooseFiles()
   const anyUpload = useUploads().length > 0
   useTitle(text.appName)
@@ -45,7 +45,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   }, [typed, route])
   const searchBox = useRef<HTMLInputElement>(null)
 
-  const filter = useMemo(() => ({ status: route.status, search: route.query }), [route.status, route.query])
+  const filter = useMemo(() => ({ status: route.status, search: route.query, sort: route.sort }), [route.status, route.query, route.sort])
   const list = useInfiniteQuery({
     queryKey: libraryKey(filter),
     queryFn: ({ pageParam, signal }): Promise<Page<MediaSummary>> => libraryPage(client, filter, pageParam, signal),
@@ -53,15 +53,8 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
   })
-  const loaded = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data])
-  const items = useDeferredValue(useMemo(() => sorted(loaded, route.sort, text.tag), [loaded, route.sort, text.tag]))
-
-  // Another order than the server's needs all of them.
-  const needsAll = route.sort !== ''
+  const items = useDeferredValue(useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data]))
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
-  useEffect(() => {
-    if (needsAll && hasNextPage && !isFetchingNextPage && loaded.length < EVERYTHING_AT_MOST) void fetchNextPage()
-  }, [needsAll, hasNextPage, isFetchingNextPage, fetchNextPage, loaded.length])
 
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const picked = useMemo(() => items.filter((m) => selected.has(m.id)), [items, selected])
@@ -157,7 +150,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
           </label>
           <label className="select">
             <span className="sr-only">{text.sort}</span>
-            <select value={route.sort} onChange={(e) => go({ ...route, sort: e.target.value })}>
+            <select value={route.query ? '' : route.sort} disabled={route.query !== ''} onChange={(e) => go({ ...route, sort: e.target.value })}>
               <option value="">{text.sortNewest}</option>
               <option value="oldest">{text.sortOldest}</option>
               <option value="title">{text.sortTitle}</option>
@@ -166,7 +159,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
           </label>
         </div>
       )}
-      {features.import && <ImportBox />}
+      {features.import && may.change && <ImportBox />}
       <UploadPanel />
       {features.search && route.query && <SearchHits query={route.query} />}
       {list.isError && (
@@ -178,9 +171,11 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       {blank && !anyUpload && (
         <Empty title={text.emptyTitle}>
           <p className="muted">{text.emptyText}</p>
-          <Button kind="primary" onClick={choose}>
-            {text.emptyLink}
-          </Button>
+          {may.change && (
+            <Button kind="primary" onClick={choose}>
+              {text.emptyLink}
+            </Button>
+          )}
         </Empty>
       )}
       {list.isSuccess && items.length === 0 && filtered && !(features.search && route.query) && (
@@ -196,7 +191,6 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
           ) : (
             <>
               <span className="muted" data-testid="count">
-                {features.search && route.query ? `${text.inTitles} · ` : ''}
                 {text.recordings(items.length, hasNextPage)}
               </span>
               <button type="button" className="link" onClick={() => setSelected(new Set(items.map((m) => m.id)))}>

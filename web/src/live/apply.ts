@@ -14,7 +14,7 @@ export const keys = {
   waveform: (media: string) => ['waveform', media] as const,
   library: ['library'] as const,
   libraryAll: ['library', 'all'] as const, // newest first, whatever its state
-  librarySome: ['library', 'some'] as const, // chosen by state or title
+  librarySome: ['library', 'some'] as const, // chosen by state or words, or in another order
   search: ['search'] as const,
   queue: ['queue'] as const,
   ready: ['ready'] as const,

@@ -7,18 +7,41 @@ import { type LibraryData, keys, takeSummaries } from './apply'
 export interface LibraryFilter {
   status: string
   search: string
+  /** Of ORDERS; '' is newest first, as is whatever is searched. */
+  sort: string
 }
 
-export const libraryKey = (filter: LibraryFilter) =>
-  filter.status || filter.search ? [...keys.librarySome, filter.status, filter.search] : keys.libraryAll
+/** The orders that a reader can choose, as the server calls them. */
+const ORDERS = new Map(
+  Object.entries({
+    oldest: { sort: 'created', order: 'asc' },
+    title: { sort: 'title', order: 'asc' },
+    longest: { sort: 'duration', order: 'desc' },
+  }),
+)
 
-export async function libraryPage(client: QueryClient, filter: LibraryFilter, cursor: string | null, signal?: AbortSignal): Promise<Page<MediaSummary>> {
+export function libraryQuery(filter: LibraryFilter, cursor: string | null): URLSearchParams {
   const query = new URLSearchParams({ limit: '100' })
+  const order = filter.search ? undefined : ORDERS.get(filter.sort)
   if (filter.status) query.set('status', filter.status)
   if (filter.search) query.set('search', filter.search)
+  if (order) {
+    query.set('sort', order.sort)
+    query.set('order', order.order)
+  }
   if (cursor) query.set('cursor', cursor)
+  return query
+}
+
+export function libraryKey(filter: LibraryFilter): readonly unknown[] {
+  const chosen = libraryQuery(filter, null)
+  chosen.delete('limit')
+  return chosen.size > 0 ? [...keys.librarySome, chosen.toString()] : keys.libraryAll
+}
+
+export async function libraryPage(client: QueryClient, filter: LibraryFilter, cursor: string | null, signal?: AbortSignal): Promise<Page<MediaSummary>> {
   const asked = Date.now()
-  const page = await api<Page<MediaSummary>>(`/api/v1/media?${query}`, { signal })
+  const page = await api<Page<MediaSummary>>(`/api/v1/media?${libraryQuery(filter, cursor)}`, { signal })
   takeSummaries(client, page.items, asked)
   return page
 }
@@ -37,7 +60,7 @@ export async function lookForNew(client: QueryClient): Promise<void> {
   if (!data) return
   let page: Page<MediaSummary>
   try {
-    page = await libraryPage(client, { status: '', search: '' }, null)
+    page = await libraryPage(client, { status: '', search: '', sort: '' }, null)
   } catch {
     return // The line is lost: on its return everything is asked for.
   }

@@ -1,6 +1,7 @@
 // Hangs the event stream on the page: one for all views.
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react'
+import { SESSION_KEY } from '../api/session'
 import { applyMessage, Refresher } from './apply'
 import { lookForNew } from './library'
 import { type Connection, type EventSourceLike, LiveStream } from './stream'
@@ -44,7 +45,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       },
       {
         message: (message) => applyMessage(client, refresher, message),
-        connection: setConnection,
+        connection: (state) => {
+          setConnection(state)
+          // The line ends, too, where this browser's token was revoked.
+          if (state === 'lost') void client.invalidateQueries({ queryKey: SESSION_KEY })
+        },
         // Also after a replay: the server may be another one, of another version.
         returned: () => void client.invalidateQueries(),
       },

@@ -12,7 +12,8 @@ export interface Actions {
   retry(task: string): Promise<void>
   again(media: string, options?: Record<string, unknown>): Promise<void>
   remove(media: string): Promise<void>
-  rename(media: string, title: string): Promise<void>
+  /** Only where its title is still the one that `tag` stands for. */
+  rename(media: string, title: string, tag: string | null): Promise<void>
   setPaused(paused: boolean): Promise<void>
   setPriority(task: string, priority: number): Promise<void>
   /** Runs one of these and says where it failed. */
@@ -45,8 +46,13 @@ export function useActions(): Actions {
         }
         forgetMedia(client, media)
       },
-      async rename(media, title) {
-        await ask(mediaPath(media), 'PATCH', { title })
+      async rename(media, title, tag) {
+        try {
+          await api<unknown>(mediaPath(media), { method: 'PATCH', body: { title }, headers: tag ? { 'If-Match': tag } : {} })
+        } catch (error) {
+          if (error instanceof ApiError && error.status === 412) throw new Error(text.renamedElsewhere)
+          throw error
+        }
         await client.invalidateQueries({ queryKey: keys.media(media) })
       },
       async setPaused(paused) {

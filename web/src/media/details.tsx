@@ -14,7 +14,7 @@ export function Details({ media, task, taskId }: { media: Media; task: Task | un
   const facts: [string, string | null][] = [
     [text.length, media.duration_seconds === null ? null : clock(media.duration_seconds)],
     [text.size, media.size_bytes === null ? null : bytes(media.size_bytes, text.tag)],
-    [text.format, info ? info.container : null],
+    [text.format, info ? formatOf(info.container, media.filename) : null],
     [text.added, fullTime(media.created_at, text.tag)],
     [text.language, task?.options.language ?? null],
     [text.model, task?.model ? `${task.engine} · ${task.model}` : null],
@@ -52,6 +52,13 @@ export function Details({ media, task, taskId }: { media: Media; task: Task | un
       {taskId && <Attempts task={taskId} />}
     </>
   )
+}
+
+/** FFmpeg names families (mov,mp4,m4a,…): the one that the file is called, or the first. */
+export function formatOf(container: string, filename: string): string {
+  const family = container.split(',')
+  const called = /\.([^.]+)$/.exec(filename)?.[1]?.toLowerCase() ?? ''
+  return (family.includes(called) ? called : (family[0] ?? container)).toUpperCase()
 }
 
 function Attempts({ task }: { task: string }) {

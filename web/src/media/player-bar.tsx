@@ -32,13 +32,14 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
   const done = chunks.filter((c) => c.status === 'completed').length
   const failed = chunks.filter((c) => c.status === 'failed').length
   const src = `${mediaPath(media.id)}/source`
-  if (media.source_available === false) return null
+  if (media.source_available === false || media.size_bytes === null) return null
   return (
     <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play}>
       {isFilm ? (
         <video
           ref={player.attach}
           src={src}
+          poster={`${mediaPath(media.id)}/poster`}
           preload="metadata"
           playsInline
           onLoadedMetadata={(e) => setFilm(e.currentTarget.videoWidth > 0)}

@@ -10,9 +10,11 @@ import { useText } from '../text'
 import { bytes, clock, fullTime, when } from '../text/format'
 import { Transcript } from '../transcript/view'
 import { useTitle } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { BackIcon, ExportIcon, PenIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
 import { Button, Confirm, Empty, Menu } from '../ui/parts'
 import { reason, useActions } from './actions'
+import { AgainDialog } from './again'
 import { Details } from './details'
 import { exportItems } from './export'
 import { PlayerBar } from './player-bar'
@@ -25,6 +27,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
   const text = useText()
   const features = useFeatures()
   const actions = useActions()
+  const may = useMay()
   const { refresher } = useLive()
   const media = useQuery({
     queryKey: keys.media(id),
@@ -101,11 +104,10 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
   const state = status?.status ?? m.status
   const active = isActive(state)
   const menu = [
-    { label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') },
+    ...(may.change ? [{ label: text.rename, icon: <PenIcon />, onPick: () => setAsking('rename') }] : []),
     { label: text.source, icon: <ExportIcon />, href: `${mediaPath(id)}/source`, download: true },
-    ...(active ? [] : [{ label: text.again, icon: <RetryIcon />, onPick: () => setAsking('again') }]),
-    null,
-    { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') },
+    ...(active || !may.change ? [] : [{ label: text.again, icon: <RetryIcon />, onPick: () => setAsking('again') }]),
+    ...(may.change ? [null, { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') }] : []),
   ]
   const exports = exportItems(id, text, state)
   return (
@@ -125,12 +127,12 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
           </p>
         </div>
         <div className="media-actions">
-          {active && taskId && (
+          {may.change && active && taskId && (
             <Button icon={<StopIcon />} disabled={line?.stopping} onClick={() => setAsking('cancel')} data-testid="cancel">
               {line?.stopping ? text.stopping : text.cancel}
             </Button>
           )}
-          {isRetryable(state) && taskId && (
+          {may.change && isRetryable(state) && taskId && (
             <Button kind="primary" icon={<RetryIcon />} onClick={() => void actions.attempt(() => actions.retry(taskId))} data-testid="retry">
               {state === 'partial_failure' ? text.retryMissing : text.retry}
             </Button>
@@ -164,9 +166,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
       {asking === 'cancel' && taskId && (
         <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(taskId))} onClose={() => setAsking('')} />
       )}
-      {asking === 'again' && (
-        <Confirm title={text.again} hint={m.title} yes={text.again} no={text.close} onYes={() => void actions.attempt(() => actions.again(id))} onClose={() => setAsking('')} />
-      )}
+      {asking === 'again' && <AgainDialog id={id} task={task.data} onClose={() => setAsking('')} />}
       {asking === 'remove' && (
         <Confirm
           danger

@@ -23,7 +23,11 @@ export function WaveformView(props: { player: Player; waveform: Waveform | null;
     let drawnAt = -1
     let time = 0
     const strip = stripOf(chunks)
-    const colour = (name: string) => getComputedStyle(element).getPropertyValue(name).trim()
+    // Through `color`, where the browser has chosen between light and dark.
+    const colour = (name: string) => {
+      element.style.color = `var(${name})`
+      return getComputedStyle(element).color
+    }
     let colours = { played: '', rest: '', missing: '', done: '', run: '', bad: '', line: '' }
     const readColours = () => {
       colours = {

@@ -7,6 +7,7 @@ import { useStatusLine } from '../media/use-status'
 import { useText } from '../text'
 import { bytes } from '../text/format'
 import { useTitle } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { DownIcon, PauseIcon, PlayIcon, StopIcon, UpIcon } from '../ui/icons'
 import { Bar, Button, Confirm, Empty, IconButton } from '../ui/parts'
 import { mediaHash } from '../ui/route'
@@ -16,6 +17,7 @@ export function QueueView() {
   const text = useText()
   const actions = useActions()
   const queue = useQueue()
+  const may = useMay()
   useTitle(`${text.queue} · ${text.appName}`)
   if (queue.isError && !queue.data) {
     return (
@@ -33,9 +35,11 @@ export function QueueView() {
       <header className="page-head">
         <h1>{text.queue}</h1>
         <span className="grow" />
-        <Button icon={q.paused ? <PlayIcon /> : <PauseIcon />} kind={q.paused ? 'primary' : 'plain'} onClick={() => void actions.attempt(() => actions.setPaused(!q.paused))} data-testid="pause-queue">
-          {q.paused ? text.resumeQueue : text.pauseQueue}
-        </Button>
+        {may.manage && (
+          <Button icon={q.paused ? <PlayIcon /> : <PauseIcon />} kind={q.paused ? 'primary' : 'plain'} onClick={() => void actions.attempt(() => actions.setPaused(!q.paused))} data-testid="pause-queue">
+            {q.paused ? text.resumeQueue : text.pauseQueue}
+          </Button>
+        )}
       </header>
       {q.paused && (
         <p className="note" role="status">
@@ -82,17 +86,18 @@ export function QueueView() {
 function Entries({ entries, waiting }: { entries: QueueEntry[]; waiting?: boolean }) {
   return (
     <ol className="entries card" role="list">
-      {entries.map((e, i) => (
-        <Entry key={e.task_id} entry={e} place={i} waiting={waiting ?? false} />
+      {entries.map((e) => (
+        <Entry key={e.task_id} entry={e} waiting={waiting ?? false} />
       ))}
     </ol>
   )
 }
 
-function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; waiting: boolean }) {
+function Entry({ entry, waiting }: { entry: QueueEntry; waiting: boolean }) {
   const text = useText()
   const features = useFeatures()
   const actions = useActions()
+  const may = useMay()
   const { line } = useStatusLine(entry.media_id)
   const [asking, setAsking] = useState(false)
   const task = entry.task_id
@@ -101,7 +106,6 @@ function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; wa
   }
   return (
     <li data-task={task} data-priority={entry.priority}>
-      <span className="entry-place muted">{waiting ? place + 1 : ''}</span>
       <div className="entry-main">
         <a href={mediaHash(entry.media_id)} dir="auto">
           {entry.title}
@@ -119,7 +123,7 @@ function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; wa
           {entry.priority > 0 ? `+${entry.priority}` : entry.priority}
         </span>
       )}
-      {features.priority && (
+      {features.priority && may.change && waiting && (
         <span className="entry-order">
           <IconButton label={`${text.moveUp}: ${entry.title}`} onClick={() => change(1)}>
             <UpIcon />
@@ -129,9 +133,11 @@ function Entry({ entry, place, waiting }: { entry: QueueEntry; place: number; wa
           </IconButton>
         </span>
       )}
-      <IconButton label={`${text.cancel}: ${entry.title}`} disabled={line?.stopping} onClick={() => setAsking(true)}>
-        <StopIcon />
-      </IconButton>
+      {may.change && (
+        <IconButton label={`${text.cancel}: ${entry.title}`} disabled={line?.stopping} onClick={() => setAsking(true)}>
+          <StopIcon />
+        </IconButton>
+      )}
       {asking && task && (
         <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(task))} onClose={() => setAsking(false)} />
       )}

@@ -1,15 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
-import { api } from '../api/client'
+import { systemQuery } from '../api/system'
 import { useText } from '../text'
-
-interface System {
-  speeds: { step: string; engine: string; model: string; seconds_per_audio_second: number }[]
-}
 
 /** How fast each model is on this machine, as learned from what it did. */
 export function Speeds() {
   const text = useText()
-  const system = useQuery({ queryKey: ['system'], queryFn: ({ signal }) => api<System>('/api/v1/system', { signal }), staleTime: 10_000 })
+  const system = useQuery(systemQuery)
   const speeds = (system.data?.speeds ?? []).filter((s) => s.seconds_per_audio_second > 0)
   const fastest = Math.max(...speeds.map((s) => 1 / s.seconds_per_audio_second), 1)
   return (

@@ -18,7 +18,7 @@ interface Token {
 }
 
 const KEY = ['tokens']
-const LIFETIMES = ['30d', '90d', '365d'] as const
+const LIFETIMES_DAYS = [30, 90, 365] as const
 
 export function Tokens() {
   const text = useText()
@@ -40,7 +40,7 @@ export function Tokens() {
       <ul role="list">
         {tokens.data?.items.map((t) => (
           <li key={t.id}>
-            <div>
+            <div className="manage-main">
               <strong dir="auto">{t.name}</strong>
               <span className="muted">
                 {t.scopes.map((s) => text.scopes[s] ?? s).pop()} · {text.lastUsed(t.last_used_at ? when(t.last_used_at, text.tag) : null)} · {text.expires(t.expires_at ? when(t.expires_at, text.tag) : null)}
@@ -64,9 +64,9 @@ export function Tokens() {
           })
         }}
       >
-        <input className="field" value={name} onChange={(e) => setName(e.target.value)} placeholder={text.tokenName} aria-label={text.tokenName} dir="auto" maxLength={100} />
+        <input className="field" value={name} onChange={(e) => setName(e.target.value.replace(/\s/g, '-'))} placeholder={text.tokenName} aria-label={text.tokenName} dir="auto" maxLength={100} />
         <label className="select">
-          <span className="sr-only">{text.tokens}</span>
+          <span className="sr-only">{text.tokenScope}</span>
           <select value={scope} onChange={(e) => setScope(e.target.value)}>
             {['read', 'write', 'admin'].map((s) => (
               <option key={s} value={s}>
@@ -76,12 +76,12 @@ export function Tokens() {
           </select>
         </label>
         <label className="select">
-          <span className="sr-only">{text.expires(null)}</span>
+          <span className="sr-only">{text.tokenLifetime}</span>
           <select value={lifetime} onChange={(e) => setLifetime(e.target.value)}>
             <option value="">{text.expires(null)}</option>
-            {LIFETIMES.map((l) => (
-              <option key={l} value={l}>
-                {l}
+            {LIFETIMES_DAYS.map((days) => (
+              <option key={days} value={`${days}d`}>
+                {text.forDays(days)}
               </option>
             ))}
           </select>

@@ -1,6 +1,7 @@
 // How the server is: what it is made of, what it holds, how fast it is.
 import { useQuery } from '@tanstack/react-query'
 import { useFeatures } from '../api/features'
+import { systemQuery } from '../api/system'
 import { isActive, type Counts, type Ready, type TaskState } from '../api/types'
 import { keys } from '../live/apply'
 import { reason } from '../media/actions'
@@ -8,6 +9,7 @@ import { useQueue } from '../queue/use-queue'
 import { useText } from '../text'
 import { bytes, fullTime } from '../text/format'
 import { useTitle } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { Button, Empty } from '../ui/parts'
 import { Speeds } from './speeds'
 import { Tokens } from './tokens'
@@ -24,6 +26,8 @@ export function SystemView() {
   const features = useFeatures()
   const health = useQuery({ queryKey: keys.ready, queryFn: ({ signal }) => ready(signal), refetchInterval: 5000, staleTime: 0 })
   const queue = useQueue()
+  const may = useMay()
+  const models = useQuery({ ...systemQuery, enabled: features.speeds }).data?.models ?? []
   useTitle(`${text.system} · ${text.appName}`)
   if (health.isError && !health.data) {
     return (
@@ -62,7 +66,7 @@ export function SystemView() {
         <section className="card facts">
           <h2>{text.workers}</h2>
           <dl>
-            <Fact name={text.engine} value={`${r.engine} · ${r.model}`} />
+            <Fact name={text.engine} value={models.length > 0 ? models.map((m) => `${m.engine} · ${m.model}`).join(text.comma) : `${r.engine} · ${r.model}`} />
             <Fact name={text.ready} value={text.warm(r.workers.speech.warm, r.workers.speech.slots)} />
             <Fact name={text.lanes.media ?? ''} value={`${r.workers.media.busy} / ${r.workers.media.slots}`} />
             <Fact name={text.memory} value={memory > 0 ? bytes(memory, text.tag) : '–'} />
@@ -89,8 +93,8 @@ export function SystemView() {
         )}
         {features.speeds && <Speeds />}
       </div>
-      {features.webhooks && <Webhooks />}
-      {features.tokens && <Tokens />}
+      {features.webhooks && may.manage && <Webhooks />}
+      {features.tokens && may.manage && <Tokens />}
     </div>
   )
 }

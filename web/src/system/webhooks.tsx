@@ -6,6 +6,7 @@ import { useActions } from '../media/actions'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
 import { Button, Confirm, Menu } from '../ui/parts'
+import { Deliveries } from './deliveries'
 import { Secret } from './secret'
 
 interface Webhook {
@@ -19,6 +20,7 @@ interface Webhook {
 }
 
 const KEY = ['webhooks']
+const ENDED = { types: ['task.state'], states: ['completed', 'partial_failure', 'failed', 'cancelled'] }
 
 export function Webhooks() {
   const text = useText()
@@ -28,6 +30,8 @@ export function Webhooks() {
   const webhooks = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api<{ items: Webhook[] }>('/api/v1/webhooks', { signal }), refetchInterval: 10_000, staleTime: 0, retry: false })
   const [url, setUrl] = useState('')
   const [secret, setSecret] = useState('')
+  const [what, setWhat] = useState<'ended' | 'all'>('ended')
+  const [opened, setOpened] = useState('')
   const [removing, setRemoving] = useState<Webhook | null>(null)
   if (webhooks.isError) return null // not allowed to see them
   const ask = (path: string, method: 'POST' | 'DELETE') =>
@@ -43,7 +47,7 @@ export function Webhooks() {
         {webhooks.data?.items.map((w) => (
           <li key={w.id} data-status={w.status}>
             <span className={`lamp ${w.status === 'active' ? (w.failures > 0 ? 'bad' : 'good') : 'off'}`} />
-            <div>
+            <div className="manage-main">
               <strong dir="ltr">{w.url}</strong>
               <span className="muted" dir="auto">
                 {text.webhookStatus[w.status] ?? w.status}
@@ -51,6 +55,9 @@ export function Webhooks() {
                 {w.status_reason ? ` · ${w.status_reason}` : ''}
               </span>
             </div>
+            <button type="button" className="link" aria-expanded={opened === w.id} onClick={() => setOpened(opened === w.id ? '' : w.id)}>
+              {text.deliveries}
+            </button>
             <Menu
               label={`${text.more}: ${w.url}`}
               items={[
@@ -58,10 +65,18 @@ export function Webhooks() {
                 w.status === 'active'
                   ? { label: text.pause, onPick: () => void ask(`/api/v1/webhooks/${w.id}/pause`, 'POST') }
                   : { label: text.resume, onPick: () => void ask(`/api/v1/webhooks/${w.id}/resume`, 'POST') },
+                {
+                  label: text.newSecret,
+                  onPick: () =>
+                    void actions.attempt(async () => {
+                      setSecret((await api<{ secret: string }>(`/api/v1/webhooks/${w.id}/rotate_secret`, { method: 'POST' })).secret)
+                    }),
+                },
                 null,
                 { label: text.remove, danger: true, onPick: () => setRemoving(w) },
               ]}
             />
+            {opened === w.id && <Deliveries webhook={w.id} />}
           </li>
         ))}
       </ul>
@@ -70,7 +85,7 @@ export function Webhooks() {
         onSubmit={(e) => {
           e.preventDefault()
           void actions.attempt(async () => {
-            const made = await api<Webhook & { secret: string }>('/api/v1/webhooks', { method: 'POST', body: { url: url.trim() } })
+            const made = await api<Webhook & { secret: string }>('/api/v1/webhooks', { method: 'POST', body: { url: url.trim(), ...(what === 'ended' ? ENDED : {}) } })
             setSecret(made.secret)
             setUrl('')
             await client.invalidateQueries({ queryKey: KEY })
@@ -78,6 +93,13 @@ export function Webhooks() {
         }}
       >
         <input className="field" type="url" value={url} onChange={(e) => setUrl(e.target.value)} placeholder="https://" aria-label={text.webhookUrl} dir="ltr" />
+        <label className="select">
+          <span className="sr-only">{text.webhookWhat}</span>
+          <select value={what} onChange={(e) => setWhat(e.target.value === 'all' ? 'all' : 'ended')}>
+            <option value="ended">{text.webhookEnded}</option>
+            <option value="all">{text.webhookAll}</option>
+          </select>
+        </label>
         <Button type="submit" disabled={url.trim() === ''}>
           {text.add}
         </Button>

@@ -21,6 +21,7 @@ interface Props {
   segment: Segment
   index: number
   before: string | null
+  last: boolean
   editing: boolean
   caret: number | undefined
   canEdit: boolean
@@ -30,7 +31,7 @@ interface Props {
 
 // The edits are new with each keystroke that was saved; a row needs them only while it is edited.
 const same = (a: Props, b: Props) =>
-  a.segment === b.segment && a.index === b.index && a.before === b.before && a.editing === b.editing && a.canEdit === b.canEdit && (!b.editing || (a.edits === b.edits && a.caret === b.caret)) && a.events === b.events
+  a.segment === b.segment && a.index === b.index && a.before === b.before && a.last === b.last && a.editing === b.editing && a.canEdit === b.canEdit && (!b.editing || (a.edits === b.edits && a.caret === b.caret)) && a.events === b.events
 
 export const SegmentRow = memo(function SegmentRow(props: Props) {
   const { segment, index, before, editing, canEdit, events } = props
@@ -86,7 +87,7 @@ export const SegmentRow = memo(function SegmentRow(props: Props) {
 
 const AUTOSAVE_MS = 800
 
-function Editor({ segment, index, caret, edits, events }: Props) {
+function Editor({ segment, index, last, caret, edits, events }: Props) {
   const text = useText()
   const [value, setValue] = useState(segment.text)
   const field = useRef<HTMLTextAreaElement>(null)
@@ -153,6 +154,12 @@ function Editor({ segment, index, caret, edits, events }: Props) {
     element.style.height = `${element.scrollHeight}px`
   }, [value])
 
+  const split = () => {
+    const word = wordIndexAt(value.trim().replace(/\s+/g, ' '), field.current?.selectionStart ?? 0)
+    void save().then((ok) => (ok ? events.splitAt(index, base.current, word) : undefined))
+  }
+  /** The segment at `second` with the one before it. */
+  const join = (second: number) => void save().then((ok) => (ok ? events.mergeBack(second) : undefined))
   const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
     const element = event.currentTarget
     const atStart = element.selectionStart === 0 && element.selectionEnd === 0
@@ -164,15 +171,14 @@ function Editor({ segment, index, caret, edits, events }: Props) {
       events.leave()
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault()
-      const word = wordIndexAt(value.trim().replace(/\s+/g, ' '), element.selectionStart)
-      void save().then((ok) => (ok ? events.splitAt(index, base.current, word) : undefined))
+      split()
     } else if (event.key === 'Enter') {
       event.preventDefault()
       void save()
       events.leave()
     } else if (event.key === 'Backspace' && atStart && index > 0) {
       event.preventDefault()
-      void save().then((ok) => (ok ? events.mergeBack(index) : undefined))
+      join(index)
     } else if ((event.key === 'ArrowUp' && atStart && index > 0) || (event.key === 'ArrowDown' && element.selectionStart === value.length)) {
       event.preventDefault()
       void save()
@@ -199,6 +205,27 @@ function Editor({ segment, index, caret, edits, events }: Props) {
       <p className="segment-hint muted" role={conflict ? 'alert' : undefined}>
         {conflict ? text.conflict : text.editHint}
       </p>
+      {/* The cursor stays in the field while these are pressed. */}
+      <div className="segment-buttons" onPointerDown={(e) => e.preventDefault()} onMouseDown={(e) => e.preventDefault()}>
+        <button type="button" className="link" onClick={split}>
+          {text.split}
+        </button>
+        {!last && (
+          <button type="button" className="link" onClick={() => join(index + 1)}>
+            {text.merge}
+          </button>
+        )}
+        <button
+          type="button"
+          className="link"
+          onClick={() => {
+            void save()
+            events.leave()
+          }}
+        >
+          {text.save}
+        </button>
+      </div>
     </>
   )
 }

@@ -65,6 +65,14 @@ export function useEdits(media: string, data: Segments | null): Edits {
     [client, media, text],
   )
 
+  // A step back or forth waits for what is on its way, and is chosen by what is known then.
+  const stepQueue = useRef<Promise<unknown>>(Promise.resolve())
+  const inTurn = useCallback((run: () => Promise<void>): Promise<void> => {
+    const next = stepQueue.current.then(() => queue.current).then(run)
+    stepQueue.current = next.catch(() => {})
+    return next
+  }, [])
+
   return useMemo<Edits>(() => {
     const newestNow = () => client.getQueryData<Segments | null>(key)?.newest_revision ?? 0
     const did = (before: number, edited: Edited) => {
@@ -133,18 +141,20 @@ export function useEdits(media: string, data: Segments | null): Edits {
         change(joinSteps(historyNow.current, steps))
         return steps
       },
-      async undo() {
-        const step = historyNow.current.undo[historyNow.current.undo.length - 1]
-        if (!step || !canUndo(historyNow.current, newestNow())) return
-        const now = await restore(step.before)
-        if (now !== null) change(didUndo(historyNow.current, now))
-      },
-      async redo() {
-        const step = historyNow.current.redo[historyNow.current.redo.length - 1]
-        if (!step || !canRedo(historyNow.current, newestNow())) return
-        const now = await restore(step.after)
-        if (now !== null) change(didRedo(historyNow.current, now))
-      },
+      undo: () =>
+        inTurn(async () => {
+          const step = historyNow.current.undo[historyNow.current.undo.length - 1]
+          if (!step || !canUndo(historyNow.current, newestNow())) return
+          const now = await restore(step.before)
+          if (now !== null) change(didUndo(historyNow.current, now))
+        }),
+      redo: () =>
+        inTurn(async () => {
+          const step = historyNow.current.redo[historyNow.current.redo.length - 1]
+          if (!step || !canRedo(historyNow.current, newestNow())) return
+          const now = await restore(step.after)
+          if (now !== null) change(didRedo(historyNow.current, now))
+        }),
     }
-  }, [client, send, show, text, history, newest, saving, change, media])
+  }, [client, send, inTurn, show, text, history, newest, saving, change, media])
 }

@@ -8,6 +8,7 @@ import type { Player } from '../media/player'
 import { useText } from '../text'
 import { clock } from '../text/format'
 import { useKeys } from '../ui/hooks'
+import { useMay } from '../ui/may'
 import { CopyIcon, RedoIcon, SearchIcon, UndoIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
 import { IconButton, Menu } from '../ui/parts'
@@ -39,7 +40,8 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
   const edits = useEdits(media.id, data)
   const editsNow = useRef(edits)
   editsNow.current = edits
-  const canEdit = features.edit && segments.length > 0 && typeof segments[0]?.id === 'number'
+  const may = useMay()
+  const canEdit = features.edit && may.change && segments.length > 0 && typeof segments[0]?.id === 'number'
   const [editing, setEditing] = useState<{ id: number; caret: number | undefined } | null>(null)
   const [naming, setNaming] = useState<number | null>(null)
   const [finding, setFinding] = useState(false)
@@ -256,6 +258,7 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
                   segment={item.segment}
                   index={item.index}
                   before={segments[item.index - 1]?.speaker ?? null}
+                  last={item.index === segments.length - 1}
                   editing={editing !== null && editing.id === item.segment.id}
                   caret={editing?.caret}
                   canEdit={canEdit}

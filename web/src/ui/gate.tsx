@@ -3,12 +3,10 @@ import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-quer
 import { type ReactNode, useEffect, useState } from 'react'
 import { api, ApiError } from '../api/client'
 import { useFeatures } from '../api/features'
-import { onSignedOut, type Session, takeSession } from '../api/session'
+import { onSignedOut, type Session, SESSION_KEY, takeSession } from '../api/session'
 import { useLive } from '../live/provider'
 import { useText } from '../text'
 import { Button } from './parts'
-
-const KEY = ['session']
 
 export async function signOut(client: QueryClient): Promise<void> {
   await api('/api/v1/session', { method: 'DELETE' })
@@ -24,7 +22,7 @@ export function Gate({ children }: { children: ReactNode }) {
 function Asked({ children }: { children: ReactNode }) {
   const client = useQueryClient()
   const session = useQuery({
-    queryKey: KEY,
+    queryKey: SESSION_KEY,
     queryFn: async ({ signal }) => {
       try {
         return takeSession(await api<Session>('/api/v1/session', { signal }))
@@ -34,7 +32,7 @@ function Asked({ children }: { children: ReactNode }) {
       }
     },
   })
-  useEffect(() => onSignedOut(() => void client.invalidateQueries({ queryKey: KEY })), [client])
+  useEffect(() => onSignedOut(() => void client.invalidateQueries({ queryKey: SESSION_KEY })), [client])
   if (session.data === null) return <SignIn />
   // A server that is away is said by the page itself.
   return session.isPending ? null : children
@@ -54,8 +52,9 @@ function SignIn() {
           e.preventDefault()
           api<Session>('/api/v1/session', { method: 'POST', body: { token: token.trim() } }).then(
             (session) => {
-              client.clear()
-              client.setQueryData(KEY, takeSession(session))
+              // What somebody else was shown is forgotten.
+              client.removeQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] })
+              client.setQueryData(SESSION_KEY, takeSession(session))
               hurry()
             },
             (error: unknown) => setRefused(error instanceof Error ? error.message : String(error)),

@@ -1,6 +1,7 @@
 // Files dropped anywhere on the page, and the button that asks for them.
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import { useText } from '../text'
+import { useMay } from '../ui/may'
 import { go } from '../ui/route'
 import { uploads } from './store'
 
@@ -35,8 +36,10 @@ export function DropZone({ children }: { children: ReactNode }) {
   const text = useText()
   const [over, setOver] = useState(false)
   const input = useRef<HTMLInputElement>(null)
+  const mayNow = useRef(true)
+  mayNow.current = useMay().change
   const take = useCallback((files: File[]) => {
-    if (files.length === 0) return
+    if (files.length === 0 || !mayNow.current) return
     uploads.add(files)
     if (!/^#\/(\?|$)|^$/.test(location.hash)) go({ view: 'library', query: '', status: '', sort: '' })
   }, [])
@@ -47,7 +50,7 @@ export function DropZone({ children }: { children: ReactNode }) {
     const enter = (e: DragEvent) => {
       if (!carriesFiles(e)) return
       depth += 1
-      setOver(true)
+      setOver(mayNow.current)
     }
     const leave = (e: DragEvent) => {
       if (!carriesFiles(e)) return

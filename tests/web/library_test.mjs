@@ -1,0 +1,183 @@
+// The library in use: web addresses, pictures, filters and orders, many at once, search, names of every
+// direction, times of the reader's zone.
+import { createReadStream, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
+
+const server = await new Server({ env: { ALLOW_PRIVATE_ADDRESSES: '127.0.0.1', REQUIRE_IF_MATCH: 'true' } }).start()
+const context = await openContext(server, { permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'Asia/Tokyo' })
+const page = await openPage(context, server)
+const row = (title, where = page) => where.locator('.row', { has: where.getByRole('link', { name: title, exact: true }) })
+const state = (title) => row(title).getAttribute('data-status')
+const titles = () => page.locator('.row-title').allInnerTexts()
+
+const elsewhere = createServer((request, response) => {
+  if (request.url !== '/talks/announcement.mp3' && request.url !== '/talks/short.wav') return response.writeHead(404).end()
+  createReadStream(`${samples}/${request.url.endsWith('mp3') ? 'clip.mp3' : 'short.wav'}`).pipe(response.writeHead(200))
+})
+await new Promise((done) => elsewhere.listen(0, '127.0.0.1', done))
+const address = (path) => `http://127.0.0.1:${elsewhere.address().port}/talks/${path}`
+const paste = async (text) => {
+  await page.evaluate((t) => navigator.clipboard.writeText(t), text)
+  await page.keyboard.press('Control+v')
+}
+
+await steps({
+  async 'addresses that are pasted anywhere are fetched by the server'() {
+    await page.locator('main').focus()
+    await paste(`${address('announcement.mp3')}\n${address('short.wav')}\n`)
+    await page.getByRole('button', { name: 'Fetch 2' }).click()
+    await until('both are done', async () => (await state('announcement')) === 'completed' && (await state('short')) === 'completed')
+    assert.equal(await page.getByLabel('Web address of a recording').inputValue(), '')
+  },
+
+  async 'one that is not there says so, and what to do'() {
+    await page.getByLabel('Web address of a recording').focus()
+    await paste(`${address('gone.mp3')}\n`)
+    await page.getByRole('button', { name: 'Fetch', exact: true }).click()
+    await until('it failed', async () => (await state('gone')) === 'failed')
+    await row('gone').getByRole('link').click()
+    const outcome = page.getByTestId('outcome')
+    await outcome.waitFor()
+    assert.match(await outcome.innerText(), /404/)
+    assert.match(await outcome.innerText(), /address/i)
+    assert.equal(await page.locator('audio, video').count(), 0, 'there is nothing to play')
+    await expectAccessible(page, 'an import that failed')
+  },
+
+  async 'a film has its picture in its row'() {
+    await page.goto(`${server.url}/#/`)
+    await page.setInputFiles('[data-testid=files]', `${samples}/meeting.mkv`)
+    await until('its picture is there', () =>
+      row('meeting')
+        .locator('.tile img')
+        .evaluate((e) => e.naturalWidth > 0),
+    )
+    await until('it is done', async () => (await state('meeting')) === 'completed')
+  },
+
+  async 'the server orders them, and the choice is kept over a reload'() {
+    await page.getByLabel('Order').selectOption('title')
+    await until('by title', async () => (await titles()).join() === 'announcement,gone,meeting,short')
+    await page.getByLabel('Order').selectOption('longest')
+    await until('longest first', async () => (await titles()).slice(0, 2).sort().join() === 'announcement,meeting')
+    await page.reload()
+    await until('longest first', async () => (await titles()).slice(0, 2).sort().join() === 'announcement,meeting')
+    await page.getByLabel('Show').selectOption('failed')
+    await until('those that failed', async () => (await titles()).join() === 'gone')
+    await page.getByLabel('Show').selectOption('')
+    await page.getByLabel('Order').selectOption('')
+    await until('newest first', async () => (await titles())[0] === 'meeting')
+  },
+
+  async 'what waits says its place in words'() {
+    await server.upload('long.ogg', readFileSync(`${samples}/talk.ogg`))
+    await until('it runs', async () => (await state('long')) === 'processing')
+    await server.upload('second.wav', readFileSync(`${samples}/short.wav`), '&priority=-1')
+    await until('a place in the line', async () => /in line/.test(await row('second').innerText()))
+    await until('and when it starts', async () => /starts in/.test(await row('second').innerText()))
+    await page.goto(`${server.url}/#/media/${(await server.api('/api/v1/media?search=second')).items[0].id}`)
+    await page.getByTestId('detail').getByText(/in line, starts in/).waitFor()
+    await page.goto(`${server.url}/#/`)
+  },
+
+  async 'several are cancelled, tried again, deleted'() {
+    await server.api('/api/v1/queue/pause', { method: 'POST' })
+    for (const i of [1, 2]) await server.upload(`many ${i}.wav`, tone(1, 40 + i))
+    const all = ['long', 'second', 'many 1', 'many 2']
+    for (const title of all) await row(title).getByRole('checkbox').check()
+    const bar = page.getByRole('toolbar')
+    await bar.getByText('4 selected').waitFor()
+    await bar.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click()
+    for (const title of all) await until(`${title} is cancelled`, async () => (await state(title)) === 'cancelled')
+    for (const title of ['many 1', 'many 2']) await row(title).getByRole('checkbox').check()
+    await bar.getByRole('button', { name: 'Retry' }).click()
+    for (const title of ['many 1', 'many 2']) await until(`${title} waits`, async () => (await state(title)) === 'pending')
+    await row('many 1').getByText('The queue is paused').waitFor()
+    await server.api('/api/v1/queue/resume', { method: 'POST' })
+    for (const title of ['many 1', 'many 2']) await until(`${title} is done`, async () => (await state(title)) === 'completed')
+  },
+
+  async 'several are exported, each to a file of its own'() {
+    const downloads = []
+    page.on('download', (d) => downloads.push(d.suggestedFilename()))
+    for (const title of ['announcement', 'short']) await row(title).getByRole('checkbox').check()
+    await page.getByRole('toolbar').getByRole('button', { name: 'Export' }).click()
+    await page.getByRole('menuitem', { name: 'VTT' }).click()
+    await until('two files came', () => downloads.length === 2)
+    assert.deepEqual(downloads.sort(), ['announcement.vtt', 'short.vtt'])
+  },
+
+  async 'search finds words, and opens where they are said'() {
+    const { id } = (await server.api('/api/v1/media?search=announcement')).items[0]
+    const { segments } = await server.api(`/api/v1/media/${id}/segments`)
+    const last = segments.at(-1)
+    const words = last.text.split(' ').slice(0, 3).join(' ')
+    await page.getByRole('searchbox').fill(`"${words}"`)
+    const hit = page.locator('.hits a', { hasText: 'announcement' })
+    await hit.waitFor()
+    assert((await hit.locator('mark').allInnerTexts()).join(' ').includes(words.split(' ')[0]))
+    await page.getByTestId('count').getByText('1 recording').waitFor()
+    await expectAccessible(page, 'hits')
+    await hit.click()
+    await page.locator('.segment.now').getByText(words.split(' ')[0]).first().waitFor()
+    await until('the player is there', () => page.evaluate((s) => Math.abs(document.querySelector('audio').currentTime - s) < 0.2, last.start))
+    await page.goto(`${server.url}/#/`)
+    await page.getByRole('searchbox').fill('')
+  },
+
+  async 'two windows do not rename over each other unseen'() {
+    await page.getByRole('button', { name: 'More: short' }).click()
+    await page.getByRole('menuitem', { name: 'Rename' }).click()
+    await page.getByRole('dialog').getByRole('textbox').fill('Mine')
+    await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).and(page.locator(':enabled')).waitFor()
+    const { id } = (await server.api('/api/v1/media?search=short')).items[0]
+    const tag = (await fetch(`${server.url}/api/v1/media/${id}`)).headers.get('etag')
+    await server.api(`/api/v1/media/${id}`, { method: 'PATCH', json: { title: 'عنوان عربي' }, headers: { 'If-Match': tag } })
+    await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click()
+    await page.getByText(/renamed elsewhere/).waitFor()
+    assert.equal((await server.api(`/api/v1/media/${id}`)).title, 'عنوان عربي')
+    await page.keyboard.press('Escape')
+    await row('عنوان عربي').waitFor()
+  },
+
+  async 'a title that is read from right to left stands so, in every view'() {
+    const direction = (where) => where.evaluate((e) => getComputedStyle(e).direction)
+    assert.equal(await direction(row('عنوان عربي').getByRole('link')), 'rtl')
+    assert.equal(await direction(row('announcement').getByRole('link')), 'ltr')
+    await row('عنوان عربي').getByRole('link').click()
+    assert.equal(await direction(page.getByRole('heading', { level: 1 })), 'rtl')
+    await page.goto(`${server.url}/#/`)
+  },
+
+  async 'times are those of the reader'() {
+    const shown = row('meeting').locator('time')
+    const at = new Date(await shown.getAttribute('datetime'))
+    const there = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'Asia/Tokyo' })
+    assert((await shown.innerText()).includes(there), `${await shown.innerText()} is not ${there}`)
+    assert((await shown.getAttribute('title')).includes(there))
+  },
+
+  async 'files are dropped anywhere, also in the queue'() {
+    await page.goto(`${server.url}/#/queue`)
+    const bytes = [...tone(1, 71)]
+    const transfer = await page.evaluateHandle((b) => {
+      const data = new DataTransfer()
+      for (const name of ['dropped one.wav', 'dropped two.wav']) data.items.add(new File([new Uint8Array(b), name], name, { type: 'audio/wav' }))
+      return data
+    }, bytes)
+    await page.dispatchEvent('body', 'dragenter', { dataTransfer: transfer })
+    await page.getByText('Drop to transcribe').waitFor()
+    await page.dispatchEvent('body', 'drop', { dataTransfer: transfer })
+    for (const title of ['dropped one', 'dropped two']) await row(title).waitFor()
+    await page.getByText('Drop to transcribe').waitFor({ state: 'detached' })
+  },
+
+  async 'nothing went wrong on the way'() {
+    expectNoFaults(context)
+  },
+})
+await endAll()
+elsewhere.close()
+await server.stop()

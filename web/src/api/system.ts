@@ -1,0 +1,10 @@
+// What the server is made of and has learned: `GET /api/v1/system`.
+import { queryOptions } from '@tanstack/react-query'
+import { api } from './client'
+
+export interface System {
+  models: { engine: string; model: string }[]
+  speeds: { step: string; engine: string; model: string; seconds_per_audio_second: number }[]
+}
+
+export const systemQuery = queryOptions({ queryKey: ['system'], queryFn: ({ signal }) => api<System>('/api/v1/system', { signal }), staleTime: 10_000 })
