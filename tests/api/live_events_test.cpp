@@ -150,8 +150,8 @@ TEST_F(LiveEvents, SayResetWhereTheOutboxWasEmptiedBeforeItWasRead) {
     const NodeFacts facts{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"};
     access::AccessControl access{*store_, clock_, {}};
     metrics::Metrics metrics;
-    const Services services{*engine_, *store_, *blobs_, facts,  settings_,
-                            hub,      watch,   access,  metrics};
+    const Services services{*engine_, *store_, *blobs_, facts,   settings_,
+                            hub,      watch,   access,  metrics, clock_};
     {
         LiveReader reader{services, {}, 0};
         reader.start([] {});

@@ -202,7 +202,7 @@ class StreamedAnswers : public HttpTest {
         watch_.emplace(engine_->feed());
         access_.emplace(*store_, clock_, settings_.access);
         services_.emplace(*engine_, *store_, *blobs_, facts_, settings_, *live_, *watch_, *access_,
-                          metrics_);
+                          metrics_, clock_);
         const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         sockaddr_in address{};
         address.sin_family = AF_INET;
