@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     CLI::App* fetch = app.add_subcommand("fetch", "Download one file");
     fetch->add_option("--allow-private-addresses", settings.allow_private_addresses, "Networks");
     fetch->add_option("--dns-servers", settings.dns_servers, "In place of the system's");
+    fetch->add_option("--site-program", settings.site_program, "yt-dlp");
     if (argc == 2 && std::string_view(argv[1]) == "--describe") {
         return std::puts(durascribe::describe_worker().c_str()) < 0 ? 1 : 0;
     }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "durascribe/api/server.h"
 #include "durascribe/base/log.h"
@@ -75,6 +76,8 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.chunks.parallel = settings.max_concurrent_transcriptions;
     out.model = settings.model;
     out.fetch_limit_bytes = settings.upload_limit_bytes;
+    out.fetch_timeout = settings.import_timeout;
+    out.fetch_stall = settings.import_stall_timeout;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
     out.models = models_of(program.worker);
     out.free_memory_bytes = process::available_memory_bytes;
@@ -94,6 +97,16 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     return out;
 }
 
+// Of the system's: only what stands below /usr is seen where it runs (worker/site_program.h).
+std::string installed_yt_dlp() {
+    for (const char* path : {"/usr/local/bin/yt-dlp", "/usr/bin/yt-dlp"}) {
+        if (::access(path, X_OK) == 0) {
+            return path;
+        }
+    }
+    return {};
+}
+
 process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
                                                const Program& program) {
     process::ProcessWorkerSettings out;
@@ -108,6 +121,7 @@ process::ProcessWorkerSettings worker_settings(const cli::Settings& settings,
     out.cpu_limit = settings.cpu_limit_per_transcription;
     out.allow_private_addresses = settings.allow_private_addresses;
     out.dns_servers = settings.dns_servers;
+    out.site_program = settings.import_sites ? installed_yt_dlp() : std::string();
     return out;
 }
 
@@ -211,6 +225,7 @@ class WholeNode final : public cli::Node {
             {.folders = settings_.watch_folders,
              .outputs = settings_.watch_output,
              .settle = settings_.watch_settle,
+             .subfolders = settings_.watch_subfolders,
              .options = options,
              .limit_bytes = settings_.upload_limit_bytes,
              .write = [](const std::filesystem::path& path, const std::string& content) {

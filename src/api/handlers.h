@@ -53,7 +53,9 @@ Result<Response> start_task(const Services&, const Request&);
 Result<Response> get_progress(const Services&, const Request&);
 Result<Response> list_tasks(const Services&, const Request&);
 Result<Response> get_task(const Services&, const Request&);
+Result<Response> change_task(const Services&, const Request&);
 Result<Response> get_units(const Services&, const Request&);
+Result<Response> get_task_log(const Services&, const Request&);
 Result<Response> cancel_task(const Services&, const Request&);
 Result<Response> retry_task(const Services&, const Request&);
 Result<Response> get_attempts(const Services&, const Request&);
@@ -87,7 +89,7 @@ Result<Response> create_token(const Services&, const Request&);
 Result<Response> revoke_token(const Services&, const Request&);
 
 // handlers_batches.cpp
-Result<Response> create_batch(const Services&, const Request&);
+Result<std::unique_ptr<BodySink>> create_batch(const Services&, const Request&);
 Result<Response> list_batches(const Services&, const Request&);
 Result<Response> get_batch(const Services&, const Request&);
 Result<Response> cancel_batch(const Services&, const Request&);
@@ -128,6 +130,8 @@ Result<std::optional<std::vector<std::string>>> if_match_of(const Services& serv
 
 // The id in the path as the store writes it. Errors: request "not_found", also for what is no UUID.
 Result<MediaId> media_id_of(const Request& request);
+// The media itself. Errors: request "not_found".
+Result<ports::MediaRow> media_of(const Services& services, const Request& request);
 Result<TaskId> task_id_of(const Request& request);
 Result<UploadId> upload_id_of(const Request& request);
 

@@ -8,6 +8,7 @@
 #include "durascribe/api/credentials.h"
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/json_text.h"
+#include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
 #include "durascribe/base/log.h"
@@ -220,15 +221,14 @@ Result<Response> create_token(const Services& services, const Request& request) 
 }
 
 Result<Response> revoke_token(const Services& services, const Request& request) {
-    const std::string id{request.capture("id")};
-    if (!is_uuid(id)) {
-        return fail(ErrorClass::request, "not_found",
-                    "There is no such token: its id must be a UUID.");
+    const auto id = path_id<TokenId>(request, "id", "token");
+    if (!id) {
+        return std::unexpected(id.error());
     }
-    if (auto revoked = services.access.revoke(TokenId{id}); !revoked) {
+    if (auto revoked = services.access.revoke(*id); !revoked) {
         return std::unexpected(revoked.error());
     }
-    log::info("token.revoked {}", id);
+    log::info("token.revoked {}", id->value);
     Response response;
     response.status = 204;
     return response;

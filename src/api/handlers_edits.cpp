@@ -1,7 +1,6 @@
 // Transcripts are corrected: one segment, the speakers, or back to how it was.
 #include <charconv>
 #include <cmath>
-#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -227,51 +226,68 @@ Result<Response> get_segment(const Services& services, const Request& request) {
     return std::unexpected(not_found("segment", std::to_string(*wanted)));
 }
 
-Result<Response> change_segment(const Services& services, const Request& request) {
+namespace {
+
+// What every edit of one segment needs, or the first thing that is wrong with it.
+struct SegmentEdit {
+    ports::TranscriptEdit edit;
+    std::int64_t segment = 0;
+    json::object body;
+};
+
+Result<SegmentEdit> segment_edit_of(const Services& services, const Request& request) {
     auto edit = edit_of(services, request);
-    const auto id = segment_id_of(request);
-    const auto body = json_body(request);
-    for (const Error* error : std::initializer_list<const Error*>{edit ? nullptr : &edit.error(),
-                                                                  id ? nullptr : &id.error(),
-                                                                  body ? nullptr : &body.error()}) {
-        if (error != nullptr) {
-            return std::unexpected(*error);
-        }
+    if (!edit) {
+        return std::unexpected(edit.error());
     }
-    ports::ChangeSegment change{.id = *id};
-    for (const auto& [name, value] : *body) {
+    const auto segment = segment_id_of(request);
+    if (!segment) {
+        return std::unexpected(segment.error());
+    }
+    auto body = json_body(request);
+    if (!body) {
+        return std::unexpected(body.error());
+    }
+    return SegmentEdit{std::move(*edit), *segment, std::move(*body)};
+}
+
+}  // namespace
+
+Result<Response> change_segment(const Services& services, const Request& request) {
+    auto asked = segment_edit_of(services, request);
+    if (!asked) {
+        return std::unexpected(asked.error());
+    }
+    auto& [edit, id, body] = *asked;
+    ports::ChangeSegment change{.id = id};
+    for (const auto& [name, value] : body) {
         if (auto read = read_field({name.data(), name.size()}, value, change); !read) {
             return std::unexpected(read.error());
         }
     }
-    if (body->empty()) {
+    if (body.empty()) {
         return std::unexpected(
             bad_value("The body", "an object with any of text, start, end and speaker"));
     }
-    edit->what = std::move(change);
-    return answer(services, request, *edit, true);
+    edit.what = std::move(change);
+    return answer(services, request, edit, true);
 }
 
 Result<Response> split_segment(const Services& services, const Request& request) {
-    auto edit = edit_of(services, request);
-    const auto id = segment_id_of(request);
-    const auto body = json_body(request);
-    for (const Error* error : std::initializer_list<const Error*>{edit ? nullptr : &edit.error(),
-                                                                  id ? nullptr : &id.error(),
-                                                                  body ? nullptr : &body.error()}) {
-        if (error != nullptr) {
-            return std::unexpected(*error);
-        }
+    auto asked = segment_edit_of(services, request);
+    if (!asked) {
+        return std::unexpected(asked.error());
     }
-    const json::value* at = body->if_contains("at");
-    const json::value* word = body->if_contains("word");
-    if (body->size() != 1 || (at == nullptr && word == nullptr)) {
+    auto& [edit, id, body] = *asked;
+    const json::value* at = body.if_contains("at");
+    const json::value* word = body.if_contains("word");
+    if (body.size() != 1 || (at == nullptr && word == nullptr)) {
         return std::unexpected(
             bad_value("The body",
                       "{\"at\": seconds} or {\"word\": the word that begins the second "
                       "half, counted from 0}"));
     }
-    ports::SplitSegment split{.id = *id, .at = 0};
+    ports::SplitSegment split{.id = id, .at = 0};
     if (at != nullptr) {
         const auto seconds = seconds_of("at", *at);
         if (!seconds) {
@@ -285,8 +301,8 @@ Result<Response> split_segment(const Services& services, const Request& request)
         }
         split.at = static_cast<int>(word->get_int64());
     }
-    edit->what = split;
-    return answer(services, request, *edit, false);
+    edit.what = split;
+    return answer(services, request, edit, false);
 }
 
 Result<Response> merge_segment(const Services& services, const Request& request) {

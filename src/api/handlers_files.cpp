@@ -86,11 +86,7 @@ Fields file_headers(std::string_view type, std::string disposition, const std::s
 }  // namespace
 
 Result<Response> get_source(const Services& services, const Request& request) {
-    const auto id = media_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto media = services.store.media(*id);
+    const auto media = media_of(services, request);
     if (!media) {
         return std::unexpected(media.error());
     }
@@ -116,15 +112,11 @@ Result<Response> get_source(const Services& services, const Request& request) {
 }
 
 Result<Response> get_audio(const Services& services, const Request& request) {
-    const auto id = media_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto media = services.store.media(*id);
+    const auto media = media_of(services, request);
     if (!media) {
         return std::unexpected(media.error());
     }
-    const auto audio = services.store.decoded_audio(*id);
+    const auto audio = services.store.decoded_audio(media->id);
     if (!audio) {
         return std::unexpected(audio.error());
     }
@@ -164,15 +156,11 @@ Result<Response> get_audio(const Services& services, const Request& request) {
 }
 
 Result<Response> get_poster(const Services& services, const Request& request) {
-    const auto id = media_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto media = services.store.media(*id);
+    const auto media = media_of(services, request);
     if (!media) {
         return std::unexpected(media.error());
     }
-    auto poster = services.store.poster(*id);
+    auto poster = services.store.poster(media->id);
     if (!poster) {
         return std::unexpected(poster.error());
     }
@@ -184,8 +172,8 @@ Result<Response> get_poster(const Services& services, const Request& request) {
                           "it has one.");
     }
     const bool jpeg = (*poster)->mime_type == "image/jpeg";
-    const std::string tag =
-        "\"" + id->value + "-" + std::to_string(std::hash<std::string>{}((*poster)->bytes)) + "\"";
+    const std::string tag = "\"" + media->id.value + "-" +
+                            std::to_string(std::hash<std::string>{}((*poster)->bytes)) + "\"";
     Response response;
     response.headers =
         file_headers((*poster)->mime_type,

@@ -13,20 +13,6 @@
 namespace durascribe::api {
 namespace {
 
-template <typename Id>
-Result<Id> id_of(const Request& request, std::string_view what) {
-    std::string text{request.capture("id")};
-    if (!is_uuid(text)) {
-        // Not repeated in the message: it may be anything.
-        return fail(ErrorClass::request, "not_found",
-                    "There is no such " + std::string{what} + ": its id must be a UUID.");
-    }
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return Id{std::move(text)};
-}
-
 // Whether the uploaded file is still there; null where that can't be told now.
 json::value source_available(const Services& services, const ports::MediaRow& media) {
     if (media.source.empty()) {
@@ -65,15 +51,20 @@ Result<std::optional<std::vector<int>>> seen_revisions(const Services& services,
 }  // namespace
 
 Result<MediaId> media_id_of(const Request& request) {
-    return id_of<MediaId>(request, "media");
+    return path_id<MediaId>(request, "id", "media");
+}
+
+Result<ports::MediaRow> media_of(const Services& services, const Request& request) {
+    const auto id = media_id_of(request);
+    return id ? services.store.media(*id) : std::unexpected(id.error());
 }
 
 Result<TaskId> task_id_of(const Request& request) {
-    return id_of<TaskId>(request, "task");
+    return path_id<TaskId>(request, "id", "task");
 }
 
 Result<UploadId> upload_id_of(const Request& request) {
-    return id_of<UploadId>(request, "upload");
+    return path_id<UploadId>(request, "id", "upload");
 }
 
 Result<std::unique_ptr<BodySink>> upload_media(const Services& services, const Request& request) {
@@ -134,15 +125,11 @@ Result<Response> list_media(const Services& services, const Request& request) {
 }
 
 Result<Response> get_media(const Services& services, const Request& request) {
-    const auto id = media_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto media = services.store.media(*id);
+    const auto media = media_of(services, request);
     if (!media) {
         return std::unexpected(media.error());
     }
-    const auto view = services.engine.view_of_media(*id);
+    const auto view = services.engine.view_of_media(media->id);
     if (!view) {
         return std::unexpected(view.error());
     }

@@ -17,6 +17,7 @@ namespace durascribe::api {
 namespace {
 
 constexpr int kQueueMax = 200;
+constexpr int kLogMax = 500;
 
 struct StartRequest {
     TaskFields fields;
@@ -56,20 +57,9 @@ Result<StartRequest> parse_start(const Request& request) {
                                     "audio_track, diarize, priority, from_step and force.",
                                     name));
         }
-        if (name == "audio_track" && value.is_null()) {
-            if (auto set = start.fields.set(name, "auto"); !set) {
-                return std::unexpected(set.error());
-            }
-            continue;
-        }
-        if (!value.is_string() && !value.is_int64() && !value.is_bool()) {
-            return std::unexpected(bad_value(name, "text, a whole number, true or false"));
-        }
-        const std::string text =
-            value.is_string() ? std::string{value.get_string().data(), value.get_string().size()}
-            : value.is_bool() ? (value.get_bool() ? "true" : "false")
-                              : std::to_string(value.get_int64());
-        if (auto set = start.fields.set(name, text); !set) {
+        const bool default_track = name == "audio_track" && value.is_null();
+        if (auto set = start.fields.set_json(name, default_track ? json::value("auto") : value);
+            !set) {
             return std::unexpected(set.error());
         }
     }
@@ -173,7 +163,7 @@ Result<Response> list_tasks(const Services& services, const Request& request) {
     if (!active) {
         return std::unexpected(active.error());
     }
-    const auto media = text_parameter(request, "media_id");
+    auto media = id_parameter(request, "media_id");
     if (!media) {
         return std::unexpected(media.error());
     }
@@ -181,10 +171,7 @@ Result<Response> list_tasks(const Services& services, const Request& request) {
     filter.state = *state;
     filter.active_only = active->value_or(false);
     if (*media) {
-        if (!is_uuid(**media)) {
-            return std::unexpected(bad_value("media_id", "a UUID"));
-        }
-        filter.media_id = MediaId{**media};
+        filter.media_id = MediaId{std::move(**media)};
     }
     const auto found = services.store.list_tasks(filter, *page);
     if (!found) {
@@ -207,6 +194,30 @@ Result<Response> get_task(const Services& services, const Request& request) {
         return std::unexpected(view.error());
     }
     return json_response(200, task_view_shape(*view));
+}
+
+// The priority is the one thing of a task that can be changed.
+Result<Response> change_task(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto body = json_body(request);
+    if (!body) {
+        return std::unexpected(body.error());
+    }
+    const json::value* priority = body->if_contains("priority");
+    if (priority == nullptr || body->size() != 1) {
+        return std::unexpected(bad_value("The body", "{\"priority\": …} and nothing else"));
+    }
+    if (!priority->is_int64() || priority->get_int64() < -100 || priority->get_int64() > 100) {
+        return std::unexpected(bad_value("priority", "a whole number from -100 to 100"));
+    }
+    const auto changed = services.store.set_priority(*id, static_cast<int>(priority->get_int64()));
+    if (!changed) {
+        return std::unexpected(changed.error());
+    }
+    return get_task(services, request);
 }
 
 namespace {
@@ -247,6 +258,29 @@ Result<Response> get_units(const Services& services, const Request& request) {
     json::array items;
     for (const auto& unit : *units) {
         items.push_back(unit_shape(unit));
+    }
+    return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
+}
+
+Result<Response> get_task_log(const Services& services, const Request& request) {
+    const auto id = task_id_of(request);
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    const auto limit = number_parameter(request, "limit", 1, kLogMax);
+    if (!limit) {
+        return std::unexpected(limit.error());
+    }
+    const auto events = services.store.task_events(*id, limit->value_or(kLogMax));
+    if (!events) {
+        return std::unexpected(events.error());
+    }
+    json::array items;
+    for (const auto& event : *events) {
+        items.push_back(json::object{{"seq", event.seq},
+                                     {"at", to_rfc3339(event.at)},
+                                     {"type", event.type},
+                                     {"data", json::parse(event.payload)}});
     }
     return json_response(200, json::object{{"task_id", id->value}, {"items", std::move(items)}});
 }

@@ -118,21 +118,8 @@ Result<ports::WebhookChange> change_of(const json::object& body) {
 
 // ---- ids ----
 
-template <typename Id>
-Result<Id> id_in(const Request& request, std::string_view capture, std::string_view what) {
-    std::string text{request.capture(capture)};
-    if (!is_uuid(text)) {
-        return fail(ErrorClass::request, "not_found",
-                    fmt::format("There is no such {}: its id must be a UUID.", what));
-    }
-    for (char& c : text) {
-        c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return Id{std::move(text)};
-}
-
 Result<ports::WebhookId> webhook_id_of(const Request& request) {
-    return id_in<ports::WebhookId>(request, "id", "webhook");
+    return path_id<ports::WebhookId>(request, "id", "webhook");
 }
 
 std::string webhook_path(const ports::WebhookId& id) {
@@ -145,13 +132,34 @@ void changed(const Services& services) {
     }
 }
 
+// What `then` makes of the webhook that the path names.
+template <typename Then>
+Result<Response> with_webhook(const Request& request, Then then) {
+    const auto id = webhook_id_of(request);
+    return id ? then(*id) : Result<Response>(std::unexpected(id.error()));
+}
+
+// The same of one of its deliveries.
+template <typename Then>
+Result<Response> with_delivery(const Request& request, Then then) {
+    return with_webhook(request, [&](const ports::WebhookId& webhook) {
+        const auto id = path_id<ports::DeliveryId>(request, "delivery_id", "delivery");
+        return id ? then(webhook, *id) : Result<Response>(std::unexpected(id.error()));
+    });
+}
+
 // The webhook as it is now, or why not.
-Result<Response> answered(const Services& services, const Result<ports::WebhookRow>& webhook) {
+Result<Response> answered(const Services& services, const Result<ports::WebhookRow>& webhook,
+                          bool with_secret = false) {
     if (!webhook) {
         return std::unexpected(webhook.error());
     }
     changed(services);
-    return json_response(200, webhook_shape(*webhook));
+    json::object shape = webhook_shape(*webhook);
+    if (with_secret) {
+        shape["secret"] = webhook->secret;
+    }
+    return json_response(200, shape);
 }
 
 Result<Response> queued(const Services& services, const Result<ports::DeliveryRow>& delivery) {
@@ -165,19 +173,24 @@ Result<Response> queued(const Services& services, const Result<ports::DeliveryRo
     return response;
 }
 
+Result<ports::WebhookChange> change_in(const Request& request) {
+    const auto body = json_body(request);
+    return body ? change_of(*body) : std::unexpected(body.error());
+}
+
 }  // namespace
 
 Result<Response> create_webhook(const Services& services, const Request& request) {
-    const auto body = json_body(request);
-    if (!body) {
-        return std::unexpected(body.error());
-    }
-    const auto change = change_of(*body);
+    const auto change = change_in(request);
     if (!change) {
         return std::unexpected(change.error());
     }
     if (!change->url) {
         return std::unexpected(bad_value("url", "there: the address of the receiver"));
+    }
+    const auto key = idempotency_key_of(request);
+    if (!key) {
+        return std::unexpected(key.error());
     }
     const auto made = services.store.webhooks().create_webhook(
         {.id = new_id<ports::WebhookId>(),
@@ -185,15 +198,19 @@ Result<Response> create_webhook(const Services& services, const Request& request
          .description = change->description.value_or(""),
          .filter = {.types = change->types.value_or(std::vector<std::string>{}),
                     .states = change->states.value_or(std::vector<std::string>{})},
-         .secret = webhooks::new_secret()});
+         .secret = webhooks::new_secret()},
+        *key);
     if (!made) {
         return std::unexpected(made.error());
     }
     changed(services);
-    json::object shape = webhook_shape(*made);
-    shape["secret"] = made->secret;
+    json::object shape = webhook_shape(made->webhook);
+    shape["secret"] = made->webhook.secret;
     Response response = json_response(201, shape);
-    response.headers.emplace_back("Location", webhook_path(made->id));
+    response.headers.emplace_back("Location", webhook_path(made->webhook.id));
+    if (made->replayed) {
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+    }
     return response;
 }
 
@@ -210,85 +227,63 @@ Result<Response> list_webhooks(const Services& services, const Request&) {
 }
 
 Result<Response> get_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto webhook = services.store.webhooks().webhook(*id);
-    if (!webhook) {
-        return std::unexpected(webhook.error());
-    }
-    return json_response(200, webhook_shape(*webhook));
+    return with_webhook(request, [&](const ports::WebhookId& id) -> Result<Response> {
+        const auto webhook = services.store.webhooks().webhook(id);
+        if (!webhook) {
+            return std::unexpected(webhook.error());
+        }
+        return json_response(200, webhook_shape(*webhook));
+    });
 }
 
 Result<Response> change_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto body = json_body(request);
-    if (!body) {
-        return std::unexpected(body.error());
-    }
-    const auto change = change_of(*body);
-    if (!change) {
-        return std::unexpected(change.error());
-    }
-    return answered(services, services.store.webhooks().change_webhook(*id, *change));
+    return with_webhook(request, [&](const ports::WebhookId& id) -> Result<Response> {
+        const auto change = change_in(request);
+        if (!change) {
+            return std::unexpected(change.error());
+        }
+        return answered(services, services.store.webhooks().change_webhook(id, *change));
+    });
 }
 
 Result<Response> delete_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    if (const auto deleted = services.store.webhooks().delete_webhook(*id); !deleted) {
-        return std::unexpected(deleted.error());
-    }
-    Response response;
-    response.status = 204;
-    return response;
+    return with_webhook(request, [&](const ports::WebhookId& id) -> Result<Response> {
+        if (const auto deleted = services.store.webhooks().delete_webhook(id); !deleted) {
+            return std::unexpected(deleted.error());
+        }
+        Response response;
+        response.status = 204;
+        return response;
+    });
 }
 
 Result<Response> pause_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    return answered(services, services.store.webhooks().set_webhook_state(
-                                  *id, ports::WebhookState::paused, "Paused by request."));
+    return with_webhook(request, [&](const ports::WebhookId& id) {
+        return answered(services, services.store.webhooks().set_webhook_state(
+                                      id, ports::WebhookState::paused, "Paused by request."));
+    });
 }
 
 Result<Response> resume_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    return answered(services, services.store.webhooks().set_webhook_state(
-                                  *id, ports::WebhookState::active, ""));
+    return with_webhook(request, [&](const ports::WebhookId& id) {
+        return answered(services, services.store.webhooks().set_webhook_state(
+                                      id, ports::WebhookState::active, ""));
+    });
 }
 
 Result<Response> rotate_webhook_secret(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    const auto rotated =
-        services.store.webhooks().rotate_secret(*id, webhooks::new_secret(), kOldSecretSigns);
-    if (!rotated) {
-        return std::unexpected(rotated.error());
-    }
-    json::object shape = webhook_shape(*rotated);
-    shape["secret"] = rotated->secret;
-    return json_response(200, shape);
+    return with_webhook(request, [&](const ports::WebhookId& id) {
+        return answered(
+            services,
+            services.store.webhooks().rotate_secret(id, webhooks::new_secret(), kOldSecretSigns),
+            true);
+    });
 }
 
 Result<Response> ping_webhook(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    if (!id) {
-        return std::unexpected(id.error());
-    }
-    return queued(services, services.store.webhooks().ping_webhook(*id));
+    return with_webhook(request, [&](const ports::WebhookId& id) {
+        return queued(services, services.store.webhooks().ping_webhook(id));
+    });
 }
 
 Result<Response> list_deliveries(const Services& services, const Request& request) {
@@ -323,25 +318,22 @@ Result<Response> list_deliveries(const Services& services, const Request& reques
 }
 
 Result<Response> get_delivery(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    const auto delivery = id_in<ports::DeliveryId>(request, "delivery_id", "delivery");
-    if (!id || !delivery) {
-        return std::unexpected(id ? delivery.error() : id.error());
-    }
-    const auto found = services.store.webhooks().delivery(*id, *delivery);
-    if (!found) {
-        return std::unexpected(found.error());
-    }
-    return json_response(200, whole_delivery_shape(*found));
+    return with_delivery(
+        request,
+        [&](const ports::WebhookId& id, const ports::DeliveryId& delivery) -> Result<Response> {
+            const auto found = services.store.webhooks().delivery(id, delivery);
+            if (!found) {
+                return std::unexpected(found.error());
+            }
+            return json_response(200, whole_delivery_shape(*found));
+        });
 }
 
 Result<Response> replay_delivery(const Services& services, const Request& request) {
-    const auto id = webhook_id_of(request);
-    const auto delivery = id_in<ports::DeliveryId>(request, "delivery_id", "delivery");
-    if (!id || !delivery) {
-        return std::unexpected(id ? delivery.error() : id.error());
-    }
-    return queued(services, services.store.webhooks().replay_delivery(*id, *delivery));
+    return with_delivery(
+        request, [&](const ports::WebhookId& id, const ports::DeliveryId& delivery) {
+            return queued(services, services.store.webhooks().replay_delivery(id, delivery));
+        });
 }
 
 Result<Response> replay_webhook(const Services& services, const Request& request) {

@@ -248,8 +248,8 @@ Result<engine::Engine::NewImport> import_of(const json::object& item, TaskFields
     std::string url;
     for (const auto& [key, value] : item) {
         const std::string name{key.data(), key.size()};
-        const json::string* text = value.if_string();
         if (name == "url") {
+            const json::string* text = value.if_string();
             if (text == nullptr) {
                 return std::unexpected(bad_value("url", "text: an http or https address"));
             }
@@ -263,13 +263,7 @@ Result<engine::Engine::NewImport> import_of(const json::object& item, TaskFields
                             "url, {}.",
                             is_valid_utf8(name) ? name : "(not UTF-8)", TaskFields::names()));
         }
-        if (text == nullptr && !value.is_int64() && !value.is_bool()) {
-            return std::unexpected(bad_value(name, "text, a whole number, true or false"));
-        }
-        const std::string said = text != nullptr   ? std::string{text->data(), text->size()}
-                                 : value.is_bool() ? (value.get_bool() ? "true" : "false")
-                                                   : std::to_string(value.get_int64());
-        if (auto set = fields.set(name, said); !set) {
+        if (auto set = fields.set_json(name, value); !set) {
             return std::unexpected(set.error());
         }
     }

@@ -45,6 +45,9 @@ class RecordingUpload final : public engine::Upload {
         return done;
     }
 
+    Result<ports::BlobRef> keep() override { return ports::BlobRef{}; }
+    void leave_in_doubt() override {}
+
   private:
     Record& record_;
 };

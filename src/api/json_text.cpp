@@ -97,10 +97,14 @@ Result<json::object> parse_json_object(const std::string& text) {
     return std::move(value.get_object());
 }
 
+bool is_json_type(std::string_view type) {
+    return type == "application/json" || type.ends_with("+json");
+}
+
 Result<json::object> json_body(const Request& request) {
     const std::string* field = request.header("content-type");
     const auto type = field != nullptr ? parse_parameterized(*field) : std::nullopt;
-    if (!type || (type->value != "application/json" && !type->value.ends_with("+json"))) {
+    if (!type || !is_json_type(type->value)) {
         return fail(ErrorClass::request, "unsupported_content_type",
                     "Send the body as JSON, with Content-Type: application/json.");
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <boost/json/fwd.hpp>
 
@@ -18,6 +19,9 @@ std::string json_line(const boost::json::value& value);
 // Errors: request "malformed_json", which says where; request "bad_value" where it is no object.
 // Nesting is limited.
 Result<boost::json::object> parse_json_object(const std::string& text);
+
+// Of a Content-Type, without its parameters: "application/json", "application/merge-patch+json".
+bool is_json_type(std::string_view type);
 
 // The body of a request that must be a JSON object. Errors: as above, and request
 // "unsupported_content_type" where its Content-Type is another.

@@ -11,13 +11,14 @@ namespace durascribe::api {
 namespace {
 
 // Of ports::Event::type.
-constexpr std::array<std::string_view, 12> kTypes{
-    "task.created",  "task.state",         "task.progress", "unit.completed",
-    "unit.failed",   "unit.retry",         "media.created", "media.updated",
-    "media.deleted", "transcript.updated", "queue.paused",  "queue.resumed"};
+constexpr std::array<std::string_view, 13> kTypes{
+    "task.created",       "task.state",   "task.updated",  "task.progress", "unit.completed",
+    "unit.failed",        "unit.retry",   "media.created", "media.updated", "media.deleted",
+    "transcript.updated", "queue.paused", "queue.resumed"};
 constexpr std::string_view kTypesText =
-    "task.created, task.state, task.progress, unit.completed, unit.failed, unit.retry, "
-    "media.created, media.updated, media.deleted, transcript.updated, queue.paused, queue.resumed, "
+    "task.created, task.state, task.updated, task.progress, unit.completed, unit.failed, "
+    "unit.retry, media.created, media.updated, media.deleted, transcript.updated, queue.paused, "
+    "queue.resumed, "
     "or a group: task.*, unit.*, media.*, transcript.*, queue.*";
 
 bool is_listed(const std::vector<std::string>& list, std::string_view value) {

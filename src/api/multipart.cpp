@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kPartHeadMax = 16 << 10;
 constexpr std::size_t kPaddingMax = 128;
-constexpr int kPartsMax = 64;
 
 std::unexpected<Error> malformed(std::string_view what) {
     return fail(ErrorClass::request, "bad_multipart",
@@ -106,8 +105,11 @@ Result<std::string> multipart_boundary(std::string_view content_type) {
 
 // A delimiter begins with the line end before it; the first one may stand at the very start, so the
 // parser begins as if a line had just ended.
-MultipartParser::MultipartParser(std::string_view boundary, PartReceiver& receiver)
-    : delimiter_("\r\n--" + std::string{boundary}), receiver_(receiver), pending_("\r\n") {}
+MultipartParser::MultipartParser(std::string_view boundary, PartReceiver& receiver, int parts_max)
+    : delimiter_("\r\n--" + std::string{boundary}),
+      receiver_(receiver),
+      pending_("\r\n"),
+      parts_max_(parts_max) {}
 
 Result<void> MultipartParser::feed(std::string_view bytes) {
     pending_.append(bytes);
@@ -159,7 +161,7 @@ Result<MultipartParser::Step> MultipartParser::read_head() {
     if (!head) {
         return std::unexpected(head.error());
     }
-    if (++parts_ > kPartsMax) {
+    if (++parts_ > parts_max_) {
         return malformed("it has too many parts");
     }
     if (auto begun = receiver_.part_begin(*head); !begun) {

@@ -34,7 +34,7 @@ Result<std::string> multipart_boundary(std::string_view content_type);
 class MultipartParser {
   public:
     // `receiver` outlives the parser.
-    MultipartParser(std::string_view boundary, PartReceiver& receiver);
+    MultipartParser(std::string_view boundary, PartReceiver& receiver, int parts_max = 64);
 
     // Takes the next bytes, cut anywhere. Errors: request "bad_multipart"; the receiver's. After an
     // error, not to be called again.
@@ -59,6 +59,7 @@ class MultipartParser {
     std::size_t consumed_ = 0;
     bool at_data_start_ = false;
     int parts_ = 0;
+    const int parts_max_;
 };
 
 }  // namespace durascribe::api

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "durascribe/api/names.h"
 #include "durascribe/api/problem.h"
@@ -106,15 +107,24 @@ Result<std::optional<int>> number_parameter(const Request& request, std::string_
     return value ? Result<std::optional<int>>{*value} : std::unexpected(value.error());
 }
 
+std::optional<std::string> id_from(std::string_view text) {
+    if (!is_uuid(text)) {
+        return std::nullopt;
+    }
+    std::string id{text};
+    std::ranges::transform(id, id.begin(), [](char c) {
+        return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return id;
+}
+
 Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name) {
     auto text = text_parameter(request, name);
     if (text && *text) {
-        if (!is_uuid(**text)) {
+        *text = id_from(**text);
+        if (!*text) {
             return std::unexpected(bad_value(name, "a UUID"));
         }
-        std::ranges::transform(**text, (*text)->begin(), [](char c) {
-            return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-        });
     }
     return text;
 }
@@ -279,6 +289,19 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
         return {};
     }
     return store_in(priority_, whole_number(name, value, -100, 100));
+}
+
+Result<void> TaskFields::set_json(std::string_view name, const boost::json::value& value) {
+    if (const auto* text = value.if_string()) {
+        return set(name, {text->data(), text->size()});
+    }
+    if (const auto* number = value.if_int64()) {
+        return set(name, std::to_string(*number));
+    }
+    if (const auto* flag = value.if_bool()) {
+        return set(name, *flag ? "true" : "false");
+    }
+    return std::unexpected(bad_value(name, "text, a whole number, true or false"));
 }
 
 Result<void> TaskFields::set_from_query(const Request& request) {

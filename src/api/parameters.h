@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include <boost/json/fwd.hpp>
 
 #include "durascribe/api/message.h"
 #include "durascribe/base/error.h"
@@ -20,7 +23,9 @@ Result<std::optional<std::string>> text_parameter(const Request& request, std::s
 Result<std::optional<bool>> flag_parameter(const Request& request, std::string_view name);
 Result<std::optional<int>> number_parameter(const Request& request, std::string_view name,
                                             int least, int most);
-// A UUID, in lower case.
+// A UUID, in lower case; nullopt: it is none.
+std::optional<std::string> id_from(std::string_view text);
+// The same of a parameter.
 Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name);
 // Seconds, three decimals of which count.
 Result<std::optional<Millis>> seconds_parameter(const Request& request, std::string_view name);
@@ -36,6 +41,18 @@ Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& r
 // 1 to 500 characters of UTF-8 without control characters, trimmed.
 Result<std::string> checked_title(std::string_view text);
 
+// The id of a `what`, in that part of the path. Errors: request "not_found", where it is no UUID.
+template <typename Id>
+Result<Id> path_id(const Request& request, std::string_view part, std::string_view what) {
+    auto id = id_from(request.capture(part));
+    if (!id) {
+        // Not repeated in the message: it may be anything.
+        return fail(ErrorClass::request, "not_found",
+                    "There is no such " + std::string{what} + ": its id must be a UUID.");
+    }
+    return Id{std::move(*id)};
+}
+
 // What may be chosen for a task; what was not given stays as it is.
 class TaskFields {
   public:
@@ -46,6 +63,8 @@ class TaskFields {
 
     // An empty value means "not given", as forms send it. Requires knows(name).
     Result<void> set(std::string_view name, std::string_view value);
+    // Of a JSON body: text, a whole number, true or false.
+    Result<void> set_json(std::string_view name, const boost::json::value& value);
     // Those of the query that are known.
     Result<void> set_from_query(const Request& request);
 

@@ -46,6 +46,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"precondition_failed", 412},
     std::pair<std::string_view, int>{"precondition_required", 428},
     std::pair<std::string_view, int>{"upload_offset", 409},
+    std::pair<std::string_view, int>{"upload_not_finished", 409},
     std::pair<std::string_view, int>{"tus_version", 412},
     std::pair<std::string_view, int>{"upload_locked", 423},
     std::pair<std::string_view, int>{"upload_taken_over", 423},

@@ -47,15 +47,17 @@ constexpr Route kRoutes[] = {
 
     {Method::get, "/api/v1/tasks", Need::read, list_tasks},
     {Method::get, "/api/v1/tasks/{id}", Need::read, get_task},
+    {Method::patch, "/api/v1/tasks/{id}", Need::write, change_task},
     {Method::post, "/api/v1/tasks/{id}/cancel", Need::write, cancel_task},
     {Method::post, "/api/v1/tasks/{id}/retry", Need::write, retry_task},
     {Method::get, "/api/v1/tasks/{id}/units", Need::read, get_units},
+    {Method::get, "/api/v1/tasks/{id}/log", Need::read, get_task_log},
     {Method::get, "/api/v1/tasks/{id}/attempts", Need::read, get_attempts},
     {Method::get, "/api/v1/queue", Need::read, get_queue},
     {Method::post, "/api/v1/queue/pause", Need::admin, pause_queue},
     {Method::post, "/api/v1/queue/resume", Need::admin, resume_queue},
 
-    {Method::post, "/api/v1/batches", Need::write, create_batch},
+    {Method::post, "/api/v1/batches", Need::write, nullptr, create_batch},
     {Method::get, "/api/v1/batches", Need::read, list_batches},
     {Method::get, "/api/v1/batches/{id}", Need::read, get_batch},
     {Method::post, "/api/v1/batches/{id}/cancel", Need::write, cancel_batch},

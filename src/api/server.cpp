@@ -130,7 +130,8 @@ class Server::Impl {
           live_(engine, store),
           watch_(engine.feed()),
           access_(store, clock_, settings_.access),
-          services_{engine, store, blobs, facts_, settings_, live_, watch_, access_, metrics_},
+          services_{engine, store,  blobs,   facts_,   settings_,
+                    live_,  watch_, access_, metrics_, clock_},
           counter_(engine, store, metrics_) {
         access_.on_end([this](const std::string& owner) {
             for_each_connection([&owner](Connection& c) { c.hang_up_on(owner); });

@@ -5,6 +5,7 @@
 #include "durascribe/api/server.h"
 #include "durascribe/api/task_watch.h"
 #include "durascribe/metrics/metrics.h"
+#include "durascribe/ports/clock.h"
 
 namespace durascribe::api {
 
@@ -20,6 +21,7 @@ struct Services {
     TaskWatch& watch;
     access::AccessControl& access;
     metrics::Metrics& metrics;
+    const ports::Clock& clock;
 };
 
 }  // namespace durascribe::api

@@ -31,6 +31,7 @@ struct TranscribeOptions {
     bool force = false;
     bool overwrite = false;
     bool quiet = false;
+    bool resume = false;  // a queue that is paused
 };
 
 int serve(const Settings& settings, const Composition& composition);

@@ -192,6 +192,7 @@ class Program {
                       "replace transcripts that are there and differ");
         app->add_flag("--force", transcribe_.force,
                       "transcribe again what was done before, and replace its files");
+        app->add_flag("--resume", transcribe_.resume, "resume the queue first, where it is paused");
         app->add_flag("--quiet", transcribe_.quiet, "say nothing but errors");
         arguments_.add_common(*app);
         app->footer(

@@ -62,9 +62,13 @@ struct Settings {
     double cpu_limit_per_transcription = 2;
     std::string allow_private_addresses;  // networks, with commas between them
     std::string dns_servers;              // "": those of the system
+    Millis import_timeout{6LL * 3600 * 1000};
+    Millis import_stall_timeout{30'000};
+    bool import_sites = true;  // where yt-dlp is installed
     std::vector<std::filesystem::path> watch_folders;
     std::vector<domain::DocumentFormat> watch_output;  // put beside the file
     Millis watch_settle{10'000};
+    bool watch_subfolders = false;
 
     // What a task gets where its options say nothing else.
     std::string engine = "auto";

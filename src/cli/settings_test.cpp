@@ -49,6 +49,20 @@ TEST_F(SettingsTest, DefaultsAreThoseOfTheDocumentation) {
     EXPECT_EQ(settings->cpu_limit_per_transcription, 2);
 }
 
+TEST_F(SettingsTest, TimesOfDownloadsAreSeconds) {
+    EXPECT_EQ(load()->import_timeout, Millis{21'600'000});
+    EXPECT_EQ(load()->import_stall_timeout, Millis{30'000});
+    EXPECT_TRUE(load()->import_sites);
+    environment_["IMPORT_TIMEOUT"] = "90";
+    environment_["IMPORT_STALL_TIMEOUT"] = "7";
+    EXPECT_EQ(load()->import_timeout, Millis{90'000});
+    EXPECT_EQ(load()->import_stall_timeout, Millis{7'000});
+    for (const char* bad : {"0", "604801", "1.5", "soon"}) {
+        environment_["IMPORT_TIMEOUT"] = bad;
+        EXPECT_THAT(message(), HasSubstr("IMPORT_TIMEOUT")) << bad;
+    }
+}
+
 TEST_F(SettingsTest, DataDirectoryFollowsXdgThenHome) {
     environment_.erase("DURASCRIBE_DATA");
     EXPECT_EQ(load()->data_dir, dir_ / "home/.local/share/durascribe");

@@ -148,8 +148,8 @@ class Transcription {
         if (status->stage == kPausedStage && !std::exchange(told_of_pause_, true)) {
             say(job, client_.goes_on_without_us()
                          ? "The queue is paused. Resume with: durascribe resume"
-                         : "The queue is paused. Stop this (Ctrl-C), resume with: durascribe "
-                           "resume, and run it again: it goes on where it was");
+                         : "The queue is paused. Stop this (Ctrl-C), and run it again with "
+                           "--resume: it goes on where it was");
         }
         job.line = {.name = job.name,
                     .step = status->step,
@@ -408,6 +408,11 @@ int transcribe(const Settings& settings, const Composition& composition,
     auto client = connect(settings, composition, true);
     if (!client) {
         return report(client.error());
+    }
+    if (options.resume) {
+        if (auto resumed = (*client)->set_paused(false); !resumed) {
+            return report(resumed.error());
+        }
     }
     return Transcription(**client, options, std::move(*jobs), signals).run();
 }

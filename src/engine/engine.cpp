@@ -228,27 +228,66 @@ class Engine::Impl final : public ports::CommitListener {
                              .items = {},
                              .idempotency = batch.idempotency};
         for (const auto& item : batch.items) {
-            const auto* import = std::get_if<NewImport>(&item);
-            const auto& options =
-                import != nullptr ? import->options : std::get<NewBatch::Again>(item).options;
-            if (auto checked = check_request(options, batch.idempotency); !checked) {
-                return std::unexpected(checked.error());
-            }
-            if (import != nullptr) {
-                ports::NewMedia media = media_of(*import);
-                media.charge = batch.charge;
-                made.items.emplace_back(std::move(media));
-            } else {
-                made.items.emplace_back(
-                    ports::NewTask{.media_id = std::get<NewBatch::Again>(item).media,
-                                   .id = new_id<TaskId>(),
-                                   .options = options,
-                                   .charge = batch.charge});
+            auto added =
+                std::visit([&](const auto& one) { return add_to(made, one, batch); }, item);
+            if (!added) {
+                return std::unexpected(added.error());
             }
         }
         auto row = store_.submit_batch(made);
         DURASCRIBE_FAILPOINT("batch.recorded");
+        if (!row && row.error().code == "in_doubt") {
+            for (const auto& item : batch.items) {
+                if (const auto* file = std::get_if<NewBatch::File>(&item)) {
+                    file->upload->leave_in_doubt();
+                }
+            }
+        }
         return row;
+    }
+
+    Result<void> add_to(ports::NewBatch& made, const NewImport& import, const NewBatch& batch) {
+        ports::NewMedia media = media_of(import);
+        media.charge = batch.charge;
+        made.items.emplace_back(std::move(media));
+        return check_request(import.options, batch.idempotency);
+    }
+
+    Result<void> add_to(ports::NewBatch& made, const NewBatch::Again& again,
+                        const NewBatch& batch) {
+        made.items.emplace_back(ports::NewTask{.media_id = again.media,
+                                               .id = new_id<TaskId>(),
+                                               .options = again.options,
+                                               .charge = batch.charge});
+        return check_request(again.options, batch.idempotency);
+    }
+
+    Result<void> add_to(ports::NewBatch& made, const NewBatch::File& file, const NewBatch& batch) {
+        if (auto checked = check_request(file.options, batch.idempotency); !checked) {
+            return checked;
+        }
+        auto source = file.upload->keep();
+        if (!source) {
+            return std::unexpected(source.error());
+        }
+        if (made.idempotency) {
+            made.idempotency->fingerprint += source->sha256;
+        }
+        made.items.emplace_back(ports::NewMedia{.id = new_id<MediaId>(),
+                                                .task_id = new_id<TaskId>(),
+                                                .title = file.title,
+                                                .filename = file.filename,
+                                                .source = std::move(*source),
+                                                .options = file.options,
+                                                .idempotency = {},
+                                                .charge = batch.charge});
+        return {};
+    }
+
+    static Result<void> add_to(ports::NewBatch& made, const ports::FromUpload& upload,
+                               const NewBatch&) {
+        made.items.emplace_back(upload);
+        return {};
     }
 
     Result<ports::Submission> submit_task(const MediaId& media, const domain::TaskOptions& options,

@@ -31,9 +31,9 @@ struct EngineSettings {
     int speech_slots = 2;  // MAX_CONCURRENT_TRANSCRIPTIONS: warm speech workers, one each
     int media_slots = 2;
     int fetch_slots = 2;
-    std::int64_t fetch_limit_bytes = 0;  // of one file; 0: none
-    Millis fetch_timeout{6LL * 3600 * 1000};
-    Millis fetch_stall{60'000};
+    std::int64_t fetch_limit_bytes = 0;       // of one file; 0: none
+    Millis fetch_timeout{6LL * 3600 * 1000};  // of one attempt
+    Millis fetch_stall{30'000};               // without a byte: the attempt ends, class network
     Millis lease_length{30'000};
     // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it. None:
     // kLeastTaskTimeout, or deadline_factor times what is predicted, where that is more. One unit
@@ -90,6 +90,13 @@ class Upload {
                                      std::optional<ports::IdempotencyKey> idempotency = {},
                                      bool join = false,
                                      std::optional<ports::WatchedFile> watched = {}) = 0;
+
+    // In place of finish(), for what Engine::submit_batch names: the bytes are on disk when it
+    // returns, and stay while this object lives; then they go, unless a row names them. Errors:
+    // input "empty_file"; storage.
+    virtual Result<ports::BlobRef> keep() = 0;
+    // Whether a row names what was kept will be known after the next start: it stays until then.
+    virtual void leave_in_doubt() = 0;
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
@@ -141,14 +148,22 @@ class Engine {
     };
     Result<ports::Submission> import(const NewImport& import);
 
-    // Many as one: all items or none. Errors: those of import() and submit_task().
+    // Many as one: all items or none. Errors: those of import() and submit_task(), of
+    // Upload::keep(), and of ports::Store::submit_batch for what came in pieces.
     struct NewBatch {
         std::string title;
         struct Again {  // a new task over a media that is there
             MediaId media;
             domain::TaskOptions options;
         };
-        std::vector<std::variant<NewImport, Again>> items;
+        struct File {  // a new media
+            std::unique_ptr<Upload> upload;
+            std::string filename;
+            std::string title;
+            domain::TaskOptions options;
+        };
+        // In their order; what came in pieces is there with its task already.
+        std::vector<std::variant<NewImport, Again, File, ports::FromUpload>> items;
         std::optional<ports::IdempotencyKey> idempotency;
         ports::Charge charge;  // of every item
     };

@@ -98,6 +98,7 @@ Result<ports::UnitEnd> UnitRunner::run_acquire(RunningUnit& unit) {
     auto import = store_.import_of(claimed.media_id);
     if (import && *import && (*import)->source.empty()) {
         if (auto fetched = fetch(unit, std::move(**import)); !fetched) {
+            collect_nothing(unit, fetched.error());
             return std::unexpected(fetched.error());
         }
         import = store_.import_of(claimed.media_id);
@@ -128,6 +129,22 @@ Result<ports::UnitEnd> UnitRunner::run_acquire(RunningUnit& unit) {
     return end;
 }
 
+// Of a download that ended before its first byte was kept there is an empty file, which nobody
+// needs.
+void UnitRunner::collect_nothing(RunningUnit& unit, const Error& why) {
+    if (why.cls == ErrorClass::lost) {
+        return;  // perhaps another's by now
+    }
+    const MediaId& media = unit.claimed().media_id;
+    const auto import = store_.import_of(media);
+    if (!import || !*import || (*import)->bytes_done > 0 || !(*import)->source.empty()) {
+        return;
+    }
+    if (auto removed = blobs_.remove_partial(media.value); !removed) {
+        log::warning("media {}: {}", media.value, removed.error().message);  // with the media, then
+    }
+}
+
 Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     const ports::ClaimedUnit& claimed = unit.claimed();
     auto file = blobs_.open_partial(claimed.media_id.value, import.bytes_done);
@@ -148,7 +165,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
         return std::unexpected(begun.error());
     }
     ports::RunControl control = control_for(unit, Millis{0});
-    control.stall_window = settings_.fetch_stall;
+    control.stall_window = 2 * settings_.fetch_stall;  // a worker that does not see it itself
     control.deadline = settings_.fetch_timeout;
     control.on_progress = nullptr;  // how far it is, the store knows
     auto outcome = (*worker)->fetch({.url = download.import().url,
@@ -156,7 +173,8 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
                                      .offset = download.offset(),
                                      .etag = download.import().etag,
                                      .last_modified = download.import().last_modified,
-                                     .limit_bytes = settings_.fetch_limit_bytes},
+                                     .limit_bytes = settings_.fetch_limit_bytes,
+                                     .stall = settings_.fetch_stall},
                                     control);
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();

@@ -28,6 +28,7 @@ class UnitRunner {
   private:
     Result<ports::UnitEnd> run_acquire(RunningUnit& unit);
     Result<void> fetch(RunningUnit& unit, ports::ImportRow import);
+    void collect_nothing(RunningUnit& unit, const Error& why);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
     Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker);
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);

@@ -1,6 +1,7 @@
 #include "durascribe/engine/upload.h"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ class StoredUpload final : public Upload {
           limit_bytes_(limit_bytes),
           charge_(charge),
           check_(std::move(check)) {}
+    ~StoredUpload() override { let_go(); }
 
     Result<void> write(std::span<const std::byte> bytes) override {
         if (limit_bytes_ > 0 &&
@@ -28,32 +30,24 @@ class StoredUpload final : public Upload {
         return blob_->write(bytes);
     }
 
-    std::int64_t size_bytes() const override { return blob_->size_bytes(); }
+    std::int64_t size_bytes() const override {
+        return blob_ ? blob_->size_bytes() : kept_.size_bytes;
+    }
 
     Result<Submitted> finish(const std::string& filename, const std::string& title,
                              const domain::TaskOptions& options,
                              std::optional<ports::IdempotencyKey> idempotency, bool join,
                              std::optional<ports::WatchedFile> watched) override {
-        if (blob_->size_bytes() == 0) {
-            return fail(ErrorClass::input, "empty_file",
-                        fmt::format("{} is empty: there is nothing to transcribe.",
-                                    filename.empty() ? "The file" : filename));
+        if (size_bytes() == 0) {
+            return std::unexpected(empty(filename));
         }
         if (auto checked = check_(options, idempotency); !checked) {
             return std::unexpected(checked.error());
         }
-        const auto address = blob_->address();
-        if (!address) {
-            return std::unexpected(address.error());
-        }
-        auto hold = guard_.hold(*address);
-        auto blob = blob_->commit();
+        auto blob = keep();
         if (!blob) {
-            hold.release();
-            guard_.collect(std::array{*address});
             return std::unexpected(blob.error());
         }
-        DURASCRIBE_FAILPOINT("upload.blob_stored");
         if (idempotency) {
             idempotency->fingerprint += blob->sha256;
         }
@@ -70,28 +64,68 @@ class StoredUpload final : public Upload {
                                     .charge = charge_};
         auto made = store_.submit(media);
         if (!made) {
-            hold.release();
-            if (made.error().code != "in_doubt") {  // the next start may find the row that names it
-                guard_.collect(std::array{*blob});
+            if (made.error().code == "in_doubt") {
+                leave_in_doubt();
             }
+            let_go();
             return std::unexpected(made.error());
         }
         DURASCRIBE_FAILPOINT("upload.recorded");
-        if (made->replayed) {
-            // What it made may be gone by now, and these bytes with it.
-            hold.release();
-            guard_.collect(std::array{*blob});
+        if (!made->replayed) {
+            kept_ = {};  // named
         }
+        let_go();  // replayed: what it made may be gone by now, and these bytes with it
         return Submitted{.media = std::move(made->media),
                          .task = std::move(made->task),
                          .stored_before = made->source_known,
                          .replayed = made->replayed};
     }
 
+    Result<ports::BlobRef> keep() override {
+        if (!kept_.empty()) {
+            return kept_;
+        }
+        if (blob_->size_bytes() == 0) {
+            return std::unexpected(empty({}));
+        }
+        const auto address = blob_->address();
+        if (!address) {
+            return std::unexpected(address.error());
+        }
+        kept_ = *address;
+        hold_ = guard_.hold(kept_);
+        auto blob = blob_->commit();
+        if (!blob) {
+            let_go();
+            return blob;
+        }
+        DURASCRIBE_FAILPOINT("upload.blob_stored");
+        blob_.reset();  // and its descriptor: many may be kept at once
+        return blob;
+    }
+
+    void leave_in_doubt() override { kept_ = {}; }
+
   private:
+    static Error empty(const std::string& filename) {
+        return {ErrorClass::input,
+                "empty_file",
+                fmt::format("{} is empty: there is nothing to transcribe.",
+                            filename.empty() ? "The file" : filename),
+                {}};
+    }
+
+    // Whoever was to name it has, or never will.
+    void let_go() {
+        hold_.release();
+        guard_.collect(std::array{std::exchange(kept_, {})});
+    }
+
     ports::Store& store_;
     BlobGuard& guard_;
     std::unique_ptr<ports::PendingBlob> blob_;
+    ports::BlobRef kept_;  // empty: not kept, or let go
+    BlobGuard::Hold hold_;
     std::int64_t limit_bytes_;
     const ports::Charge charge_;
     CheckRequest check_;

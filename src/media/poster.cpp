@@ -1,7 +1,9 @@
 #include "durascribe/media/poster.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 #include <span>
 
 extern "C" {
@@ -29,7 +31,7 @@ constexpr std::int64_t kLatestUs = 10'000'000;
 constexpr const char* kDecoders =
     "h264,hevc,vp8,vp9,av1,libdav1d,mpeg1video,mpeg2video,mpeg4,msmpeg4v2,msmpeg4,h263,mjpeg,"
     "theora,"
-    "wmv1,wmv2,wmv3,vc1,flv,prores,dvvideo";
+    "wmv1,wmv2,wmv3,vc1,flv,prores,dvvideo,png";  // png: pictures that are attached
 
 struct FreeScaler {
     void operator()(SwsContext* p) const { sws_freeContext(p); }
@@ -56,24 +58,6 @@ FormatPtr open_container(FdInput& input) {
 
 bool is_attached(const AVStream& stream) {
     return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-}
-
-std::optional<domain::Poster> attached_picture(const AVFormatContext& format) {
-    for (const AVStream* stream : std::span(format.streams, format.nb_streams)) {
-        const AVPacket& packet = stream->attached_pic;
-        if (!is_attached(*stream) || packet.size <= 0 ||
-            static_cast<std::size_t>(packet.size) > kBytesMax) {
-            continue;
-        }
-        for (const char* type : {"image/jpeg", "image/png"}) {
-            domain::Poster poster{type, std::string(reinterpret_cast<const char*>(packet.data),
-                                                    static_cast<std::size_t>(packet.size))};
-            if (domain::is_picture(poster)) {
-                return poster;
-            }
-        }
-    }
-    return std::nullopt;
 }
 
 AVStream* video_of(const AVFormatContext& format) {
@@ -134,6 +118,68 @@ FramePtr decode_one(AVFormatContext& format, const AVStream& stream, AVCodecCont
     return nullptr;
 }
 
+// How a picture is to be turned to stand as it was taken: by quarters, and mirrored perhaps.
+struct Turn {
+    bool swapped = false;  // rows become columns
+    bool from_right = false;
+    bool from_bottom = false;
+    bool none() const { return !swapped && !from_right && !from_bottom; }
+};
+
+// Of the matrix that comes with a video (libavutil/display.h): x' = ax + cy, y' = bx + dy. What is
+// no quarter stays as it is.
+Turn turn_of(const AVStream& stream) {
+    std::size_t size = 0;
+    const auto* bytes = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    std::array<std::int32_t, 9> matrix{};
+    if (bytes == nullptr || size < sizeof matrix) {
+        return {};
+    }
+    std::memcpy(matrix.data(), bytes, sizeof matrix);
+    const std::int32_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+    if (b == 0 && c == 0 && a != 0 && d != 0) {
+        return {.swapped = false, .from_right = a < 0, .from_bottom = d < 0};
+    }
+    if (a == 0 && d == 0 && b != 0 && c != 0) {
+        return {.swapped = true, .from_right = b < 0, .from_bottom = c < 0};
+    }
+    return {};
+}
+
+void turn_plane(const std::uint8_t* from, int from_line, int width, int height, std::uint8_t* to,
+                int to_line, const Turn& turn) {
+    for (int y = 0; y < height; ++y) {
+        for (int x = 0; x < width; ++x) {
+            const int column = turn.from_right ? width - 1 - x : x;
+            const int row = turn.from_bottom ? height - 1 - y : y;
+            const auto at = turn.swapped ? std::ptrdiff_t{column} * to_line + row
+                                         : std::ptrdiff_t{row} * to_line + column;
+            to[at] = from[std::ptrdiff_t{y} * from_line + x];
+        }
+    }
+}
+
+// Of a picture with even sides in planes of 4:2:0.
+FramePtr turned(FramePtr frame, const Turn& turn) {
+    if (!frame || turn.none()) {
+        return frame;
+    }
+    FramePtr out(allocated(av_frame_alloc()));
+    out->format = frame->format;
+    out->width = turn.swapped ? frame->height : frame->width;
+    out->height = turn.swapped ? frame->width : frame->height;
+    out->color_range = frame->color_range;
+    if (av_frame_get_buffer(out.get(), 0) < 0) {
+        return nullptr;
+    }
+    for (int plane = 0; plane < 3; ++plane) {
+        const int by = plane == 0 ? 1 : 2;
+        turn_plane(frame->data[plane], frame->linesize[plane], frame->width / by,
+                   frame->height / by, out->data[plane], out->linesize[plane], turn);
+    }
+    return out;
+}
+
 FramePtr scaled(const AVFrame& frame) {
     const double side = std::max(frame.width, frame.height);
     const double by = std::min(1.0, kSideMax / side);
@@ -181,6 +227,37 @@ std::optional<domain::Poster> as_jpeg(const AVFrame& frame) {
                                                     static_cast<std::size_t>(packet->size))};
 }
 
+// The picture itself, or a smaller one of it where it is larger than a poster may be.
+std::optional<domain::Poster> attached_picture(const AVFormatContext& format) {
+    for (const AVStream* stream : std::span(format.streams, format.nb_streams)) {
+        const AVPacket& packet = stream->attached_pic;
+        if (!is_attached(*stream) || packet.size <= 0) {
+            continue;
+        }
+        if (static_cast<std::size_t>(packet.size) > kBytesMax) {
+            const CodecPtr codec = open_decoder(*stream);
+            const FramePtr frame(allocated(av_frame_alloc()));
+            if (codec && avcodec_send_packet(codec.get(), &packet) >= 0 &&
+                avcodec_send_packet(codec.get(), nullptr) >= 0 &&
+                avcodec_receive_frame(codec.get(), frame.get()) >= 0) {
+                const FramePtr small = scaled(*frame);
+                if (auto poster = small ? as_jpeg(*small) : std::nullopt) {
+                    return poster;
+                }
+            }
+            continue;
+        }
+        for (const char* type : {"image/jpeg", "image/png"}) {
+            domain::Poster poster{type, std::string(reinterpret_cast<const char*>(packet.data),
+                                                    static_cast<std::size_t>(packet.size))};
+            if (domain::is_picture(poster)) {
+                return poster;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<domain::Poster> find_poster(int source_fd) {
@@ -202,7 +279,7 @@ std::optional<domain::Poster> find_poster(int source_fd) {
     }
     seek_into(*format, *stream);
     const FramePtr frame = decode_one(*format, *stream, *codec);
-    const FramePtr small = frame ? scaled(*frame) : nullptr;
+    const FramePtr small = frame ? turned(scaled(*frame), turn_of(*stream)) : nullptr;
     return small ? as_jpeg(*small) : std::nullopt;
 }
 

@@ -1,5 +1,7 @@
 #include "durascribe/net/address_policy.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "durascribe/base/error.h"
@@ -118,6 +120,15 @@ std::optional<std::string_view> AddressPolicy::refusal(const IpAddress& address)
         return "a reserved address";
     }
     return std::nullopt;
+}
+
+Error address_refused(std::string_view host, std::string_view kind) {
+    return {ErrorClass::input,
+            "address_refused",
+            fmt::format("{} leads to {}, to which durascribe does not connect. An operator can "
+                        "allow it with ALLOW_PRIVATE_ADDRESSES.",
+                        host, kind),
+            {}};
 }
 
 }  // namespace durascribe::net

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "durascribe/base/error.h"
 #include "durascribe/net/ip_address.h"
 
 namespace durascribe::net {
@@ -26,5 +27,9 @@ class AddressPolicy {
   private:
     std::vector<Network> allowed_;
 };
+
+// What is said where a name leads to an address of a `kind` that refusal() gave: input
+// "address_refused".
+Error address_refused(std::string_view host, std::string_view kind);
 
 }  // namespace durascribe::net

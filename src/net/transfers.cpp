@@ -46,15 +46,6 @@ bool is_redirect(int status) {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-Error address_refused(const std::string& host, std::string_view kind) {
-    return {ErrorClass::input,
-            "address_refused",
-            fmt::format("{} leads to {}, to which durascribe does not connect. An operator can "
-                        "allow it with ALLOW_PRIVATE_ADDRESSES.",
-                        host, kind),
-            {}};
-}
-
 struct ListOwner {
     curl_slist* list = nullptr;
     ListOwner() = default;

@@ -7,50 +7,21 @@
 #include <map>
 
 #include "loopback_server.h"
+#include "scripted_names.h"
 
 namespace durascribe::net {
 namespace {
 
 using durascribe::testing::http_answer;
 using durascribe::testing::LoopbackServer;
-
-// Each name's answers, one after the other; the last one stays.
-class Names final : public Resolver {
-  public:
-    explicit Names(std::map<std::string, std::vector<std::string>> answers)
-        : answers_(std::move(answers)) {}
-    void resolve(const std::string& host, Done done) override {
-        auto it = answers_.find(host);
-        if (it == answers_.end()) {
-            done(fail(ErrorClass::network, "name_not_resolved", "No such name."));
-            return;
-        }
-        std::vector<IpAddress> addresses;
-        std::string_view list = it->second.front();
-        while (!list.empty()) {
-            const auto comma = list.find(',');
-            addresses.push_back(*IpAddress::parse(list.substr(0, comma)));
-            list = comma == std::string_view::npos ? "" : list.substr(comma + 1);
-        }
-        if (it->second.size() > 1) {
-            it->second.erase(it->second.begin());
-        }
-        done(std::move(addresses));
-    }
-    void add_descriptors(std::vector<pollfd>&) override {}
-    std::optional<Millis> patience() override { return std::nullopt; }
-    void process(std::span<const pollfd>) override {}
-
-  private:
-    std::map<std::string, std::vector<std::string>> answers_;
-};
+using durascribe::testing::ScriptedNames;
 
 class TransfersTest : public ::testing::Test {
   protected:
     Transfers& transfers(const std::string& allowed = "127.0.0.1/32",
                          std::map<std::string, std::vector<std::string>> names = {}) {
         transfers_ =
-            std::make_unique<Transfers>(std::make_unique<Names>(std::move(names)),
+            std::make_unique<Transfers>(std::make_unique<ScriptedNames>(std::move(names)),
                                         TransferSettings{.policy = *AddressPolicy::parse(allowed)});
         return *transfers_;
     }

@@ -18,6 +18,7 @@
 #include "durascribe/base/error.h"
 #include "durascribe/base/ids.h"
 #include "durascribe/base/time.h"
+#include "durascribe/ports/idempotency.h"
 #include "durascribe/ports/page.h"
 
 namespace durascribe::ports {
@@ -138,9 +139,15 @@ class WebhookStore {
   public:
     virtual ~WebhookStore() = default;
 
-    // It is told of what happens from now on. Errors: request "too_many_webhooks" beyond
-    // kWebhooksMax.
-    virtual Result<WebhookRow> create_webhook(const WebhookRow& webhook) = 0;
+    // It is told of what happens from now on. The same key again: the row that was made then, as it
+    // was then. Errors: request "too_many_webhooks" beyond kWebhooksMax; request
+    // "idempotency_key_reused"; request "not_found" where what the key had made is gone.
+    struct Created {
+        WebhookRow webhook;
+        bool replayed = false;
+    };
+    virtual Result<Created> create_webhook(
+        const WebhookRow& webhook, const std::optional<IdempotencyKey>& idempotency = {}) = 0;
     // All of them, the oldest first.
     virtual Result<std::vector<WebhookRow>> list_webhooks() = 0;
     virtual Result<WebhookRow> webhook(const WebhookId& id) = 0;  // errors: request "not_found"

@@ -54,6 +54,7 @@ struct FetchJob {
     std::string etag;         // … of the file that these name
     std::string last_modified;
     std::int64_t limit_bytes = 0;  // of the whole; 0: none
+    Millis stall{30'000};          // without a byte: given up, network "timed_out"
 };
 
 struct FetchOutcome {

@@ -203,7 +203,7 @@ Result<ports::FetchOutcome> ProcessWorker::fetch(const ports::FetchJob& job,
     const auto payload = run(
         FrameType::fetch,
         protocol::encode(protocol::FetchRequest{job.url, job.offset, job.etag, job.last_modified,
-                                                job.limit_bytes, control.deadline}),
+                                                job.limit_bytes, control.deadline, job.stall}),
         descriptors, FrameType::fetched, watch);
     conversation_.kill();  // whatever came of it: strangers' bytes went through it
     if (!payload) {
@@ -270,14 +270,32 @@ std::vector<std::string> environment_of(const ProcessWorkerSettings& settings) {
     return out;
 }
 
+// RLIMIT_FSIZE; -1: no limit. A fetch worker's is for what yt-dlp puts aside, in memory.
+std::int64_t file_bytes_of(ports::WorkerRole role) {
+    switch (role) {
+        case ports::WorkerRole::media:
+            return -1;
+        case ports::WorkerRole::fetch:
+            return std::int64_t{256} << 20;
+        case ports::WorkerRole::speech:
+            return 0;
+    }
+    DURASCRIBE_ASSERT(false && "unknown WorkerRole");
+}
+
 std::vector<std::string> arguments_of(const ProcessWorkerSettings& settings,
                                       ports::WorkerRole role) {
     if (role == ports::WorkerRole::media) {
         return {"media"};
     }
     if (role == ports::WorkerRole::fetch) {
-        return {"fetch", "--allow-private-addresses", settings.allow_private_addresses,
-                "--dns-servers", settings.dns_servers};
+        return {"fetch",
+                "--allow-private-addresses",
+                settings.allow_private_addresses,
+                "--dns-servers",
+                settings.dns_servers,
+                "--site-program",
+                settings.site_program};
     }
     std::vector<std::string> out{"speech"};
     if (!settings.engine.empty()) {
@@ -301,14 +319,14 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
     if (!ends) {
         return std::unexpected(std::move(ends.error()));
     }
-    const ChildSettings child_settings{settings_.program,
-                                       arguments_of(settings_, role),
-                                       environment_of(settings_),
-                                       ends->second.get(),
-                                       {limits_.data_size ? settings_.memory_limit_bytes : 0,
-                                        role == ports::WorkerRole::media ? -1 : 0,
-                                        settings_.open_files_max, settings_.processes_max},
-                                       settings_.niceness};
+    const ChildSettings child_settings{
+        settings_.program,
+        arguments_of(settings_, role),
+        environment_of(settings_),
+        ends->second.get(),
+        {limits_.data_size ? settings_.memory_limit_bytes : 0, file_bytes_of(role),
+         settings_.open_files_max, settings_.processes_max},
+        settings_.niceness};
     GroupLimits limits{settings_.memory_limit_bytes, settings_.cpu_limit};
     if (role != ports::WorkerRole::speech) {
         // What is decoded or fetched ahead of its turn makes way for what is being recognised.

@@ -34,6 +34,8 @@ struct ProcessWorkerSettings {
     // What a fetch worker is told (net/): ALLOW_PRIVATE_ADDRESSES, DNS_SERVERS.
     std::string allow_private_addresses;
     std::string dns_servers;
+    // yt-dlp, for pages of sites: absolute, below /usr; empty: none.
+    std::string site_program;
 
     int niceness = 5;  // workers make way for the server
     int open_files_max = 64;

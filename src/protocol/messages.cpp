@@ -353,13 +353,14 @@ void read(const json::value& v, Faults& faults, Error& m) {
 }
 
 void read(const json::value& v, Faults& faults, FetchRequest& m) {
-    Fields f(v, 6, "fetch", faults);
+    Fields f(v, 7, "fetch", faults);
     m.url = f.text("url", kTextMax);
     m.offset = f.integer("offset", 0, kFetchBytesMax);
     m.etag = f.text("etag");
     m.last_modified = f.text("last_modified");
     m.limit_bytes = f.integer("limit_bytes", 0, kFetchBytesMax);
     m.timeout = f.millis("timeout_ms");
+    m.stall = f.millis("stall_ms");
 }
 
 void read(const json::value& v, Faults& faults, FetchHead& m) {
@@ -532,7 +533,8 @@ std::string encode(const FetchRequest& m) {
                                         {"etag", text(m.etag)},
                                         {"last_modified", text(m.last_modified)},
                                         {"limit_bytes", m.limit_bytes},
-                                        {"timeout_ms", m.timeout.count()}});
+                                        {"timeout_ms", m.timeout.count()},
+                                        {"stall_ms", m.stall.count()}});
 }
 
 std::string encode(const FetchHead& m) {

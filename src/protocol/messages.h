@@ -59,6 +59,7 @@ struct FetchRequest {
     std::string last_modified;
     std::int64_t limit_bytes = 0;  // of the whole; 0: none
     Millis timeout{0};             // 0: none
+    Millis stall{0};               // without a byte; 0: no limit
     bool operator==(const FetchRequest&) const = default;
 };
 

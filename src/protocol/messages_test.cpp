@@ -363,7 +363,8 @@ TEST(Messages, DownloadsComeBackAsTheyWere) {
                                .etag = "\"v1\"",
                                .last_modified = "Sat, 28 Nov 2026 08:00:00 GMT",
                                .limit_bytes = 10,
-                               .timeout = Millis{7}};
+                               .timeout = Millis{7},
+                               .stall = Millis{3}};
     EXPECT_EQ(decode<FetchRequest>(encode(request)), request);
     const FetchHead head{.offset = 5, .total = 9, .etag = "\"v1\"", .filename = "talk.wav"};
     EXPECT_EQ(decode<FetchHead>(encode(head)), head);

@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 256U << 10;
 constexpr int kWrittenAtOnce = 50;
+constexpr int kDepthMax = 64;  // of folders below a watched one
 constexpr Millis kAgainAfterFailure{60'000};
 constexpr std::array<std::string_view, 10> kNotMedia{
     ".srt",     ".vtt",        ".txt",      ".json", ".part",
@@ -87,17 +88,12 @@ class WatchFolders::Impl {
             return std::unexpected(system_error(errno, "watch folders"));
         }
         for (const fs::path& folder : settings_.folders) {
-            const int watch =
-                ::inotify_add_watch(notices_.get(), folder.c_str(),
-                                    IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO |
-                                        IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR);
-            if (watch < 0) {
+            if (!watch(folder)) {
                 return fail(ErrorClass::input, "folder_not_readable",
                             fmt::format("{} can't be watched: {}. WATCH_FOLDERS names folders that "
                                         "are there and may be read.",
                                         folder.string(), std::strerror(errno)));
             }
-            folders_[watch] = folder;
         }
         if (!settings_.outputs.empty()) {
             subscription_ = engine_.feed().subscribe([this](std::span<const ports::Event> events) {
@@ -117,6 +113,19 @@ class WatchFolders::Impl {
         ports::WatchedFile form;
         MonoTime due;  // where nothing changes until then
     };
+
+    // One that is watched already stays so, under the name that it has now.
+    bool watch(const fs::path& folder, bool below = false) {
+        const std::uint32_t follow = below ? IN_DONT_FOLLOW : 0;
+        const int number =
+            ::inotify_add_watch(notices_.get(), folder.c_str(),
+                                IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO |
+                                    IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | follow);
+        if (number >= 0) {
+            folders_[number] = folder;
+        }
+        return number >= 0;
+    }
 
     void wake() {
         const std::uint64_t one = 1;
@@ -152,40 +161,76 @@ class WatchFolders::Impl {
 
     void read_notices() {
         alignas(inotify_event) std::array<char, 16U << 10> buffer;
+        bool anew = false;
         for (;;) {
             const ssize_t got = ::read(notices_.get(), buffer.data(), buffer.size());
             if (got <= 0) {
-                return;
+                break;
             }
             for (ssize_t at = 0; at < got;) {
                 const auto* notice = reinterpret_cast<const inotify_event*>(buffer.data() + at);
                 at += static_cast<ssize_t>(sizeof(inotify_event) + notice->len);
                 if ((notice->mask & IN_Q_OVERFLOW) != 0) {
-                    look_everywhere();
+                    anew = true;
+                } else if ((notice->mask & IN_IGNORED) != 0) {
+                    folders_.erase(notice->wd);  // the folder is gone
                 } else if (const auto folder = folders_.find(notice->wd);
                            folder != folders_.end() && notice->len > 0) {
-                    consider(folder->second / notice->name);
+                    if ((notice->mask & IN_ISDIR) == 0) {
+                        consider(folder->second / notice->name);
+                    } else {
+                        anew = anew || settings_.subfolders;  // it came, went, or has another name
+                    }
                 }
             }
+        }
+        if (anew) {
+            look_everywhere();
         }
     }
 
     void look_everywhere() {
         std::set<fs::path> seen;
-        for (const auto& [watch, folder] : folders_) {
-            std::error_code failed;
-            for (fs::directory_iterator it(folder, failed), end; !failed && it != end;
-                 it.increment(failed)) {
+        bool all = true;
+        for (const fs::path& folder : settings_.folders) {
+            all = look_into(folder, seen, 0) && all;
+        }
+        if (all) {
+            std::erase_if(candidates_,
+                          [&](const auto& entry) { return !seen.contains(entry.first); });
+        }
+    }
+
+    // Whether all of it could be read. It is watched before it is read: what comes into it after
+    // that is noticed.
+    bool look_into(const fs::path& folder, std::set<fs::path>& seen, int depth) {
+        if (!watch(folder, depth > 0) && errno != ENOENT && errno != ENOTDIR) {
+            // It is looked into every look_again, at least.
+            log::warning("{} can't be watched: {}", folder.string(), std::strerror(errno));
+        }
+        std::error_code failed;
+        std::vector<fs::path> below;
+        for (fs::directory_iterator it(folder, failed), end; !failed && it != end;
+             it.increment(failed)) {
+            std::error_code unknown;
+            if (it->symlink_status(unknown).type() != fs::file_type::directory) {
                 seen.insert(it->path());
                 consider(it->path());
-            }
-            if (failed) {
-                log::warning("the watched folder {} can't be read: {}", folder.string(),
-                             failed.message());
-                return;
+            } else if (settings_.subfolders && depth < kDepthMax &&
+                       !it->path().filename().native().starts_with('.')) {
+                below.push_back(it->path());
             }
         }
-        std::erase_if(candidates_, [&](const auto& entry) { return !seen.contains(entry.first); });
+        if (failed && (depth == 0 || failed != std::errc::no_such_file_or_directory)) {
+            log::warning("the watched folder {} can't be read: {}", folder.string(),
+                         failed.message());
+            return false;
+        }
+        bool all = true;
+        for (const fs::path& one : below) {
+            all = look_into(one, seen, depth + 1) && all;
+        }
+        return all;
     }
 
     // Something happened to it, or it is looked at.

@@ -5,7 +5,8 @@
 //    media, task and the record of it are one transaction. A file that was changed since is
 //    another.
 //  * Not taken: what is no regular file (symbolic links are not followed), what begins with a dot,
-//    what is in a folder below, transcripts, and what downloads are called until they are whole.
+//    transcripts, and what downloads are called until they are whole; what is in a folder below
+//    only with WatchSettings::subfolders.
 //  * A file that goes, or is renamed, before it was taken is forgotten; under its new name it is a
 //    new one.
 #pragma once
@@ -25,6 +26,7 @@ struct WatchSettings {
     std::vector<std::filesystem::path> folders;   // absolute
     std::vector<domain::DocumentFormat> outputs;  // put beside the file; none: nowhere
     Millis settle{10'000};                        // without a change
+    bool subfolders = false;    // also what is below them, but for what begins with a dot
     Millis look_again{60'000};  // for what no notice comes of (network file systems)
     domain::TaskOptions options;
     std::int64_t limit_bytes = 0;  // of one file; 0: none

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -140,6 +141,7 @@ TEST_F(WatchTest, WhatIsNoFileOfItsOwnIsLeftAlone) {
     put("talk.srt", "x");
     put("empty.wav", "");
     fs::create_directory(folder() / "below.wav");
+    put("below.wav/inside.wav", "x");
     std::ofstream(scratch_.path() / "secret") << "secret";
     fs::create_symlink(scratch_.path() / "secret", folder() / "link.wav");
     ASSERT_EQ(::mkfifo((folder() / "pipe.wav").c_str(), 0600), 0);
@@ -147,6 +149,38 @@ TEST_F(WatchTest, WhatIsNoFileOfItsOwnIsLeftAlone) {
     put("real.wav", "x");
     ASSERT_TRUE(await_taken(1));
     EXPECT_EQ(taken(), std::vector<std::string>{"real.wav"});
+}
+
+TEST_F(WatchTest, FoldersBelowAreWatchedWhereThatIsWanted) {
+    settings_.subfolders = true;
+    settings_.look_again = Millis{3'600'000};  // all is noticed
+    fs::create_directories(folder() / "2026" / "11");
+    fs::create_directory(folder() / ".hidden");
+    fs::create_directory(scratch_.path() / "elsewhere");
+    fs::create_directory_symlink(scratch_.path() / "elsewhere", folder() / "link");
+    put("2026/11/before.wav", "one");
+    put(".hidden/never.wav", "x");
+    put("link/never.wav", "x");
+    start();
+    ASSERT_TRUE(await_taken(1));
+    put("2026/11/after.wav", "two");
+    ASSERT_TRUE(await_taken(2));
+    fs::create_directories(folder() / "new" / "deep");
+    put("new/deep/third.wav", "three");
+    ASSERT_TRUE(await_taken(3));
+    fs::rename(folder() / "new", folder() / "renamed");
+    put("renamed/deep/fourth.wav", "four");
+    fs::create_directory(scratch_.path() / "filled");
+    std::ofstream(scratch_.path() / "filled" / "fifth.wav") << "five";
+    fs::rename(scratch_.path() / "filled", folder() / "filled");
+    ASSERT_TRUE(await_taken(6)) << "what has another path is another file";
+    fs::remove_all(folder() / "renamed");
+    put("last.wav", "six");
+    ASSERT_TRUE(await_taken(7));
+    std::vector<std::string> names = taken();
+    std::ranges::sort(names);
+    EXPECT_EQ(names, (std::vector<std::string>{"after.wav", "before.wav", "fifth.wav", "fourth.wav",
+                                               "last.wav", "third.wav", "third.wav"}));
 }
 
 TEST_F(WatchTest, ItsTranscriptIsPutBesideItOnce) {

@@ -55,7 +55,7 @@ class SenderTest : public ::testing::Test {
                                                   .filter = std::move(filter),
                                                   .secret = new_secret()});
         EXPECT_TRUE(made) << made.error().message;
-        return *made;
+        return made->webhook;
     }
     // Two events: "media.created" and "task.created".
     TaskId submit() {

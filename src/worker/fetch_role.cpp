@@ -1,5 +1,6 @@
 // Downloads one file: what comes is written to the job's descriptor as it comes.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,13 +21,14 @@
 #include "durascribe/protocol/messages.h"
 #include "durascribe/worker/role.h"
 #include "durascribe/worker/sandbox.h"
+#include "durascribe/worker/site_fetch.h"
+#include "durascribe/worker/site_program.h"
 
 namespace durascribe::worker {
 namespace {
 
 constexpr const char* kCertificates = "/etc/ssl/certs/ca-certificates.crt";
 constexpr int kRedirectsMax = 10;
-constexpr Millis kStall{30'000};
 constexpr Millis kLookAgain{60'000};
 
 WallTime wall_now() {
@@ -98,13 +100,13 @@ Error refused(const net::AnswerHead& head) {
             {}};
 }
 
-Error web_page(const net::AnswerHead& head) {
+Error web_page(const net::AnswerHead& head, std::string_view why_no_sites) {
     return {ErrorClass::input,
             "web_page",
             fmt::format("The address is of a web page of {}, not of a media file. Give the address "
-                        "of the file itself. (Pages of video sites need yt-dlp, which is not used "
-                        "here: download with it, then upload the file.)",
-                        host_of(head)),
+                        "of the file itself. (Of pages of video sites, files are got with yt-dlp, "
+                        "{}: download with it, then upload the file.)",
+                        host_of(head), why_no_sites),
             {}};
 }
 
@@ -117,12 +119,24 @@ Error too_large(std::int64_t limit) {
             {}};
 }
 
+// Where pages go; without `program`, why they go nowhere.
+struct Sites {
+    std::unique_ptr<SiteProgram> program;
+    std::unique_ptr<net::Resolver> resolver;
+    std::string why_not;
+};
+
 // One job, over at most two requests: what is there already may turn out to be of another file.
 class Fetch {
   public:
-    Fetch(net::Transfers& transfers, const protocol::FetchRequest& job, int output,
-          const OnProgress& on_progress)
-        : transfers_(transfers), job_(job), output_(output), on_progress_(on_progress) {}
+    Fetch(net::Transfers& transfers, Sites& sites, const net::AddressPolicy& policy,
+          const protocol::FetchRequest& job, int output, const OnProgress& on_progress)
+        : transfers_(transfers),
+          sites_(sites),
+          policy_(policy),
+          job_(job),
+          output_(output),
+          on_progress_(on_progress) {}
 
     protocol::Fetched run() {
         bool resume = job_.offset > 0 && !validator().empty();
@@ -132,6 +146,10 @@ class Fetch {
             if (start_over_) {
                 resume = false;
                 continue;
+            }
+            if (is_page_ && sites_.program) {
+                const auto error = from_site();
+                return {.bytes = written_, .error = error};
             }
             protocol::Fetched fetched{.bytes = written_, .error = end.error};
             if (const auto wait = end.head.header("retry-after"); wait && end.error) {
@@ -151,7 +169,7 @@ class Fetch {
     net::TransferEnd request(bool resume) {
         net::TransferRequest request{.url = job_.url,
                                      .timeout = job_.timeout,
-                                     .stall_timeout = kStall,
+                                     .stall_timeout = job_.stall,
                                      .redirects_max = kRedirectsMax};
         if (resume) {
             request.headers.push_back(fmt::format("Range: bytes={}-", job_.offset));
@@ -183,7 +201,8 @@ class Fetch {
         }
         const std::string type = head.header("content-type").value_or("");
         if (type.starts_with("text/html") || type.starts_with("application/xhtml")) {
-            return std::unexpected(web_page(head));
+            is_page_ = true;
+            return std::unexpected(web_page(head, sites_.why_not));
         }
         protocol::FetchHead out{
             .etag = head.header("etag").value_or(""),
@@ -204,6 +223,20 @@ class Fetch {
             return std::unexpected(too_large(job_.limit_bytes));
         }
         return write_head(out);
+    }
+
+    std::optional<Error> from_site() {
+        const SiteSink sink{
+            .begin =
+                [this](const std::string& filename) { return write_head({.filename = filename}); },
+            .body = [this](std::string_view part) { return take(part); },
+            .progress = [this](std::int64_t bytes) { on_progress_(Millis{bytes / 1024 + 1}); }};
+        return fetch_from_site(*sites_.program, *sites_.resolver, policy_,
+                               {.url = job_.url,
+                                .limit_bytes = job_.limit_bytes,
+                                .timeout = job_.timeout,
+                                .stall = job_.stall},
+                               sink);
     }
 
     Result<void> write_head(const protocol::FetchHead& head) {
@@ -246,10 +279,13 @@ class Fetch {
     }
 
     net::Transfers& transfers_;
+    Sites& sites_;
+    const net::AddressPolicy& policy_;
     const protocol::FetchRequest& job_;
     const int output_;
     const OnProgress& on_progress_;
     bool start_over_ = false;
+    bool is_page_ = false;
     std::int64_t position_ = 0;  // in the file
     std::int64_t written_ = 0;
 };
@@ -270,15 +306,17 @@ class FetchRole final : public JobRunner {
             return fail(ErrorClass::internal, "bad_networks",
                         "A worker was given networks that are none. Please report this.");
         }
+        policy_ = std::move(*policy);
         auto resolver = net::DnsResolver::create({.servers = settings_.dns_servers});
         if (!resolver) {
             return std::unexpected(resolver.error());
         }
+        prepare_sites();
         std::ifstream file(kCertificates, std::ios::binary);
         std::string certificates{std::istreambuf_iterator<char>(file), {}};
         transfers_ = std::make_unique<net::Transfers>(
-            std::move(*resolver), net::TransferSettings{.policy = std::move(*policy),
-                                                        .certificates = std::move(certificates)});
+            std::move(*resolver),
+            net::TransferSettings{.policy = policy_, .certificates = std::move(certificates)});
         constexpr std::array<const char*, 1> kReadable{"/etc/hosts"};
         if (!close_files_but(kReadable)) {
             log::warning("the sandbox of downloads is not whole: files open");
@@ -292,11 +330,34 @@ class FetchRole final : public JobRunner {
         if (!job) {
             return std::unexpected(job.error());
         }
-        return protocol::encode(Fetch(*transfers_, *job, files[0].get(), on_progress).run());
+        return protocol::encode(
+            Fetch(*transfers_, sites_, policy_, *job, files[0].get(), on_progress).run());
     }
 
   private:
+    // While there is one thread, and files to be seen.
+    void prepare_sites() {
+        sites_.why_not = "which is not installed here";
+        if (!settings_.site_program.empty()) {
+            auto resolver = net::DnsResolver::create({.servers = settings_.dns_servers});
+            auto program = SiteProgram::prepare(settings_.site_program);
+            if (resolver && program) {
+                sites_.resolver = std::move(*resolver);
+                sites_.program = std::move(*program);
+            } else {
+                const Error& error = program ? resolver.error() : program.error();
+                log::warning("pages of sites are not read: {} {}", error.message, error.detail);
+                sites_.why_not = "which this server cannot shut in (" + error.detail + ")";
+            }
+        }
+        // The program's files are small, and its own; this process writes none.
+        const rlimit none{0, 0};
+        ::setrlimit(RLIMIT_FSIZE, &none);
+    }
+
     const WorkerSettings settings_;
+    net::AddressPolicy policy_;
+    Sites sites_;
     std::unique_ptr<net::Transfers> transfers_;
 };
 

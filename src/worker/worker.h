@@ -17,6 +17,7 @@ struct WorkerSettings {
     // Of a fetch worker: as net::AddressPolicy and net::DnsSettings take them.
     std::string allow_private_addresses;
     std::string dns_servers;
+    std::string site_program;  // yt-dlp, for pages of sites; empty: none
 };
 
 // Serves until the server closes `socket_fd` (owned from here on) or says so. For a process of its

@@ -33,6 +33,30 @@ class BatchesApi : public HttpTest {
                 const std::string& fields = "") {
         return ask("POST", path, "Content-Type: application/json\r\n" + fields, body);
     }
+    static std::string part(const std::string& name, const std::string& value,
+                            const std::string& filename = "") {
+        return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"" +
+               (filename.empty() ? "" : "; filename=\"" + filename + "\"") + "\r\n\r\n" + value +
+               "\r\n";
+    }
+    Answer post_form(const std::string& parts, const std::string& fields = "") {
+        return ask("POST", "/api/v1/batches",
+                   "Content-Type: multipart/form-data; boundary=B\r\n" + fields,
+                   parts + "--B--\r\n");
+    }
+    // An upload in pieces, of which the first is sent.
+    std::string begin_upload(const std::string& piece, std::size_t length) {
+        const Answer made = ask("POST", "/api/v1/uploads",
+                                fmt::format("Tus-Resumable: 1.0.0\r\nUpload-Length: {}\r\n"
+                                            "Content-Type: application/offset+octet-stream\r\n",
+                                            length),
+                                piece);
+        EXPECT_EQ(made.status, 201) << made.body;
+        const std::string location = made.field("location");
+        return location.substr(location.rfind('/') + 1);
+    }
+    std::size_t blobs() { return blobs_->list("", 100)->size(); }
+
     // Until the batch stands so.
     json::object await_status(const std::string& id, const std::string& wanted) {
         const MonoTime until = clock_.mono() + Millis{20'000};
@@ -107,6 +131,92 @@ TEST_F(BatchesApi, AreCancelledAsAWhole) {
     open_gate();
     EXPECT_EQ(post("/api/v1/batches/" + id + "/retry").status, 202);
     await_status(id, "completed");
+}
+
+TEST_F(BatchesApi, AFormBringsItsFiles) {
+    const std::string whole = begin_upload("in pieces", 9);
+    const std::string before = text(upload("there before"), "media_id");
+    ASSERT_TRUE(await(text(ask_json("GET", "/api/v1/media/" + before), "task_id"),
+                      domain::TaskState::completed));
+    const std::string form = part("file", "first bytes", "one.wav") + part("title", "Monday") +
+                             part("url", "https://a.example/good.wav") + part("priority", "4") +
+                             part("file", "second bytes", "two.wav") + part("upload_id", whole) +
+                             part("media_id", before);
+    const Answer made = post_form(form, "Idempotency-Key: form\r\n");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string id = text(object(made), "id");
+    const json::object batch = await_status(id, "completed");
+    EXPECT_EQ(text(batch, "title"), "Monday");
+    const json::array& items = batch.at("items").as_array();
+    ASSERT_EQ(items.size(), 5U);
+    EXPECT_EQ(text(items[0].as_object(), "title"), "one");
+    EXPECT_EQ(text(items[1].as_object(), "source_url"), "https://a.example/good.wav");
+    EXPECT_EQ(text(items[2].as_object(), "title"), "two");
+    EXPECT_EQ(text(items[4].as_object(), "media_id"), before);
+    for (const std::size_t made_here : {0U, 1U, 2U, 4U}) {
+        const std::string task = text(items[made_here].as_object(), "task_id");
+        EXPECT_EQ(store_->task(TaskId{task})->options.priority, 4) << made_here;
+    }
+    EXPECT_EQ(ask("GET", text(items[2].as_object(), "media_url") + "/source").body, "second bytes");
+    const std::string media = text(items[3].as_object(), "media_id");
+    EXPECT_EQ(ask("GET", "/api/v1/media/" + media + "/source").body, "in pieces");
+    EXPECT_EQ(ask_json("GET", "/api/v1/tasks?media_id=" + media).at("items").as_array().size(), 1U)
+        << "the task that it had";
+
+    const Answer again = post_form(form, "Idempotency-Key: form\r\n");
+    EXPECT_EQ(again.field("idempotency-replayed"), "true");
+    EXPECT_EQ(text(object(again), "id"), id);
+    std::string other = form;
+    other.replace(other.find("second bytes"), 12, "other  bytes");
+    EXPECT_EQ(post_form(other, "Idempotency-Key: form\r\n").status, 422);
+}
+
+TEST_F(BatchesApi, OfARefusedFormNothingIsKept) {
+    const std::string half = begin_upload("in p", 9);
+    const std::size_t blobs_before = blobs();
+    const auto media_before = store_->list_media({}, {})->rows.size();
+    const std::string file = part("file", "first bytes", "one.wav");
+    const auto refused = [&](const std::string& form, int status, const std::string& code) {
+        const Answer answer = post_form(form);
+        EXPECT_EQ(answer.status, status) << form << answer.body;
+        EXPECT_EQ(text(object(answer), "code"), code) << form;
+        EXPECT_EQ(blobs(), blobs_before) << form;
+        return text(object(answer), "detail");
+    };
+    refused("", 400, "no_file");
+    refused(part("title", "x"), 400, "no_file");
+    refused(file + part("more", "x"), 400, "bad_value");
+    refused(file + part("priority", "101"), 400, "bad_value");
+    refused(file + part("diarize", "true"), 422, "no_diarizer");
+    EXPECT_THAT(refused(file + part("file", "", "two.wav"), 400, "empty_file"),
+                ::testing::HasSubstr("items[1]"));
+    EXPECT_THAT(refused(file + part("upload_id", "x"), 400, "bad_value"),
+                ::testing::HasSubstr("items[1]"));
+    refused(file + part("upload_id", half), 409, "upload_not_finished");
+    refused(file + part("upload_id", "00000000-0000-7000-8000-000000000000"), 404, "not_found");
+    refused(file + part("url", "ftp://a.example/"), 422, "bad_url");
+    std::string many;
+    for (int i = 0; i < 1'001; ++i) {
+        many += part("url", "https://a.example/");
+    }
+    refused(many, 400, "bad_value");
+    EXPECT_EQ(post("/api/v1/batches",
+                   fmt::format(R"({{"items": [{{"upload_id": "{}", "priority": 1}}]}})", half))
+                  .status,
+              400);
+    EXPECT_EQ(ask("POST", "/api/v1/batches", "Content-Type: audio/wav\r\n", "x").status, 415);
+    EXPECT_EQ(store_->list_media({}, {})->rows.size(), media_before);
+}
+
+TEST_F(BatchesApi, AFileOverTheLimitIsNamed) {
+    server_.reset();
+    settings_.upload_limit_bytes = 12;
+    start_server_again();
+    const Answer refused =
+        post_form(part("file", "first bytes", "one.wav") + part("file", "second bytes!", "b.wav"));
+    EXPECT_EQ(refused.status, 413);
+    EXPECT_THAT(text(object(refused), "detail"), ::testing::HasSubstr("items[1]"));
+    EXPECT_EQ(blobs(), 0U);
 }
 
 TEST_F(BatchesApi, AllItemsOrNone) {

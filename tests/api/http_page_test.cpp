@@ -115,6 +115,55 @@ TEST_F(HttpTest, TheUnitsOfATaskTellWhereInTheAudioTheyAre) {
     EXPECT_EQ(ask("GET", "/api/v1/tasks/nonsense/units").status, 404);
 }
 
+TEST_F(HttpTest, TheLogOfATaskIsWhatHappenedToIt) {
+    start();
+    const auto made = upload();
+    const std::string task = text(made, "task_id");
+    ASSERT_TRUE(await(task, domain::TaskState::completed));
+    const auto log = ask_json("GET", "/api/v1/tasks/" + task + "/log");
+    const auto& items = log.at("items").as_array();
+    ASSERT_GE(items.size(), 3U);
+    EXPECT_EQ(text(items.front().as_object(), "type"), "task.created");
+    EXPECT_EQ(text(items.back().as_object(), "type"), "task.state");
+    EXPECT_EQ(items.back().at("data").at("state"), "completed");
+    for (const json::value& item : items) {
+        EXPECT_NE(text(item.as_object(), "type"), "task.progress");
+    }
+    const auto last = ask_json("GET", "/api/v1/tasks/" + task + "/log?limit=1");
+    ASSERT_EQ(last.at("items").as_array().size(), 1U);
+    EXPECT_EQ(last.at("items").at(0).at("seq"), items.back().at("seq")) << "the newest";
+    for (const char* bad : {"0", "501", "x"}) {
+        EXPECT_EQ(ask("GET", "/api/v1/tasks/" + task + "/log?limit=" + bad).status, 400) << bad;
+    }
+    EXPECT_EQ(ask("GET", "/api/v1/tasks/00000000-0000-7000-8000-000000000000/log").status, 404);
+}
+
+TEST_F(HttpTest, ThePriorityOfAWaitingTaskCanBeChanged) {
+    start();
+    ASSERT_EQ(ask("POST", "/api/v1/queue/pause").status, 200);
+    const std::string first = text(upload("one", "one.wav"), "task_id");
+    const std::string second = text(upload("two", "two.wav"), "task_id");
+    const auto change = [this](const std::string& task, const std::string& body) {
+        return ask("PATCH", "/api/v1/tasks/" + task, "Content-Type: application/json\r\n", body);
+    };
+    const Answer changed = change(second, R"({"priority": 10})");
+    EXPECT_EQ(changed.status, 200) << changed.body;
+    EXPECT_EQ(object(changed).at("options").at("priority"), 10);
+    const auto queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(text(queue.at("waiting").at(0).as_object(), "task_id"), second);
+    EXPECT_EQ(queue.at("waiting").at(0).at("priority"), 10);
+
+    for (const char* bad : {"{}", R"({"priority": 101})", R"({"priority": "high"})",
+                            R"({"priority": 1.5})", R"({"priority": 1, "model": "x"})", "[]"}) {
+        EXPECT_EQ(change(first, bad).status, 400) << bad;
+    }
+    EXPECT_EQ(change("00000000-0000-7000-8000-000000000000", R"({"priority": 1})").status, 404);
+    ASSERT_EQ(ask("POST", "/api/v1/tasks/" + first + "/cancel").status, 200);
+    const Answer ended = change(first, R"({"priority": 1})");
+    EXPECT_EQ(ended.status, 409);
+    EXPECT_EQ(text(object(ended), "code"), "task_ended");
+}
+
 TEST_F(HttpTest, TheSystemTellsWhatWasLearned) {
     start();
     EXPECT_EQ(ask_json("GET", "/api/v1/system").at("speeds").as_array().size(), 0U);

@@ -68,6 +68,32 @@ TEST_F(MetricsHttp, TasksAreCountedFromTheirEvents) {
     EXPECT_EQ(metric("transcriptions_failed"), 0);
 }
 
+TEST_F(MetricsHttp, EveryTaskThatNobodyWorksOnIsCounted) {
+    constexpr int kStuck = 203;
+    engine_settings_.media_slots = 0;
+    start();
+    for (int i = 0; i < kStuck + 1; ++i) {
+        ASSERT_TRUE(store_->submit({.id = new_id<MediaId>(),
+                                    .task_id = new_id<TaskId>(),
+                                    .title = "talk",
+                                    .filename = "talk.wav",
+                                    .source = {std::string(64, 'a'), 7}}));
+    }
+    EXPECT_EQ(metric("durascribe_stuck_tasks"), 0) << "they wait";
+    std::optional<ports::Lease> last;
+    for (int i = 0; i < kStuck; ++i) {
+        const auto claimed = store_->claim({.node = new_id<NodeId>(),
+                                            .lane = domain::Lane::media,
+                                            .lease_length = Millis{3'600'000}});
+        ASSERT_TRUE(claimed && *claimed);
+        last = (*claimed)->lease;
+    }
+    EXPECT_EQ(metric("durascribe_tasks_running"), kStuck);
+    EXPECT_TRUE(becomes("durascribe_stuck_tasks", kStuck)) << "from the next millisecond on";
+    ASSERT_TRUE(store_->return_unit(*last, "given back"));
+    EXPECT_EQ(metric("durascribe_stuck_tasks"), kStuck - 1);
+}
+
 TEST_F(MetricsHttp, RequestsAreCountedByRouteAndStatus) {
     start();
     for (int i = 0; i < 3; ++i) {

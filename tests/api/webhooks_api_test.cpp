@@ -61,6 +61,24 @@ TEST_F(WebhooksApi, AreMadeShownChangedAndRemoved) {
     }
 }
 
+TEST_F(WebhooksApi, AskedTwiceWithOneKeyThereIsOne) {
+    const auto make = [this](const std::string& body) {
+        return ask("POST", "/api/v1/webhooks",
+                   "Content-Type: application/json\r\nIdempotency-Key: once\r\n", body);
+    };
+    const Answer made = make(R"({"url": "https://app.example/hooks"})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    EXPECT_EQ(made.field("idempotency-replayed"), "");
+    const Answer again = make(R"({"url": "https://app.example/hooks"})");
+    EXPECT_EQ(again.status, 201);
+    EXPECT_EQ(again.field("idempotency-replayed"), "true");
+    EXPECT_EQ(again.body, made.body) << "with its secret";
+    const Answer other = make(R"({"url": "https://other.example/"})");
+    EXPECT_EQ(other.status, 422);
+    EXPECT_EQ(code(other), "idempotency_key_reused");
+    EXPECT_EQ(object(send("GET", "")).at("items").as_array().size(), 1U);
+}
+
 TEST_F(WebhooksApi, WhatIsWrongIsNamed) {
     for (const auto& [body, field] : {
              std::pair{R"({})", "url"},

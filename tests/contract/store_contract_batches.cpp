@@ -49,6 +49,37 @@ TEST_P(StoreContract, ABatchIsMadeAsAWholeAndReadAsItIsNow) {
     EXPECT_ERROR(store_->batch(new_id<BatchId>()), ErrorClass::request, "not_found");
 }
 
+TEST_P(StoreContract, AnUploadInPiecesIsAnItemOnceItIsFinished) {
+    const ports::NewUpload upload{.id = new_id<UploadId>(),
+                                  .media_id = new_id<MediaId>(),
+                                  .task_id = new_id<TaskId>(),
+                                  .length = 7,
+                                  .filename = "talk.wav",
+                                  .title = "talk",
+                                  .options = {},
+                                  .metadata = {},
+                                  .idempotency = {},
+                                  .charge = {}};
+    ASSERT_TRUE(store_->create_upload(upload, {}).has_value());
+    ports::NewBatch batch{.id = new_id<BatchId>(),
+                          .items = {file("one"), ports::FromUpload{upload.id}}};
+    EXPECT_ERROR(store_->submit_batch(batch), ErrorClass::request, "upload_not_finished");
+    ASSERT_TRUE(store_->seal_upload(upload.id, {std::string(64, 'b'), 7}).has_value());
+    EXPECT_ERROR(store_->submit_batch(batch), ErrorClass::request, "upload_not_finished");
+    ASSERT_TRUE(store_->finish_upload(upload.id).has_value());
+    const auto made = store_->submit_batch(batch);
+    ASSERT_TRUE(made.has_value()) << made.error().message << made.error().detail;
+    EXPECT_EQ(made->items[1].media_id, upload.media_id);
+    EXPECT_EQ(made->items[1].task_id, upload.task_id);
+    EXPECT_EQ(store_->counts()->pending, 2) << "no second task of it";
+    ASSERT_TRUE(store_->request_cancel(upload.task_id).has_value());
+    ASSERT_TRUE(store_->delete_media(upload.media_id).has_value());
+    for (const UploadId& gone : {upload.id, new_id<UploadId>()}) {
+        batch = {.id = new_id<BatchId>(), .items = {ports::FromUpload{gone}}};
+        EXPECT_ERROR(store_->submit_batch(batch), ErrorClass::request, "not_found");
+    }
+}
+
 TEST_P(StoreContract, OfABatchWithOneWrongItemNothingIsMade) {
     const auto running = submit();
     for (const auto& [media, code] :

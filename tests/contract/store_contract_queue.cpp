@@ -1,4 +1,6 @@
 // Who goes next (ports::Store::claim), and what is said of it.
+#include <array>
+
 #include "store_contract.h"
 
 namespace durascribe::contract {
@@ -119,6 +121,93 @@ TEST_P(StoreContract, PlacesAreTheOrderOfClaims) {
     }
     EXPECT_EQ(store_->queue(100)->size(), 0U);
     EXPECT_ERROR(store_->queue(0), ErrorClass::request, "bad_limit");
+}
+
+TEST_P(StoreContract, APriorityThatIsChangedCountsFromTheNextClaimOn) {
+    const auto first = submit(0);
+    const auto second = submit(0);
+    const auto third = submit(0);
+    const auto raised = store_->set_priority(third.id, 7);
+    ASSERT_TRUE(raised.has_value());
+    EXPECT_EQ(raised->options.priority, 7);
+    ASSERT_TRUE(store_->set_priority(first.id, -1).has_value());
+    const auto last = recorder_.events().back();
+    EXPECT_EQ(last.type, "task.updated");
+    EXPECT_EQ(last.task_id, first.id);
+    EXPECT_NE(last.payload.find(R"("priority":-1)"), std::string::npos) << last.payload;
+    ASSERT_TRUE(store_->set_priority(first.id, -1).has_value()) << "as it is already";
+    EXPECT_EQ(recorder_.events().back().seq, last.seq) << "nothing changed";
+    reopen();
+    EXPECT_EQ(store_->task(third.id)->options.priority, 7);
+    EXPECT_EQ(claim(Lane::media).task_id, third.id);
+    const auto served = claim(Lane::media);
+    EXPECT_EQ(served.task_id, second.id);
+    EXPECT_EQ(claim(Lane::media).task_id, first.id);
+}
+
+TEST_P(StoreContract, AChangeOfPriorityKeepsTheTimeThatATaskHasWaited) {
+    const auto old_one = submit(0);
+    clock_.advance(ports::kAgingAfter);
+    ASSERT_TRUE(store_->set_priority(old_one.id, -100).has_value());
+    bool served = false;
+    for (int i = 0; i < ports::kAgedShare && !served; ++i) {
+        submit(100);
+        served = claim(Lane::media).task_id == old_one.id;
+    }
+    EXPECT_TRUE(served);
+}
+
+TEST_P(StoreContract, WhatRunsKeepsItsLeaseWhenThePriorityChanges) {
+    const auto row = submit_extracted(2);
+    const auto other = submit_extracted(1);
+    const auto running = claim(Lane::speech);
+    ASSERT_EQ(running.task_id, row.id);
+    ASSERT_TRUE(store_->set_priority(row.id, -3).has_value());
+    EXPECT_EQ(store_->task(row.id)->state, domain::TaskState::processing);
+    transcribe(running.lease);
+    EXPECT_EQ(claim(Lane::speech).task_id, other.id) << "its next part waits with the new one";
+    EXPECT_EQ(claim(Lane::speech).task_id, row.id);
+}
+
+TEST_P(StoreContract, OnlyATaskThatIsThereAndWaitsHasAPriorityToChange) {
+    const auto row = submit(0);
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_ERROR(store_->set_priority(row.id, 1), ErrorClass::request, "task_ended");
+    EXPECT_ERROR(store_->set_priority(new_id<TaskId>(), 1), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, TheEventsOfATaskAreItsOwnTheNewestOfThem) {
+    const auto row = submit(0);
+    submit(0);
+    ASSERT_TRUE(store_->set_priority(row.id, 3).has_value());
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    const auto all = store_->task_events(row.id, 100);
+    ASSERT_TRUE(all.has_value());
+    std::vector<std::string> types;
+    for (const ports::Event& event : *all) {
+        EXPECT_EQ(event.task_id, row.id);
+        types.push_back(event.type);
+    }
+    EXPECT_EQ(types, (std::vector<std::string>{"task.created", "task.updated", "task.state"}));
+    const auto newest = store_->task_events(row.id, 1);
+    ASSERT_TRUE(newest.has_value());
+    ASSERT_EQ(newest->size(), 1U);
+    EXPECT_EQ(newest->front().seq, all->back().seq);
+    EXPECT_ERROR(store_->task_events(new_id<TaskId>(), 1), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, TasksAtWorkAreCountedButThoseThatAreKnownOrWereChangedSince) {
+    const auto one = submit(0);
+    const auto two = submit(0);
+    submit(0);
+    EXPECT_EQ(store_->processing_but({}, clock_.wall()), 0) << "they wait";
+    claim(Lane::media);
+    clock_.advance(Millis{5});
+    claim(Lane::media);
+    EXPECT_EQ(store_->processing_but({}, clock_.wall()), 2);
+    EXPECT_EQ(store_->processing_but({}, clock_.wall() - Millis{1}), 1);
+    EXPECT_EQ(store_->processing_but(std::array{one.id, new_id<TaskId>()}, clock_.wall()), 1);
+    EXPECT_EQ(store_->processing_but(std::array{one.id, two.id}, clock_.wall()), 0);
 }
 
 TEST_P(StoreContract, APausedQueueGivesNothingOutUntilItIsResumed) {

@@ -229,6 +229,34 @@ TEST_P(WebhookStoreContract, ThereIsAMostOfThem) {
         ErrorClass::request, "too_many_webhooks");
 }
 
+TEST_P(WebhookStoreContract, TheSameKeyGivesTheFirstOneAgain) {
+    const ports::WebhookRow wanted{.id = new_id<ports::WebhookId>(),
+                                   .url = "https://receiver.example/hook",
+                                   .filter = {.types = {"task.state"}, .states = {"failed"}},
+                                   .secret = "whsec_first"};
+    const ports::IdempotencyKey key{"key", "asked"};
+    const auto made = hooks().create_webhook(wanted, key);
+    ASSERT_TRUE(made.has_value()) << made.error().message << made.error().detail;
+    EXPECT_FALSE(made->replayed);
+    ASSERT_TRUE(hooks().rotate_secret(made->webhook.id, "whsec_second", Millis{1}).has_value());
+    clock_.advance(Millis{1'000});
+    reopen();
+    ports::WebhookRow once_more = wanted;
+    once_more.id = new_id<ports::WebhookId>();
+    once_more.secret = "whsec_third";
+    const auto again = hooks().create_webhook(once_more, key);
+    ASSERT_TRUE(again.has_value()) << again.error().message << again.error().detail;
+    EXPECT_TRUE(again->replayed);
+    EXPECT_EQ(again->webhook.id, made->webhook.id);
+    EXPECT_EQ(again->webhook.secret, "whsec_first") << "as it was answered then";
+    EXPECT_EQ(again->webhook.created_at, made->webhook.created_at);
+    EXPECT_EQ(hooks().list_webhooks()->size(), 1U);
+    EXPECT_ERROR(hooks().create_webhook(once_more, ports::IdempotencyKey{"key", "another"}),
+                 ErrorClass::request, "idempotency_key_reused");
+    ASSERT_TRUE(hooks().delete_webhook(made->webhook.id).has_value());
+    EXPECT_ERROR(hooks().create_webhook(once_more, key), ErrorClass::request, "not_found");
+}
+
 TEST_P(WebhookStoreContract, AWrongClockHoldsNothingUp) {
     add({.types = {"task.created"}, .states = {}});
     submit();

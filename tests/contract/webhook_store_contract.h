@@ -18,7 +18,7 @@ class WebhookStoreContract : public StoreContract {
                                                   .filter = std::move(filter),
                                                   .secret = "whsec_new"});
         EXPECT_TRUE(made.has_value()) << made.error().message << made.error().detail;
-        return *made;
+        return made->webhook;
     }
     void fan_out() {
         const auto more = hooks().fan_out(1'000);

@@ -7,7 +7,7 @@ long_recording "$work/long.wav" 2
 cat >"$work/files.py" <<'PY'
 import http.server, json, os, sys, time
 work, samples = sys.argv[1], sys.argv[2]
-files = {"/long.wav": f"{work}/long.wav", "/cut.wav": f"{samples}/short.wav", "/slow.wav": f"{work}/long.wav", "/named": f"{samples}/short.wav"}
+files = {"/long.wav": f"{work}/long.wav", "/cut.wav": f"{samples}/short.wav", "/slow.wav": f"{work}/long.wav", "/named": f"{samples}/short.wav", "/short.wav": f"{samples}/short.wav"}
 cut = 1
 
 class Files(http.server.BaseHTTPRequestHandler):
@@ -24,6 +24,10 @@ class Files(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
         if self.path == "/page":
             return say(200, b"<html>", Content_Type="text/html")
+        if self.path == "/video":
+            return say(200, b'<html><title>A video</title><video src="/short.wav">', Content_Type="text/html")
+        if self.path == "/trap":
+            return say(200, b'<html><title>A trap</title><video src="http://169.254.169.254/x.wav">', Content_Type="text/html")
         if self.path == "/busy.wav" and not os.path.exists(f"{work}/idle"):
             open(f"{work}/idle", "w").close()
             return say(503, Retry_After="1")
@@ -104,7 +108,20 @@ wait_until 120 'one that was busy' media_is "$id" completed
 fetch "$files/inside.wav"
 failed_with address_refused
 fetch "$files/page"
-failed_with web_page
+wait_until 60 'a page without a video' media_is "$id" failed
+if [[ $(json "$work/status.json" 'd["error"]["code"]') == no_media_found ]]; then
+    # yt-dlp is here, and there is a room for it.
+    fetch "$files/video"
+    wait_until 120 'the video of a page' media_is "$id" completed
+    curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
+    cmp "$work/source.wav" "$samples/short.wav" || failed 'the file of the page differs'
+    media 'd["title"]' | grep -q '^A video' || failed "its title: $(cat "$work/media.json")"
+    fetch "$files/trap"
+    failed_with address_refused
+else
+    failed_with web_page
+    expect_in "$work/status.json" 'yt-dlp'
+fi
 fetch "$files/nothing.wav"
 failed_with download_refused
 
@@ -154,6 +171,4 @@ expect_file "$work/named.txt"
 run transcribe --data "$work/elsewhere" --format txt --output "$work/again" "$files/named"
 expect_code 0 'the same again'
 expect_in "$errors" 'transcribed before'
-# Of what was refused before its first byte an empty file stays with its media, for a retry.
-parts=$(find "$data/blobs/uploads" -type f -size +0 2>/dev/null)
-[[ -z $parts ]] || failed "parts were left: $parts"
+[[ -z $(ls -A "$data/blobs/uploads" 2>/dev/null) ]] || failed "parts were left: $(ls "$data/blobs/uploads")"

@@ -21,6 +21,21 @@ stop_server
 run pause --data "$data"
 expect_code 0 'pause without a server'
 [[ $(sql 'SELECT paused_at IS NOT NULL FROM queue_state') == 1 ]] || failed 'not paused'
+# A command without a server is held by the pause, says what to do, and that works.
+"$bin/durascribe" transcribe --data "$data" --format txt --output "$work/out" "$samples/short.wav" --force >"$output" 2>"$errors" &
+pid=$!
+background_pids+=("$pid")
+wait_until 60 'it says that the queue is paused' grep -qF 'run it again with --resume' "$errors"
+kill -INT "$pid"
+code=0
+wait "$pid" || code=$?
+expect_code 130 'interrupted'
+run transcribe --resume --data "$data" --format txt --output "$work/out" "$samples/short.wav"
+expect_code 0 'the same with --resume'
+expect_file "$work/out/short.txt"
+[[ $(sql 'SELECT paused_at IS NULL FROM queue_state') == 1 ]] || failed 'still paused'
+
+run pause --data "$data"
 run resume --data "$data"
 expect_code 0 'resume without a server'
 [[ $(sql 'SELECT paused_at IS NOT NULL FROM queue_state') == 0 ]] || failed 'not resumed'

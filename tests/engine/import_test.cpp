@@ -83,6 +83,23 @@ class ImportTest : public ::testing::Test {
         EXPECT_TRUE(made) << made.error().message;
         return *made;
     }
+    // One of which five bytes of ten have come, and whose worker waits until it is stopped.
+    ports::Submission import_half() {
+        workers_.on_fetch = [this](
+                                const ports::FetchJob& job,
+                                const ports::RunControl& control) -> Result<ports::FetchOutcome> {
+            send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
+            std::unique_lock lock(mutex_);
+            never_.wait(lock, control.stop, [] { return false; });
+            return fail(ErrorClass::lost, "stopped", "Stopped.");
+        };
+        auto made = import();
+        const MonoTime until = clock_.mono() + Millis{20'000};
+        while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
+            engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
+        }
+        return made;
+    }
     ports::TaskRow ended(const TaskId& id) {
         const MonoTime until = clock_.mono() + Millis{20'000};
         std::int64_t seen = 0;
@@ -105,6 +122,8 @@ class ImportTest : public ::testing::Test {
     std::unique_ptr<blobs::LocalBlobStore> blobs_;
     std::unique_ptr<Engine> engine_;
     std::string extracted_;
+    std::mutex mutex_;
+    std::condition_variable_any never_;
 };
 
 TEST_F(ImportTest, WhatIsFetchedIsTranscribed) {
@@ -181,21 +200,8 @@ TEST_F(ImportTest, AnotherFileUnderTheSameAddressTakesThePlaceOfTheFirst) {
 }
 
 TEST_F(ImportTest, WhatHadComeSurvivesTheServer) {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    workers_.on_fetch = [&](const ports::FetchJob& job,
-                            const ports::RunControl& control) -> Result<ports::FetchOutcome> {
-        send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
-        std::unique_lock lock(mutex);
-        changed.wait(lock, control.stop, [] { return false; });
-        return fail(ErrorClass::lost, "stopped", "Stopped.");
-    };
     start();
-    const auto made = import();
-    const MonoTime until = clock_.mono() + Millis{20'000};
-    while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
-        engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
-    }
+    const auto made = import_half();
     const auto view = engine_->view(made.task.id);
     ASSERT_TRUE(view && view->download);
     EXPECT_EQ(view->download->bytes_total, 10);
@@ -226,6 +232,7 @@ TEST_F(ImportTest, WhatIsRefusedFailsAtOnceAndWhatIsCutShortDoesNotCount) {
     EXPECT_EQ(task.state, domain::TaskState::failed);
     EXPECT_EQ(task.error->code, "web_page");
     EXPECT_EQ(asked, 1);
+    EXPECT_TRUE(blobs_->list_partials()->empty()) << "nothing had come";
 
     workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
         send(job.output_fd, {.total = 10}, "01234");
@@ -242,8 +249,29 @@ TEST_F(ImportTest, WhatIsRefusedFailsAtOnceAndWhatIsCutShortDoesNotCount) {
     };
     made = import();
     EXPECT_EQ(ended(made.task.id).error->code, "empty_file");
-    ASSERT_TRUE(engine_->delete_media(made.media.id));
-    EXPECT_EQ(blobs_->list_partials()->size(), 2U);
+    EXPECT_EQ(blobs_->list_partials()->size(), 1U) << "of the one that was cut short";
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        EXPECT_EQ(job.offset, 0);
+        send(job.output_fd, {.total = 5}, "hello");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    ASSERT_TRUE(engine_->retry(made.task.id));
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed) << "from its beginning";
+}
+
+TEST_F(ImportTest, ItsLimitsAreSettings) {
+    settings_.fetch_stall = Millis{7'000};
+    settings_.fetch_timeout = Millis{90'000};
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl& control) {
+        EXPECT_EQ(job.stall, Millis{7'000});
+        EXPECT_EQ(control.stall_window, Millis{14'000})
+            << "of a worker that does not see it itself";
+        EXPECT_EQ(control.deadline, Millis{90'000});
+        send(job.output_fd, {.total = 5}, "hello");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    EXPECT_EQ(ended(import().task.id).state, domain::TaskState::completed);
 }
 
 TEST_F(ImportTest, ALyingWorkerIsACrash) {
@@ -278,21 +306,8 @@ TEST_F(ImportTest, TheOtherSidesWaitIsKept) {
 }
 
 TEST_F(ImportTest, ACancelStopsIt) {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    workers_.on_fetch = [&](const ports::FetchJob& job,
-                            const ports::RunControl& control) -> Result<ports::FetchOutcome> {
-        send(job.output_fd, {.total = 10, .etag = "\"v1\""}, "01234");
-        std::unique_lock lock(mutex);
-        changed.wait(lock, control.stop, [] { return false; });
-        return fail(ErrorClass::lost, "stopped", "Stopped.");
-    };
     start();
-    const auto made = import();
-    const MonoTime until = clock_.mono() + Millis{20'000};
-    while (clock_.mono() < until && !(*store_->import_of(made.media.id))->bytes_total) {
-        engine_->feed().wait_after(engine_->feed().newest(), Millis{5});
-    }
+    const auto made = import_half();
     ASSERT_TRUE(engine_->cancel(made.task.id));
     EXPECT_EQ(ended(made.task.id).state, domain::TaskState::cancelled);
     EXPECT_EQ((*store_->import_of(made.media.id))->bytes_done, 5) << "kept for a retry";

@@ -276,6 +276,57 @@ TEST_F(Posters, AFrameOfTheVideoNoLargerThanIsNeeded) {
     EXPECT_EQ(size_of(*small), "64x128");
 }
 
+// Red above blue, as it is to be seen; the file lies on its side and says so.
+TEST_F(Posters, StandAsTheVideoIsShown) {
+    ffmpeg(
+        "-f lavfi -i color=red:size=128x32:rate=10 -f lavfi -i color=blue:size=128x32:rate=10 -f "
+        "lavfi "
+        "-i sine -filter_complex '[0][1]vstack' -t 2 -c:v mpeg4 -q:v 2 -c:a aac upright.mp4");
+    // The mean of red and of blue in the upper half.
+    const auto upper = [this](const domain::Poster& poster) {
+        write("poster.jpg", poster.bytes);
+        ffmpeg("-i poster.jpg -vf crop=iw:ih/2:0:0,scale=1:1 -pix_fmt rgb24 -f rawvideo pixel");
+        const std::string pixel = read("pixel");
+        return std::pair(static_cast<unsigned char>(pixel.at(0)),
+                         static_cast<unsigned char>(pixel.at(2)));
+    };
+    const auto upright = poster_of("upright.mp4");
+    ASSERT_TRUE(upright.has_value());
+    EXPECT_EQ(size_of(*upright), "128x64");
+    EXPECT_GT(upper(*upright).first, upper(*upright).second + 100) << "red";
+    // What a telephone that is held otherwise writes: turned pictures, and how to turn them back.
+    for (const auto& [filter, rotate] : {std::pair{"transpose=cclock", "270"},
+                                         {"hflip,vflip", "180"},
+                                         {"transpose=clock", "90"}}) {
+        ffmpeg(std::string("-i upright.mp4 -vf ") + filter +
+               " -c:v mpeg4 -q:v 2 -c:a copy lying.mp4");
+        ffmpeg(std::string("-i lying.mp4 -c copy -metadata:s:v:0 rotate=") + rotate +
+               " turned.mp4");
+        const auto poster = poster_of("turned.mp4");
+        ASSERT_TRUE(poster.has_value()) << rotate;
+        EXPECT_EQ(size_of(*poster), "128x64") << rotate;
+        EXPECT_GT(upper(*poster).first, upper(*poster).second + 100) << rotate;
+    }
+}
+
+TEST_F(Posters, ALargeAttachedPictureIsMadeSmaller) {
+    for (const char* cover : {"cover.png", "cover.jpg"}) {
+        // Noise does not compress.
+        ffmpeg(
+            std::string("-f lavfi -i 'nullsrc=size=1200x900,geq=random(1)*255:128:128' -frames:v 1 "
+                        "-q:v 1 ") +
+            cover);
+        ASSERT_GT(read(cover).size(), 512U << 10);
+        ffmpeg(std::string("-f lavfi -i sine=duration=1 -i ") + cover +
+               " -map 0 -map 1 -c:v copy -disposition:v attached_pic a.mp3");
+        const auto poster = poster_of("a.mp3");
+        ASSERT_TRUE(poster.has_value()) << cover;
+        EXPECT_EQ(poster->mime_type, "image/jpeg");
+        EXPECT_LE(poster->bytes.size(), 512U << 10);
+        EXPECT_EQ(size_of(*poster), "640x480");
+    }
+}
+
 TEST_F(Posters, TheAttachedPictureAsItIs) {
     ffmpeg("-f lavfi -i testsrc=size=32x32 -frames:v 1 cover.png");
     ffmpeg(

@@ -12,12 +12,41 @@ Error batch_not_found(const BatchId& id) {
     return {ErrorClass::request, "not_found", fmt::format("There is no batch {}.", id.value), {}};
 }
 
-Result<ports::Submission> submit_item(WriteTx& tx,
-                                      const std::variant<ports::NewMedia, ports::NewTask>& item) {
-    if (const auto* media = std::get_if<ports::NewMedia>(&item)) {
-        return submit(tx, *media);
+// What an item of a batch is.
+struct Member {
+    MediaId media;
+    TaskId task;
+};
+
+Result<Member> made_of(WriteTx& tx, const ports::FromUpload& item) {
+    const auto row = upload(tx.db, item.upload);
+    if (!row) {
+        return std::unexpected(row.error());
     }
-    return submit_task(tx, std::get<ports::NewTask>(item));
+    if (!row->finished) {
+        return fail(ErrorClass::request, "upload_not_finished",
+                    fmt::format("The upload {} is not whole yet. Send the rest of it first.",
+                                item.upload.value));
+    }
+    if (const auto made = task(tx.db, row->task_id); !made) {
+        return std::unexpected(made.error());
+    }
+    return Member{row->media_id, row->task_id};
+}
+
+Result<Member> member_of(const Result<ports::Submission>& made) {
+    if (!made) {
+        return std::unexpected(made.error());
+    }
+    return Member{made->media.id, made->task.id};
+}
+
+Result<Member> made_of(WriteTx& tx, const ports::NewMedia& item) {
+    return member_of(submit(tx, item));
+}
+
+Result<Member> made_of(WriteTx& tx, const ports::NewTask& item) {
+    return member_of(submit_task(tx, item));
 }
 
 }  // namespace
@@ -41,13 +70,13 @@ Result<ports::BatchRow> submit_batch(WriteTx& tx, const ports::NewBatch& new_bat
                   new_batch.title, tx.now);
     int position = 0;
     for (const auto& item : new_batch.items) {
-        const auto made = submit_item(tx, item);
+        const auto made = std::visit([&](const auto& one) { return made_of(tx, one); }, item);
         if (!made) {
             return std::unexpected(made.error());
         }
         tx.db.execute(
             "INSERT INTO batch_items (batch_id, position, media_id, task_id) VALUES (?, ?, ?, ?)",
-            new_batch.id, position++, made->media.id, made->task.id);
+            new_batch.id, position++, made->media, made->task);
     }
     if (new_batch.idempotency) {
         keep_answer(tx, *new_batch.idempotency,

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/queries.h"
 #include "durascribe/store/sqlite/records.h"
@@ -32,6 +33,21 @@ Result<Cursor> parse_cursor(const std::string& text) {
     }
     cursor.id.assign(end + 1, text.data() + text.size());
     return cursor;
+}
+
+std::vector<ports::Event> read_events(Rows rows) {
+    std::vector<ports::Event> list;
+    while (rows.step()) {
+        ports::Event e;
+        e.seq = rows.integer();
+        e.at = rows.wall();
+        e.type = rows.text();
+        e.media_id.value = rows.text();
+        e.task_id.value = rows.text();
+        e.payload = rows.text();
+        list.push_back(std::move(e));
+    }
+    return list;
 }
 
 }  // namespace
@@ -140,22 +156,38 @@ Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq,
                                 "state, and go on from event {}.",
                                 seq, first_kept - 1, newest));
     }
-    std::vector<ports::Event> list;
-    Rows rows = db.query(
-        "SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? ORDER BY seq "
-        "LIMIT ?",
-        seq, std::clamp(limit, 0, kMostEvents));
-    while (rows.step()) {
-        ports::Event e;
-        e.seq = rows.integer();
-        e.at = rows.wall();
-        e.type = rows.text();
-        e.media_id.value = rows.text();
-        e.task_id.value = rows.text();
-        e.payload = rows.text();
-        list.push_back(std::move(e));
+    return read_events(
+        db.query("SELECT seq, at, type, media_id, task_id, payload FROM events WHERE seq > ? "
+                 "ORDER BY seq LIMIT ?",
+                 seq, std::clamp(limit, 0, kMostEvents)));
+}
+
+Result<std::vector<ports::Event>> task_events(Connection& db, const TaskId& task, int limit) {
+    if (!db.query("SELECT 1 FROM tasks WHERE id = ?", task).step()) {
+        return std::unexpected(task_not_found(task));
     }
-    return list;
+    auto newest_first =
+        read_events(db.query("SELECT seq, at, type, media_id, task_id, payload FROM events WHERE "
+                             "task_id = ? AND task_id <> '' AND type <> 'task.progress' "
+                             "ORDER BY seq DESC LIMIT ?",
+                             task, std::clamp(limit, 0, kMostEvents)));
+    std::ranges::reverse(newest_first);
+    return newest_first;
+}
+
+// The states of tasks are in an index, and few are processing.
+Result<int> processing_but(Connection& db, std::span<const TaskId> known, WallTime since) {
+    boost::json::array ids;
+    for (const TaskId& id : known) {
+        ids.emplace_back(id.value);
+    }
+    const std::string list = boost::json::serialize(ids);
+    Rows rows = db.query(
+        "SELECT count(*) FROM tasks WHERE state = 'processing' AND updated_at <= ? AND id NOT IN"
+        " (SELECT value FROM json_each(?))",
+        since, list);
+    DURASCRIBE_ASSERT(rows.step());
+    return rows.small();
 }
 
 Result<ports::TaskCounts> counts(Connection& db) {

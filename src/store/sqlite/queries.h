@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,7 +83,9 @@ Error bad_cursor();
 Result<ports::PageOf<ports::TaskRow>> list_tasks(Connection& db, const ports::TaskFilter& filter,
                                                  const ports::Page& page);
 Result<std::vector<ports::Event>> events_after(Connection& db, std::int64_t seq, int limit);
+Result<std::vector<ports::Event>> task_events(Connection& db, const TaskId& task, int limit);
 Result<ports::TaskCounts> counts(Connection& db);
+Result<int> processing_but(Connection& db, std::span<const TaskId> known, WallTime since);
 Result<std::pair<std::int64_t, std::int64_t>> event_range(Connection& db);
 
 // queue_queries.cpp

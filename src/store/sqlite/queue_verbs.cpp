@@ -4,6 +4,10 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "durascribe/store/sqlite/json.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -68,6 +72,32 @@ void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span) {
     const Millis cost = span.length() > Millis{0} ? span.length() : kSpanlessCost;
     t.fair_tag += cost.count();
     t.waiting_since = tx.queue.now(tx.mono);
+}
+
+Result<ports::TaskRow> set_priority(WriteTx& tx, const TaskId& id, int priority) {
+    auto t = load_task(tx.db, id);
+    if (!t) {
+        return std::unexpected(task_not_found(id));
+    }
+    if (domain::is_terminal(t->row.state)) {
+        return fail(ErrorClass::request, "task_ended",
+                    fmt::format("The task {} has ended already: it is {}. A priority counts while "
+                                "a task waits.",
+                                id.value, to_string(t->row.state)));
+    }
+    if (t->row.options.priority == priority) {
+        return t->row;
+    }
+    t->row.options.priority = priority;
+    const Millis waiting_since = t->waiting_since;
+    join_queue(tx, *t);
+    t->waiting_since = waiting_since;
+    t->row.updated_at = tx.now;
+    tx.db.execute(
+        "UPDATE tasks SET options = ?, priority = ?, fair_tag = ?, updated_at = ? WHERE id = ?",
+        to_json(t->row.options), priority, t->fair_tag, tx.now, id);
+    emit_task(tx, "task.updated", *t);
+    return t->row;
 }
 
 Result<void> set_paused(WriteTx& tx, bool paused) {

@@ -265,6 +265,10 @@ Result<ports::EditedTranscript> SqliteStore::edit_transcript(const ports::Transc
     return parts_->writer->run([&](WriteTx& tx) { return store::edit_transcript(tx, edit); });
 }
 
+Result<ports::TaskRow> SqliteStore::set_priority(const TaskId& id, int priority) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::set_priority(tx, id, priority); });
+}
+
 Result<void> SqliteStore::set_paused(bool paused) {
     return parts_->writer->run([&](WriteTx& tx) { return store::set_paused(tx, paused); });
 }
@@ -448,6 +452,16 @@ Result<std::optional<ports::BlobRef>> SqliteStore::decoded_audio(const MediaId& 
 Result<std::vector<ports::Event>> SqliteStore::events_after(std::int64_t seq, int limit) {
     return parts_->readers->run(
         [&](Connection& db) { return store::events_after(db, seq, limit); });
+}
+
+Result<std::vector<ports::Event>> SqliteStore::task_events(const TaskId& task, int limit) {
+    return parts_->readers->run(
+        [&](Connection& db) { return store::task_events(db, task, limit); });
+}
+
+Result<int> SqliteStore::processing_but(std::span<const TaskId> known, WallTime since) {
+    return parts_->readers->run(
+        [&](Connection& db) { return store::processing_but(db, known, since); });
 }
 
 Result<ports::TaskCounts> SqliteStore::counts() {

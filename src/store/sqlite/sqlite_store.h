@@ -101,6 +101,7 @@ class SqliteStore final : public ports::Store {
                                       const ports::Charge& charge = {}) override;
     Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
     Result<ports::EditedTranscript> edit_transcript(const ports::TranscriptEdit& edit) override;
+    Result<ports::TaskRow> set_priority(const TaskId& id, int priority) override;
     Result<void> set_paused(bool paused) override;
     Result<bool> paused() override;
 
@@ -151,6 +152,8 @@ class SqliteStore final : public ports::Store {
     Result<std::vector<ports::Event>> events_after(std::int64_t seq, int limit) override;
     Result<std::pair<std::int64_t, std::int64_t>> event_range() override;
     Result<ports::TaskCounts> counts() override;
+    Result<int> processing_but(std::span<const TaskId> known, WallTime since) override;
+    Result<std::vector<ports::Event>> task_events(const TaskId& task, int limit) override;
     Result<std::optional<Millis>> longest_wait() override;
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;

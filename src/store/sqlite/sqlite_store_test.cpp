@@ -297,6 +297,15 @@ TEST_F(SqliteFile, AClaimReadsAnIndex) {
         " AND not_before_mono IS NULL ORDER BY step, ordinal LIMIT 1");
     EXPECT_THAT(unit, HasSubstr("INDEX units_claimable"));
     EXPECT_THAT(unit, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    // And so are what happened to one task among a million events, and the few that are at work.
+    const std::string log = plan(
+        "SELECT seq FROM events WHERE task_id = ? AND task_id <> '' AND type <> 'task.progress'"
+        " ORDER BY seq DESC LIMIT ?");
+    EXPECT_THAT(log, HasSubstr("INDEX events_by_task"));
+    EXPECT_THAT(log, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    EXPECT_THAT(plan("SELECT count(*) FROM tasks WHERE state = 'processing' AND updated_at <= ?"
+                     " AND id NOT IN (SELECT value FROM json_each(?))"),
+                HasSubstr("INDEX tasks_by_state (state=?)"));
 }
 
 }  // namespace

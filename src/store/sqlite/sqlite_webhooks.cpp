@@ -7,8 +7,10 @@
 
 namespace durascribe::store {
 
-Result<ports::WebhookRow> SqliteWebhooks::create_webhook(const ports::WebhookRow& webhook) {
-    return writer_.run([&](WriteTx& tx) { return store::create_webhook(tx, webhook); });
+Result<ports::WebhookStore::Created> SqliteWebhooks::create_webhook(
+    const ports::WebhookRow& webhook, const std::optional<ports::IdempotencyKey>& idempotency) {
+    return writer_.run(
+        [&](WriteTx& tx) { return store::create_webhook(tx, webhook, idempotency); });
 }
 
 Result<ports::WebhookRow> SqliteWebhooks::change_webhook(const ports::WebhookId& id,

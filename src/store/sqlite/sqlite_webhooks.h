@@ -15,7 +15,9 @@ class SqliteWebhooks final : public ports::WebhookStore {
     SqliteWebhooks(Writer& writer, Readers& readers, const ports::Clock& clock)
         : writer_(writer), readers_(readers), clock_(clock) {}
 
-    Result<ports::WebhookRow> create_webhook(const ports::WebhookRow& webhook) override;
+    Result<Created> create_webhook(
+        const ports::WebhookRow& webhook,
+        const std::optional<ports::IdempotencyKey>& idempotency = {}) override;
     Result<std::vector<ports::WebhookRow>> list_webhooks() override;
     Result<ports::WebhookRow> webhook(const ports::WebhookId& id) override;
     Result<ports::WebhookRow> change_webhook(const ports::WebhookId& id,

@@ -322,6 +322,9 @@ void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t,
                    {"progress", r.progress},
                    {"run_number", r.run_number},
                    {"retry_count", r.retry_count}};
+    if (type == "task.updated") {
+        o["priority"] = r.options.priority;
+    }
     if (previous) {
         o["previous_state"] = view(to_string(*previous));
     }

@@ -44,7 +44,8 @@ struct WriteTx {
 
 void emit(WriteTx& tx, std::string_view type, const MediaId& media, const TaskId& task,
           std::string payload);
-// "task.created", "task.state" and "task.progress" carry all that shows a live task.
+// "task.created", "task.state", "task.updated" and "task.progress" carry all that shows a live
+// task.
 void emit_task(WriteTx& tx, std::string_view type, const TaskRecord& t,
                std::optional<domain::TaskState> previous = std::nullopt);
 

@@ -120,6 +120,7 @@ void join_queue(WriteTx& tx, TaskRecord& t);
 std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane);
 // A unit of it was claimed.
 void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span);
+Result<ports::TaskRow> set_priority(WriteTx& tx, const TaskId& id, int priority);
 Result<void> set_paused(WriteTx& tx, bool paused);
 
 // housekeeping_verbs.cpp

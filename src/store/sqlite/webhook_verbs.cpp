@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "durascribe/store/sqlite/verbs.h"
+
 namespace durascribe::store {
 namespace {
 
@@ -133,9 +135,43 @@ void write_state(WriteTx& tx, const ports::WebhookId& id, ports::WebhookState st
                   to_string(state), reason, tx.now, id);
 }
 
+// What the same request made before, as it was then: what is not in the request is in the answer
+// that was kept.
+Result<std::optional<ports::WebhookRow>> created_before(WriteTx& tx, const ports::WebhookRow& w,
+                                                        const ports::IdempotencyKey& key) {
+    const auto answer = first_answer(tx, key);
+    if (!answer) {
+        return std::unexpected(answer.error());
+    }
+    if (!*answer) {
+        return std::nullopt;
+    }
+    const json::value kept = json::parse(**answer);
+    ports::WebhookRow made = w;
+    made.id.value = kept.at("webhook_id").as_string().c_str();
+    made.secret = kept.at("secret").as_string().c_str();
+    made.created_at = WallTime{Millis{kept.at("created_at").as_int64()}};
+    made.updated_at = made.created_at;
+    if (const auto there = webhook(tx.db, made.id); !there) {
+        return std::unexpected(there.error());
+    }
+    return made;
+}
+
 }  // namespace
 
-Result<ports::WebhookRow> create_webhook(WriteTx& tx, const ports::WebhookRow& w) {
+Result<ports::WebhookStore::Created> create_webhook(
+    WriteTx& tx, const ports::WebhookRow& w,
+    const std::optional<ports::IdempotencyKey>& idempotency) {
+    if (idempotency) {
+        auto before = created_before(tx, w, *idempotency);
+        if (!before) {
+            return std::unexpected(before.error());
+        }
+        if (*before) {
+            return ports::WebhookStore::Created{.webhook = std::move(**before), .replayed = true};
+        }
+    }
     {
         Rows rows = tx.db.query("SELECT count(*) FROM webhooks");
         DURASCRIBE_ASSERT(rows.step());
@@ -152,7 +188,18 @@ Result<ports::WebhookRow> create_webhook(WriteTx& tx, const ports::WebhookRow& w
         " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'active', ?, ?, ?)",
         w.id, w.url, w.description, array_of(w.filter.types), array_of(w.filter.states), w.secret,
         last_event(tx.db), tx.now, tx.now);
-    return webhook(tx.db, w.id);
+    if (idempotency) {
+        keep_answer(
+            tx, *idempotency,
+            json::serialize(json::object{{"webhook_id", w.id.value},
+                                         {"secret", w.secret},
+                                         {"created_at", tx.now.time_since_epoch().count()}}));
+    }
+    auto made = webhook(tx.db, w.id);
+    if (!made) {
+        return std::unexpected(made.error());
+    }
+    return ports::WebhookStore::Created{.webhook = std::move(*made)};
 }
 
 Result<ports::WebhookRow> change_webhook(WriteTx& tx, const ports::WebhookId& id,

@@ -12,7 +12,9 @@
 namespace durascribe::store {
 
 // webhook_verbs.cpp
-Result<ports::WebhookRow> create_webhook(WriteTx& tx, const ports::WebhookRow& webhook);
+Result<ports::WebhookStore::Created> create_webhook(
+    WriteTx& tx, const ports::WebhookRow& webhook,
+    const std::optional<ports::IdempotencyKey>& idempotency);
 Result<ports::WebhookRow> change_webhook(WriteTx& tx, const ports::WebhookId& id,
                                          const ports::WebhookChange& change);
 Result<void> delete_webhook(WriteTx& tx, const ports::WebhookId& id);
