@@ -28,7 +28,6 @@ enum class MoveKind {
     cancel,
     retry,
     expire,
-    set_priority,
     pause,
     resume,
     recover,  // one node finds the other dead
@@ -40,7 +39,7 @@ enum class MoveKind {
     prune,
     edit,  // of a transcript
 };
-inline constexpr int kMoveKinds = 28;
+inline constexpr int kMoveKinds = 27;
 
 struct Move {
     MoveKind kind{};

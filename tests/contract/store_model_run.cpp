@@ -112,8 +112,6 @@ void StoreModelRun::dispatch(const Move& m) {
             return retry(m);
         case MoveKind::expire:
             return expire(m);
-        case MoveKind::set_priority:
-            return set_priority(m);
         case MoveKind::pause:
         case MoveKind::resume:
             model_.set_paused(m.kind == MoveKind::pause);
@@ -518,16 +516,6 @@ void StoreModelRun::expire(const Move& m) {
     const auto row = store_->expire_task(id, error);
     if (same_answer(row, model_.expire_task(id, error))) {
         must(row->id == id && row->state == model_.task(id)->state, "its state");
-    }
-}
-
-void StoreModelRun::set_priority(const Move& m) {
-    const TaskId id = pick_task(m.a, m.c % 4 != 0, false);
-    const int priority = m.b % 5 - 2;
-    trace_.back() += fmt::format(" {} to {}", id.value, priority);
-    const auto row = store_->set_priority(id, priority);
-    if (same_answer(row, model_.set_priority(id, priority))) {
-        must(row->id == id && row->options.priority == priority, "its priority");
     }
 }
 

@@ -66,7 +66,6 @@ class StoreModelRun {
     void cancel(const Move& m);
     void retry(const Move& m);
     void expire(const Move& m);
-    void set_priority(const Move& m);
     void open_again();
     void recover(const NodeId& self);
     void rescue(const Move& m);

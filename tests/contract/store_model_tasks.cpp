@@ -426,22 +426,6 @@ Answer<void> StoreModel::expire_task(const TaskId& id, const Error& error) {
     return {};
 }
 
-Answer<void> StoreModel::set_priority(const TaskId& id, int priority) {
-    ModelTask* t = task(id);
-    if (t == nullptr) {
-        return refuse("not_found");
-    }
-    if (!t->active()) {
-        return refuse("task_ended");
-    }
-    if (t->options.priority != priority) {
-        t->options.priority = priority;
-        touched.insert(id);
-        tell("task.updated", *t);
-    }
-    return {};
-}
-
 void StoreModel::set_paused(bool on) {
     if (paused != on) {
         paused = on;

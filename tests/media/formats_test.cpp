@@ -295,9 +295,9 @@ TEST_F(Posters, StandAsTheVideoIsShown) {
     EXPECT_EQ(size_of(*upright), "128x64");
     EXPECT_GT(upper(*upright).first, upper(*upright).second + 100) << "red";
     // What a telephone that is held otherwise writes: turned pictures, and how to turn them back.
-    for (const auto& [filter, rotate] : {std::pair{"transpose=cclock", "90"},
+    for (const auto& [filter, rotate] : {std::pair{"transpose=cclock", "270"},
                                          {"hflip,vflip", "180"},
-                                         {"transpose=clock", "270"}}) {
+                                         {"transpose=clock", "90"}}) {
         ffmpeg(std::string("-i upright.mp4 -vf ") + filter +
                " -c:v mpeg4 -q:v 2 -c:a copy lying.mp4");
         ffmpeg(std::string("-i lying.mp4 -c copy -metadata:s:v:0 rotate=") + rotate +

@@ -38,7 +38,7 @@ export function AgainDialog({ id, task, onClose }: { id: string; task: Task | un
         <label className="labelled">
           <span>{text.model}</span>
           <span className="select">
-            <select value={choice} onChange={(e) => setChoice(e.target.value)} autoFocus>
+            <select value={choice} onChange={(e) => setChoice(e.target.value)} data-first>
               <option value="">{text.asBefore}</option>
               {models.map((m, i) => (
                 <option key={`${m.engine}.${m.model}`} value={i}>

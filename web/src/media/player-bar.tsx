@@ -34,7 +34,8 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
   const src = `${mediaPath(media.id)}/source`
   if (media.source_available === false || media.size_bytes === null) return null
   return (
-    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play}>
+    // What is no recording has nothing to show.
+    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play} hidden={state.failed && waveform === null}>
       {isFilm ? (
         <video
           ref={player.attach}

@@ -21,7 +21,7 @@ export function RenameDialog({ id, title, onClose }: { id: string; title: string
           void actions.attempt(() => actions.rename(id, wanted, seen.data?.tag ?? null)).then((done) => (done ? onClose() : void seen.refetch()))
         }}
       >
-        <input className="field" value={value} onChange={(e) => setValue(e.target.value)} dir="auto" maxLength={500} autoFocus aria-label={text.rename} required />
+        <input className="field" value={value} onChange={(e) => setValue(e.target.value)} dir="auto" maxLength={500} data-first aria-label={text.rename} required />
         <div className="dialog-buttons">
           <Button onClick={onClose}>{text.close}</Button>
           <Button kind="primary" type="submit" disabled={wanted === '' || wanted === title || !seen.isSuccess}>

@@ -157,7 +157,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
         <div className="media-main">
           {line && status && <ProgressPanel status={status} line={line} task={task.data} media={m} />}
           <PlayerBar player={player} media={m} waveform={waveform.data ?? null} chunks={chunks} gaps={segments.data?.gaps ?? []} active={active} />
-          <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} />
+          {(state !== 'failed' || (segments.data?.segments.length ?? 0) > 0) && <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} />}
         </div>
         <aside className="media-side">
           <Details media={m} task={task.data} taskId={taskId} />

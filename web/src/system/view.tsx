@@ -66,7 +66,7 @@ export function SystemView() {
         <section className="card facts">
           <h2>{text.workers}</h2>
           <dl>
-            <Fact name={text.engine} value={models.length > 0 ? models.map((m) => `${m.engine} · ${m.model}`).join(text.comma) : `${r.engine} · ${r.model}`} />
+            <Fact wide name={text.engine} value={models.length > 0 ? models.map((m) => `${m.engine} · ${m.model}`).join(text.comma) : `${r.engine} · ${r.model}`} />
             <Fact name={text.ready} value={text.warm(r.workers.speech.warm, r.workers.speech.slots)} />
             <Fact name={text.lanes.media ?? ''} value={`${r.workers.media.busy} / ${r.workers.media.slots}`} />
             <Fact name={text.memory} value={memory > 0 ? bytes(memory, text.tag) : '–'} />

@@ -20,7 +20,7 @@ export function SpeakerDialog({ segment, names, edits, onClose }: { segment: Seg
           void done.then((ok) => ok && onClose())
         }}
       >
-        <input className="field" list="speaker-names" value={name} onChange={(e) => setName(e.target.value)} dir="auto" maxLength={50} autoFocus aria-label={text.speakerName} />
+        <input className="field" list="speaker-names" value={name} onChange={(e) => setName(e.target.value)} dir="auto" maxLength={50} data-first aria-label={text.speakerName} />
         <datalist id="speaker-names">
           {names.map((n) => (
             <option key={n} value={n} />

@@ -150,12 +150,14 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
       () => show({ text: text.copyFailed, tone: 'bad' }),
     )
   const typing = () => document.activeElement instanceof HTMLTextAreaElement || document.activeElement instanceof HTMLInputElement
+  const isIn = (e: KeyboardEvent, what: string) => e.target instanceof Element && e.target.closest(what) !== null
   useKeys({
-    ' ': (e) => (e.target instanceof HTMLButtonElement || e.target instanceof HTMLAnchorElement ? false : player.toggle()),
+    ' ': (e) => (isIn(e, 'button, a, summary, [tabindex="0"]') ? false : player.toggle()),
     ArrowLeft: () => player.skip(-5),
     ArrowRight: () => player.skip(5),
-    ArrowDown: () => stepTo(1),
-    ArrowUp: () => stepTo(-1),
+    // What scrolls by itself does so when it has the focus.
+    ArrowDown: (e) => (isIn(e, '[tabindex="0"]') ? false : stepTo(1)),
+    ArrowUp: (e) => (isIn(e, '[tabindex="0"]') ? false : stepTo(-1)),
     e: () => (canEdit ? events.edit(currentIndex()) : false),
     'ctrl+f': () => (segments.length > 0 ? setFinding(true) : false),
     'ctrl+z': (e) => (typing() ? false : void (e.shiftKey ? edits.redo() : edits.undo())),

@@ -3,7 +3,7 @@ import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useRef, us
 import { useText } from '../text'
 import { CloseIcon, MoreIcon } from './icons'
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { 'data-first'?: true | undefined; kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
 
 export function Button({ kind = 'plain', icon, small, className = '', children, ...rest }: ButtonProps) {
   return (
@@ -31,14 +31,18 @@ export function Bar({ percent, label, tone = 'run' }: { percent: number; label: 
   )
 }
 
-/** A modal dialog: the browser's own, which holds the focus and closes with Esc. */
+/** A modal dialog: the browser's own, which holds the focus and closes with Esc. It begins at what has `data-first`. */
 export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null)
   const text = useText()
   const id = useId()
   useEffect(() => {
     const dialog = ref.current
-    if (dialog && !dialog.open) dialog.showModal()
+    if (!dialog || dialog.open) return
+    dialog.showModal()
+    const first = dialog.querySelector<HTMLElement>('[data-first]')
+    first?.focus()
+    if (first instanceof HTMLInputElement) first.select()
   }, [])
   return (
     <dialog
@@ -70,10 +74,12 @@ export function Confirm(props: { title: string; hint: string; yes: string; no: s
     <Dialog title={props.title} onClose={props.onClose}>
       <p className="muted">{props.hint}</p>
       <div className="dialog-buttons">
-        <Button onClick={props.onClose}>{props.no}</Button>
+        <Button onClick={props.onClose} data-first={props.danger || undefined}>
+          {props.no}
+        </Button>
         <Button
           kind={props.danger ? 'danger' : 'primary'}
-          autoFocus
+          data-first={!props.danger || undefined}
           onClick={() => {
             props.onYes()
             props.onClose()
