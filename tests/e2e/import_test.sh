@@ -25,9 +25,9 @@ class Files(http.server.BaseHTTPRequestHandler):
         if self.path == "/page":
             return say(200, b"<html>", Content_Type="text/html")
         if self.path == "/video":
-            return say(200, b'<html><title>A video</title><video src="/short.wav">', Content_Type="text/html")
+            return say(200, b'<html><title>A video</title><video src="/short.wav"></video>', Content_Type="text/html")
         if self.path == "/trap":
-            return say(200, b'<html><title>A trap</title><video src="http://169.254.169.254/x.wav">', Content_Type="text/html")
+            return say(200, b'<html><title>A trap</title><video src="http://169.254.169.254/x.wav"></video>', Content_Type="text/html")
         if self.path == "/busy.wav" and not os.path.exists(f"{work}/idle"):
             open(f"{work}/idle", "w").close()
             return say(503, Retry_After="1")
