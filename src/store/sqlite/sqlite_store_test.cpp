@@ -41,6 +41,20 @@ class SqliteFile : public ::testing::Test {
                              .options = {}});
     }
 
+    // How SQLite would go about it. Requires that the store was opened before.
+    std::string plan(const std::string& sql) const {
+        Connection db(database(), Connection::Mode::reader);
+        Rows rows = db.query("EXPLAIN QUERY PLAN " + sql);
+        std::string text;
+        while (rows.step()) {
+            rows.skip();
+            rows.skip();
+            rows.skip();
+            text += rows.text() + "\n";
+        }
+        return text;
+    }
+
     static std::string contents(const fs::path& file) {
         std::ifstream in(file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -259,31 +273,17 @@ TEST_F(SqliteFile, AReadSeesTheLastCommitWhileTheWriterHoldsATransaction) {
 TEST_F(SqliteFile, WhatIsAskedAgainAndAgainReadsAnIndex) {
     auto store = open();
     ASSERT_TRUE(store.has_value());
-    {
-        Connection db(database(), Connection::Mode::reader);
-        const auto plan = [&](const std::string& sql) {
-            Rows rows = db.query("EXPLAIN QUERY PLAN " + sql);
-            std::string text;
-            while (rows.step()) {
-                rows.skip();
-                rows.skip();
-                rows.skip();
-                text += rows.text() + "\n";
-            }
-            return text;
-        };
-        EXPECT_THAT(plan("SELECT id, lease FROM units INDEXED BY units_leased"
-                         " WHERE state = 'processing' AND lease_expires_mono <= ?"),
-                    HasSubstr("SEARCH units USING INDEX units_leased"));
-        const std::string of_media = plan(
-            "SELECT id FROM tasks WHERE (created_at, id) < (?1, ?2) AND media_id = ?3"
-            " AND +state = ?4 ORDER BY created_at DESC, id DESC LIMIT ?5");
-        EXPECT_THAT(of_media, HasSubstr("INDEX tasks_by_media"));
-        EXPECT_THAT(of_media, ::testing::Not(HasSubstr("TEMP B-TREE")));
-        EXPECT_THAT(plan("SELECT DISTINCT media_id FROM tasks t INDEXED BY tasks_by_end"
-                         " WHERE completed_at < ?"),
-                    HasSubstr("SEARCH t USING INDEX tasks_by_end"));
-    }
+    EXPECT_THAT(plan("SELECT id, lease FROM units INDEXED BY units_leased"
+                     " WHERE state = 'processing' AND lease_expires_mono <= ?"),
+                HasSubstr("SEARCH units USING INDEX units_leased"));
+    const std::string of_media = plan(
+        "SELECT id FROM tasks WHERE (created_at, id) < (?1, ?2) AND media_id = ?3"
+        " AND +state = ?4 ORDER BY created_at DESC, id DESC LIMIT ?5");
+    EXPECT_THAT(of_media, HasSubstr("INDEX tasks_by_media"));
+    EXPECT_THAT(of_media, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    EXPECT_THAT(plan("SELECT DISTINCT media_id FROM tasks t INDEXED BY tasks_by_end"
+                     " WHERE completed_at < ?"),
+                HasSubstr("SEARCH t USING INDEX tasks_by_end"));
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(submit(**store, std::to_string(i)).has_value());
     }
@@ -316,18 +316,6 @@ TEST_F(SqliteFile, AFullQueueMakesCallersWaitAndLosesNone) {
 // A hundred thousand tasks wait: the best one is found by the index, without a scan or a sort.
 TEST_F(SqliteFile, AClaimReadsAnIndex) {
     ASSERT_TRUE(open().has_value());
-    Connection db(database(), Connection::Mode::reader);
-    const auto plan = [&](const std::string& sql) {
-        Rows rows = db.query("EXPLAIN QUERY PLAN " + sql);
-        std::string text;
-        while (rows.step()) {
-            rows.skip();
-            rows.skip();
-            rows.skip();
-            text += rows.text() + "\n";
-        }
-        return text;
-    };
     const std::string task = plan(
         "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
         " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1");
