@@ -10,6 +10,7 @@
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/base/log_fields.h"
+#include "durascribe/engine/document_of.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/memory_admission.h"
@@ -355,48 +356,7 @@ class Engine::Impl final : public ports::CommitListener {
 
     Result<std::string> document(const TaskId& id, domain::DocumentFormat format,
                                  std::optional<int> revision) {
-        const auto edits = store_.revisions(id, {.limit = 1, .cursor = {}});
-        if (!edits) {
-            return std::unexpected(edits.error());
-        }
-        const int newest = edits->rows.empty() ? 0 : edits->rows.front().revision;
-        if (revision.value_or(newest) == 0) {
-            auto finished = store_.document(id, format);
-            if (!finished) {
-                return std::unexpected(finished.error());
-            }
-            if (*finished) {
-                return std::move(**finished);
-            }
-        }
-        auto task = store_.task(id);
-        if (!task) {
-            return std::unexpected(task.error());
-        }
-        auto media = store_.media(task->media_id);
-        if (!media) {
-            return std::unexpected(media.error());
-        }
-        auto text = store_.transcript(id, revision);
-        if (!text) {
-            return std::unexpected(text.error());
-        }
-        std::vector<domain::Segment> segments;
-        for (ports::TranscriptSegment& s : text->segments) {
-            segments.push_back(std::move(s.segment));
-        }
-        auto gaps = store_.gaps(id);
-        if (!gaps) {
-            return std::unexpected(gaps.error());
-        }
-        return domain::write_document({.title = media->title,
-                                       .language = task->options.language,
-                                       .engine = task->engine,
-                                       .model = task->model,
-                                       .duration = media->info ? media->info->duration : Millis{0},
-                                       .segments = std::move(segments),
-                                       .gaps = std::move(*gaps)},
-                                      format);
+        return document_of(store_, id, format, revision);
     }
 
     std::vector<SlotStatus> slot_status() {
