@@ -119,8 +119,9 @@ class Store : public TokenStore {
     virtual Result<std::optional<MediaRow>> newest_media_from(const std::string& url) = 0;
 
     // A new task over a media that is there. Where it has no source yet, that is fetched first.
-    // With TaskOptions::from_step it takes over what the media's newest task that has it left: of
-    // the decoded audio and its chunks (transcribe), of the recognised chunks (diarize, finalize);
+    // With TaskOptions::from_step it takes over what the media's newest task of the same audio
+    // track that has it left: of the decoded audio and its chunks (transcribe; the model is then
+    // NewTask::choice), of the recognised chunks (diarize, finalize; with the model that did them);
     // where that is gone it starts as early as it must, and the row's from_step says so. Errors:
     // request "not_found", "idempotency_key_reused"; request "task_running" where an active task
     // exists (one active task per media), whose id is Error::detail. With `force` that one is asked

@@ -82,7 +82,7 @@ struct ModelTask {
     std::optional<WallTime> started_at, completed_at, cancel_requested_at, next_attempt_at;
     // Any one of these; empty: none. More than one where two units wait until the same instant.
     std::vector<ports::StoredError> error;
-    std::string engine, model;
+    std::string engine, model, model_reason;
     Millis worked{0};
     std::string pcm;
     Millis audio{0};
@@ -223,9 +223,10 @@ class StoreModel {
     }
     Answer<std::optional<Made>> made_before(const std::optional<ports::IdempotencyKey>& key) const;
     void keep(const std::optional<ports::IdempotencyKey>& key, const Made& made);
-    void create_task(const MediaId& media, const TaskId& id, domain::TaskOptions options);
-    const ModelTask* newest_with_chunks(const MediaId& media) const;
-    const ModelTask* newest_with_audio(const MediaId& media) const;
+    void create_task(const MediaId& media, const TaskId& id, domain::TaskOptions options,
+                     const domain::ModelChoice& choice);
+    const ModelTask* newest_with_chunks(const MediaId& media, std::optional<int> track) const;
+    const ModelTask* newest_with_audio(const MediaId& media, std::optional<int> track) const;
 
     Answer<std::pair<ModelTask*, ModelUnit*>> hold(const ports::Lease& lease,
                                                    std::optional<domain::Step> step = {});

@@ -249,6 +249,7 @@ Fields fields_of(const ports::TaskRow& r) {
             {"next_attempt_at", show(r.next_attempt_at)},
             {"engine", r.engine},
             {"model", r.model},
+            {"model_reason", r.model_reason},
             {"worked", fmt::format("{}", r.worked.count())},
             {"options", r.options.from_step ? std::string(to_string(*r.options.from_step)) : ""}};
 }
@@ -267,6 +268,7 @@ Fields fields_of(const ModelTask& t) {
             {"next_attempt_at", show(t.next_attempt_at)},
             {"engine", t.engine},
             {"model", t.model},
+            {"model_reason", t.model_reason},
             {"worked", fmt::format("{}", t.worked.count())},
             {"options", t.options.from_step ? std::string(to_string(*t.options.from_step)) : ""}};
 }

@@ -254,6 +254,12 @@ void StoreModelRun::submit_task(const Move& m) {
     }
     task.options.priority = m.b % 3 - 1;
     task.options.diarize = m.c % 3 == 0;
+    if (m.a % 4 == 3) {
+        task.options.audio_track = 1;
+    }
+    task.choice = {.engine = fmt::format("engine {}", m.b % 2),
+                   .model = fmt::format("model {}", m.c % 2),
+                   .reason = fmt::format("reason {}", m.a % 2)};
     if (m.c % 5 != 0) {
         task.options.from_step = static_cast<Step>(m.c % 5);
     }
@@ -373,7 +379,8 @@ void StoreModelRun::end_attempt(const Move& m, const ports::Lease& lease, Step s
         result.pcm = {chunks > 0 ? blob(static_cast<char>('p' + m.c % 4)) : "", chunks};
         result.peaks.min_max = {-1, 1};
         result.choice = {.engine = fmt::format("engine {}", m.c % 2),
-                         .model = fmt::format("model {}", m.b % 2)};
+                         .model = fmt::format("model {}", m.b % 2),
+                         .reason = fmt::format("reason {}", m.a % 2)};
         for (int i = 0; i < chunks; ++i) {
             result.chunks.push_back({Millis{30'000 * i}, Millis{30'000 * (i + 1)}});
         }
