@@ -356,6 +356,39 @@ TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {
     EXPECT_EQ(task(row.id).state, TaskState::completed);
 }
 
+TEST_P(StoreContract, AFailedFinalizeOfARetryDoesNotHideWhatTheRetryRecognised) {
+    const auto row = submit_extracted(2);
+    transcribe(claim(Lane::speech).lease, "one");
+    fail_for_good(claim(Lane::speech).lease);
+    finalize(claim(Lane::local).lease);
+    ASSERT_EQ(task(row.id).state, TaskState::partial_failure);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    transcribe(claim(Lane::speech).lease, "two");
+    EXPECT_EQ(fail_for_good(claim(Lane::local).lease).task_state, TaskState::partial_failure);
+    const auto shown = [&] {
+        std::vector<std::string> texts;
+        for (const auto& s : store_->transcript(row.id)->segments) {
+            texts.push_back(s.segment.text);
+        }
+        return texts;
+    };
+    EXPECT_EQ(shown(), (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(store_->segments(row.id)->size(), 2U);
+    EXPECT_FALSE(store_->document(row.id, domain::DocumentFormat::srt)->has_value())
+        << "it had a gap";
+    EXPECT_TRUE(store_->gaps(row.id)->empty());
+    const auto hits = [&] { return store_->search({.text = "two", .media = {}}, {})->hits.size(); };
+    EXPECT_EQ(hits(), 1U);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    EXPECT_EQ(shown(), (std::vector<std::string>{"one", "two"})) << "also while it is retried";
+    EXPECT_EQ(store_->shown_task(row.media_id)->value().id, row.id);
+    EXPECT_EQ(store_->list_media({.has_transcript = true}, {})->rows.size(), 1U);
+    EXPECT_EQ(hits(), 1U);
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(row.id).state, TaskState::completed);
+    EXPECT_EQ(shown(), (std::vector<std::string>{"joined"}));
+}
+
 TEST_P(StoreContract, AFailedDiarizationDoesNotCostTheTranscript) {
     const ports::NewMedia media{.id = new_id<MediaId>(),
                                 .task_id = new_id<TaskId>(),

@@ -88,10 +88,12 @@ struct ModelTask {
     Millis audio{0};
     std::vector<ModelUnit> units;  // by step and ordinal
     std::vector<ModelAttempt> attempts;
-    std::optional<std::vector<std::string>> joined;  // what finalize wrote, and is shown until
-    std::string document;                            // another finalize writes
-    domain::Lane lane{};                             // of the open step
-    MonoTime unserved_since;                         // since it was made, or last claimed
+    // What was joined last, and is shown until it is joined again; with the document, where
+    // finalize did it.
+    std::optional<std::vector<std::string>> joined;
+    std::optional<std::string> document;
+    domain::Lane lane{};      // of the open step
+    MonoTime unserved_since;  // since it was made, or last claimed
     // Of its transcript: what each has, by the segments' ids; the first as it was recognised.
     // Empty: it was never edited.
     std::vector<std::map<std::int64_t, std::string>> revisions;
@@ -237,6 +239,7 @@ class StoreModel {
     void end_attempt(ModelTask& t, ModelUnit& u, const std::string& outcome,
                      std::optional<ErrorClass> error);
     void complete(ModelTask& t, ModelUnit& u);
+    void join_without_finalize(ModelTask& t);
     void recognised_again(ModelTask& t, const std::vector<std::string>& texts);
     ports::UnitEnd hand_back(ModelTask& t, std::int64_t unit, const std::string& outcome,
                              std::optional<ErrorClass> error, bool spent);

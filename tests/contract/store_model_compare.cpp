@@ -376,8 +376,7 @@ void StoreModelRun::compare_results(const ModelTask& t) {
     must(std::ranges::equal(value_of(gaps, "gaps"), failed, {}, &domain::Gap::span),
          fmt::format("{}: its gaps are the chunks that failed", t.id.value));
     const auto document = store_->document(t.id, domain::DocumentFormat::srt);
-    must(value_of(document, "document") == (t.joined ? std::optional(t.document) : std::nullopt),
-         fmt::format("{}: the document", t.id.value));
+    must(value_of(document, "document") == t.document, fmt::format("{}: the document", t.id.value));
 }
 
 void StoreModelRun::compare_transcript(const ModelTask& t) {

@@ -335,6 +335,9 @@ Answer<ports::UnitEnd> StoreModel::fail_unit(const ports::Lease& lease,
     const ModelUnit ended = *u;
     if (!again) {
         open_what_follows(*t, ended.step);
+        if (ended.step == Step::finalize) {
+            join_without_finalize(*t);
+        }
     }
     settle(*t);
     return outcome(*t, ended, quarantined);
