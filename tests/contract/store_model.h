@@ -106,6 +106,7 @@ struct ModelMedia {
     MediaId id;
     std::string title;
     std::string source;
+    std::int64_t source_bytes = 0;
     WallTime created_at;
     std::optional<Millis> duration;
     TaskId newest;

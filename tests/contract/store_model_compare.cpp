@@ -125,18 +125,24 @@ void StoreModelRun::same_submission(const Result<ports::Submission>& store,
     tally_.taken_over += store->task.options.from_step ? 1 : 0;
 }
 
-// The highest priority first, but for every kAgedShare-th claim, which may go by age.
+// The highest priority first, and of what is to be loaded the smaller source, but for every
+// kAgedShare-th claim, which may go by age.
 void StoreModelRun::check_order(const ports::ClaimedUnit& unit, Lane lane) {
     const ModelTask& t = *model_.task(unit.task_id);
-    const bool highest = std::ranges::none_of(model_.claimable(lane), [&](const auto& candidate) {
-        return model_.task(candidate.first)->options.priority > t.options.priority;
+    const auto place = [&](const ModelTask& other) {
+        return std::pair(-other.options.priority,
+                         lane == Lane::media ? model_.media.at(other.media).source_bytes : 0);
+    };
+    const bool first = std::ranges::none_of(model_.claimable(lane), [&](const auto& candidate) {
+        return place(*model_.task(candidate.first)) < place(t);
     });
-    if (highest) {
+    if (first) {
         return;
     }
     int& since = claims_since_aged_[static_cast<std::size_t>(lane)];
     must(since >= ports::kAgedShare, "a claim by age comes once in kAgedShare");
-    must(clock_.mono() - t.unserved_since >= ports::kAgingAfter, "a task of low priority has aged");
+    must(clock_.mono() - t.unserved_since >= ports::kAgingAfter,
+         "a task that goes before better ones has aged");
     since = 0;
     ++tally_.aged;
 }
@@ -568,6 +574,9 @@ void StoreModelRun::compare_queue() {
                          "priority, {} tasks the same",
                          id.value, p.position, p.units_ahead, tasks_above, units_above,
                          tasks_beside));
+        if (t.lane == Lane::media) {  // one unit each, and no turns
+            before_end = p.units_ahead;
+        }
         must(store_->units_before_end(id) == before_end,
              fmt::format("{}: {} units before its end", id.value, before_end));
     }

@@ -22,6 +22,11 @@ std::string blob(char name) {
     return std::string(64, name);
 }
 
+// The same bytes have one size; no two of these are about as large.
+std::int64_t source_bytes(int which) {
+    return std::array<std::int64_t, 3>{7, 5'000'000, 900'000'000}[static_cast<std::size_t>(which)];
+}
+
 template <typename T>
 const T& nth(const std::vector<T>& list, int n) {
     return list[static_cast<std::size_t>(n) % list.size()];
@@ -207,11 +212,12 @@ std::optional<ports::IdempotencyKey> StoreModelRun::pick_key(int n,
 
 ports::NewMedia StoreModelRun::new_media(const Move& m) {
     const int n = made_++;
-    ports::NewMedia media{.id = MediaId{fmt::format("m{:05}", n)},
-                          .task_id = TaskId{fmt::format("t{:05}", n)},
-                          .title = fmt::format("title {}", n),
-                          .filename = "talk.mp4",
-                          .source = {blob(static_cast<char>('a' + m.a % 3)), 7}};
+    ports::NewMedia media{
+        .id = MediaId{fmt::format("m{:05}", n)},
+        .task_id = TaskId{fmt::format("t{:05}", n)},
+        .title = fmt::format("title {}", n),
+        .filename = "talk.mp4",
+        .source = {blob(static_cast<char>('a' + m.a % 3)), source_bytes(m.a % 3)}};
     media.options.priority = m.b % 3 - 1;
     media.options.diarize = m.b % 5 == 4;
     media.idempotency = pick_key(m.c, fmt::format("submit {} {}", m.a % 3, m.b % 15));

@@ -70,6 +70,7 @@ Answer<Made> StoreModel::submit(const ports::NewMedia& m) {
     media[m.id] = {.id = m.id,
                    .title = m.title,
                    .source = m.source.sha256,
+                   .source_bytes = m.source.size_bytes,
                    .created_at = clock_.wall(),
                    .duration = {},
                    .newest = m.task_id};
