@@ -424,6 +424,28 @@ TEST_P(StoreContract, AfterRunningOutOfMemoryTheNextAttemptHasTheSmallerModel) {
     EXPECT_EQ(store_->attempts(again.task_id)->back().model, "tiny");
 }
 
+TEST_P(StoreContract, APersonsRetryGivesAChunkTheModelOfItsTaskAgain) {
+    submit_extracted(2);
+    const auto unit = claim(Lane::speech);
+    ASSERT_TRUE(store_
+                    ->fail_unit(unit.lease,
+                                {.error = {ErrorClass::memory, "memory_limit", "Too large.", {}},
+                                 .smaller_model = "tiny"},
+                                {.base = Millis{0}}, 0.5)
+                    .has_value());
+    const auto smaller = claim(Lane::speech);
+    ASSERT_EQ(smaller.model, "tiny");
+    fail_for_good(smaller.lease);
+    transcribe(claim(Lane::speech).lease);
+    finalize(claim(Lane::local).lease);
+    ASSERT_TRUE(store_->retry(unit.task_id).has_value());
+    EXPECT_EQ(units_of(unit.task_id, Step::transcribe).at(0).model, "");
+    const auto retried = claim(Lane::speech);
+    EXPECT_EQ(retried.lease.unit, unit.lease.unit);
+    EXPECT_EQ(retried.model, "en-us");
+    EXPECT_EQ(store_->attempts(unit.task_id)->back().model, "en-us");
+}
+
 TEST_P(StoreContract, ARetryAfterTakesThePlaceOfTheBackoff) {
     submit();
     const auto unit = claim(Lane::media);

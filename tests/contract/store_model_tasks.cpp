@@ -379,6 +379,7 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
         (u.state == UnitState::failed ? retried.failed : retried.cancelled) += 1;
         u.state = UnitState::pending;
         u.attempts = u.crashes = 0;
+        u.model.clear();
         u.failures.clear();
         u.audio_done = Millis{0};
         u.completed_at.reset();
