@@ -614,6 +614,23 @@ void StoreModelRun::edit(const Move& m) {
     }
 }
 
+// In their order, up to the last that is old before one that is not; what has a time that is still
+// to come says nothing. Returns how many.
+std::size_t StoreModelRun::forget_old_events(WallTime before) {
+    if (clock_.wall() < before) {
+        return 0;
+    }
+    std::int64_t last_old = 0;
+    for (const auto& [seq, event] : outbox_) {
+        if (event.at < before) {
+            last_old = seq;
+        } else if (event.at <= clock_.wall()) {
+            break;
+        }
+    }
+    return std::erase_if(outbox_, [&](const auto& entry) { return entry.first <= last_old; });
+}
+
 // Until there is no more: then everything is gone that is old enough, and nothing else.
 void StoreModelRun::prune(const Move& m) {
     const Millis age = m.a % 3 == 0 ? kDay * 2 : kDay;
@@ -660,10 +677,11 @@ void StoreModelRun::prune(const Move& m) {
     }
     const int keys = before ? model_.forget_keys_before(*before) : 0;
     check_told();  // the deletions are events, too, and count
-    const auto events = std::erase_if(outbox_, [&](const auto& entry) {
-        return entry.first <= last_seq_ - keep.events_max ||
-               (keep.events && before && entry.second.at < *before);
-    });
+    auto events = std::erase_if(
+        outbox_, [&](const auto& entry) { return entry.first <= last_seq_ - keep.events_max; });
+    if (keep.events && before) {
+        events += forget_old_events(*before);
+    }
     must(std::cmp_equal(all.media, ended.size()) && gone == blobs, "which media went");
     must(all.attempts == attempts, fmt::format("{} attempts are old", attempts));
     must(all.idempotency_keys == keys, fmt::format("{} keys are old", keys));
