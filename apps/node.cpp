@@ -80,7 +80,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.fetch_stall = settings.import_stall_timeout;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
     out.models = models_of(program.worker);
-    out.free_memory_bytes = process::available_memory_bytes;
+    out.free_memory_bytes = [] { return process::available_memory_bytes(); };
     out.worker_memory_bytes = kSpeechWorkerBytes;
     out.retry.base = settings.retry_backoff;
     out.retry.cap = settings.retry_backoff_max;
