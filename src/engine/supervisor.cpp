@@ -185,10 +185,12 @@ void Supervisor::count_work(Millis passed) {
             continue;  // deleted meanwhile, or the store says why with the next verb
         }
         Millis limit = settings_.task_timeout.value_or(kLeastTaskTimeout);
-        if (!settings_.task_timeout && view->predicted_seconds) {
-            limit =
-                std::max(limit, Millis{static_cast<std::int64_t>(1000 * settings_.deadline_factor *
-                                                                 *view->predicted_seconds)});
+        // On one slot: beside other tasks it has no more, and its time counts all the same.
+        if (const auto predicted = view->predicted_seconds_on_one_slot;
+            predicted && !settings_.task_timeout) {
+            limit = std::max(
+                limit,
+                Millis{static_cast<std::int64_t>(1000 * settings_.deadline_factor * *predicted)});
         }
         if (worked.time >= limit && !domain::is_terminal(view->row.state)) {
             expire(*view, limit);
