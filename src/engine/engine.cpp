@@ -14,6 +14,7 @@
 #include "durascribe/engine/document_of.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
+#include "durascribe/engine/lease_watch.h"
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/resumable_uploads.h"
 #include "durascribe/engine/slot.h"
@@ -68,6 +69,7 @@ class Engine::Impl final : public ports::CommitListener {
             supervisor_ = std::make_unique<Supervisor>(self_, store_, clock_, settings_, running_,
                                                        node_, [this] { wake_lanes(); });
         }
+        lease_watch_ = std::make_unique<LeaseWatch>(running_, clock_, settings_.lease_length);
         const auto add_slots = [&](domain::Lane lane, int count) {
             for (int i = 0; i < count; ++i) {
                 slots_.push_back(std::make_unique<Slot>(
@@ -111,6 +113,7 @@ class Engine::Impl final : public ports::CommitListener {
             slot->join();
         }
         DURASCRIBE_FAILPOINT("drain.slots_ended");
+        lease_watch_.reset();
         std::unique_ptr<Supervisor> supervisor;
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -561,6 +564,7 @@ class Engine::Impl final : public ports::CommitListener {
     std::mutex supervisor_mutex_;
     std::unique_ptr<Supervisor> supervisor_;
     std::mutex stop_mutex_;
+    std::unique_ptr<LeaseWatch> lease_watch_;  // outlives the slots' threads
     std::vector<std::unique_ptr<Slot>> slots_;
     std::mutex housekeeper_mutex_;
     std::unique_ptr<Housekeeper> housekeeper_;

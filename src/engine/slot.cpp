@@ -54,6 +54,7 @@ void Slot::loop(std::stop_token stop) {
             continue;
         }
         set_status(nullptr);
+        const MonoTime asked_at = context_.clock.mono();
         auto claimed = context_.store.claim(
             {.node = context_.node,
              .lane = lane_,
@@ -69,14 +70,15 @@ void Slot::loop(std::stop_token stop) {
             continue;
         }
         DURASCRIBE_FAILPOINT("slot.claimed");
-        run_one(**claimed, stop);
+        run_one(**claimed, asked_at, stop);
     }
     worker_.reset();
     set_status(nullptr);
 }
 
-void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
-    const RunningUnits::Handle unit = context_.running.add(claimed, context_.clock.mono());
+void Slot::run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::stop_token stop) {
+    const RunningUnits::Handle unit =
+        context_.running.add(claimed, context_.clock.mono(), asked_at);
     // A cancel that was committed before the unit was listed did not find it here; one committed
     // after finds it. A stop asked for meanwhile hands the unit back.
     if (const auto task = context_.store.task(claimed.task_id); task && task->cancel_requested_at) {

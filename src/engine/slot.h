@@ -41,7 +41,7 @@ class Slot {
 
   private:
     void loop(std::stop_token stop);
-    void run_one(const ports::ClaimedUnit& claimed, std::stop_token stop);
+    void run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::stop_token stop);
     bool ensure_worker(std::stop_token stop);
     void tell_of_worker();
     void retire_worn_worker();
