@@ -1,10 +1,10 @@
 #include "node.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@
 namespace durascribe {
 namespace {
 
-// Of the time to close, what requests in progress may take; the rest is for units.
+// Of the time to close, what requests in progress may take before their connections are closed.
 constexpr Millis kRequestGrace{2'000};
 
 constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // before one was measured
@@ -238,15 +238,18 @@ class WholeNode final : public cli::Node {
         return {};
     }
 
+    // The units are handed back beside the requests: one of those may hold its thread for as long
+    // as a disk takes to read gigabytes back. What a request or a watched folder brings meanwhile
+    // waits in the store.
     void close(Millis grace) override {
-        const auto begun = std::chrono::steady_clock::now();
-        watch_.reset();
-        if (server_) {
-            server_->stop(std::min(grace, kRequestGrace));
+        engine_.stop_claiming();
+        {
+            const std::jthread handing_back([&] { engine_.stop(grace); });
+            if (server_) {
+                server_->stop(std::min(grace, kRequestGrace));
+            }
         }
-        const auto spent =
-            std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
-        engine_.stop(std::max(Millis{0}, grace - spent));
+        watch_.reset();
         server_.reset();
         if (subscription_) {
             engine_.feed().unsubscribe(*subscription_);

@@ -89,6 +89,14 @@ class Engine::Impl final : public ports::CommitListener {
         return {};
     }
 
+    void stop_claiming() {
+        draining_ = true;
+        spare_.stop();
+        for (const auto& slot : slots_) {
+            slot->request_stop();
+        }
+    }
+
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
@@ -101,10 +109,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (housekeeper) {
             housekeeper->request_stop();
         }
-        spare_.stop();
-        for (const auto& slot : slots_) {
-            slot->request_stop();
-        }
+        stop_claiming();
         if (!running_.wait_until_empty(grace)) {
             running_.stop_all(StopReason::drained);
             DURASCRIBE_FAILPOINT("drain.units_told");
@@ -580,6 +585,9 @@ Engine::~Engine() {
 
 Result<void> Engine::start() {
     return impl_->start();
+}
+void Engine::stop_claiming() {
+    impl_->stop_claiming();
 }
 void Engine::stop(Millis grace) {
     impl_->stop(grace);

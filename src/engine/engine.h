@@ -100,7 +100,9 @@ class Upload {
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
-// supervisor (leases, persisted progress, retry times) and the housekeeper; all end in stop().
+// supervisor (leases, persisted progress, retry times), the lease watch and the housekeeper; all
+// end in stop(). What is asked after that is answered from the store, and what is submitted waits
+// there.
 class Engine {
   public:
     // The references must outlive the engine; it becomes the store's listener.
@@ -114,8 +116,12 @@ class Engine {
     // Returns before the workers are warm. Errors: the store's.
     Result<void> start();
 
-    // Takes nothing new, gives running units `grace` to end, then kills their workers and hands the
-    // units back with no attempt spent. Returns when every worker is dead. Idempotent.
+    // No unit is claimed any more (but by a claim that is under way, whose unit is handed back),
+    // and draining() is true. What runs goes on. Returns at once.
+    void stop_claiming();
+
+    // The same, gives running units `grace` to end, then kills their workers and hands the units
+    // back with no attempt spent. Returns when every worker is dead. Idempotent.
     void stop(Millis grace = Millis{0});
 
     // Whether a task with these options can be done here, or this key has its answer already. The
