@@ -29,7 +29,7 @@ namespace {
 // Of the time to close, what requests in progress may take before their connections are closed.
 constexpr Millis kRequestGrace{2'000};
 
-constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // before one was measured
+constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // with a model that does not say
 constexpr Millis kDay{24LL * 3600 * 1000};
 
 // What the worker program finds, asked once: a model that is put there later is known after the
@@ -74,7 +74,9 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.lease_length = settings.lease;
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
+    out.engine = settings.engine;
     out.model = settings.model;
+    out.language = settings.language;
     out.fetch_limit_bytes = settings.upload_limit_bytes;
     out.fetch_timeout = settings.import_timeout;
     out.fetch_stall = settings.import_stall_timeout;

@@ -16,6 +16,7 @@
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/lease_watch.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/model_memory.h"
 #include "durascribe/engine/resumable_uploads.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
@@ -37,8 +38,11 @@ class Engine::Impl final : public ports::CommitListener {
           settings_(std::move(settings)),
           guard_(store, blobs),
           uploads_(store, blobs, guard_, settings_.uploads),
-          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
-          spare_(workers, admission_) {
+          memory_(settings_.models, settings_.worker_memory_bytes),
+          admission_(settings_.free_memory_bytes),
+          spare_(workers, admission_, [this] {
+              return memory_.needed(settings_.engine, settings_.model, settings_.language);
+          }) {
         store_.set_listener(this);
     }
 
@@ -61,6 +65,7 @@ class Engine::Impl final : public ports::CommitListener {
                                   .running = running_,
                                   .node = node_,
                                   .pace = pace_,
+                                  .memory = memory_,
                                   .admission = admission_,
                                   .spare = spare_,
                                   .unit_started = [this] { kick_supervisor(); }};
@@ -557,6 +562,7 @@ class Engine::Impl final : public ports::CommitListener {
     ResumableUploads uploads_;
     RunningUnits running_;
     LanePace pace_;
+    ModelMemory memory_;
     MemoryAdmission admission_;
     SpareWorker spare_;
     EventFeed feed_;

@@ -51,15 +51,19 @@ struct EngineSettings {
     ports::UploadLimits uploads;  // of those that come in pieces
     Millis housekeeping_interval{24LL * 3600 * 1000};
     domain::ChunkLimits chunks;
-    std::string model;  // what the speech workers load, for the attempt records
+    // What the speech workers load before their first unit; the model also for the attempt records.
+    std::string engine;
+    std::string model;
+    std::string language;
     // The models installed, for "auto" and after a failure of class memory; asked anew each time.
     std::function<std::vector<domain::ModelCandidate>()> models;
     std::int64_t memory_limit_bytes = 0;  // MAX_MEMORY_PER_TRANSCRIPTION; 0: none
     // What one more worker could take now without pushing others out; none: not limited.
     std::function<std::int64_t()> free_memory_bytes;
-    std::int64_t worker_memory_bytes = 0;  // that a speech worker needs before one was measured
-    NodeId node_name{"local"};             // of the machine: learned speeds are kept under it
-    Observer* observer = nullptr;          // not owned
+    // That a speech worker needs, where neither its model says it nor one was measured.
+    std::int64_t worker_memory_bytes = 0;
+    NodeId node_name{"local"};     // of the machine: learned speeds are kept under it
+    Observer* observer = nullptr;  // not owned
 };
 
 // Engine::check_request.
