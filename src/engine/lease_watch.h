@@ -19,8 +19,8 @@ class LeaseWatch {
     ~LeaseWatch();  // stops and joins
 
   private:
-    void loop(std::stop_token stop);
-    void look(Millis late);
+    void loop(std::stop_token stop, MonoTime looked_at);
+    void look(MonoTime now, Millis late);
 
     RunningUnits& running_;
     const ports::Clock& clock_;
