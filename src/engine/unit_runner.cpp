@@ -99,7 +99,7 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
 
 void UnitRunner::give_back(RunningUnit& unit, StopReason why) {
     unit.stop(why);
-    record_failure(unit, {ErrorClass::lost, "given_back", "The unit goes back to the queue.", {}});
+    record_failure(unit, {ErrorClass::lost, "stopped", "The unit goes back to the queue.", {}});
 }
 
 // What is whole is sealed in the store, then put in its place, then the unit ends: after a death at
