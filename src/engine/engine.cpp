@@ -354,6 +354,17 @@ class Engine::Impl final : public ports::CommitListener {
         return view_of(std::move(**row));
     }
 
+    Result<std::optional<TaskView>> view_of_media(const ports::MediaRow& media) {
+        auto row = store_.newest_task(media.id);
+        if (!row) {
+            return std::unexpected(row.error());
+        }
+        if (!*row) {
+            return std::nullopt;
+        }
+        return view_of(std::move(**row), media);
+    }
+
     Result<std::string> document(const TaskId& id, domain::DocumentFormat format,
                                  std::optional<int> revision) {
         return document_of(store_, id, format, revision);
@@ -396,21 +407,25 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     Result<TaskView> view_of(ports::TaskRow row) {
+        auto media = store_.media(row.media_id);
+        if (!media) {
+            return std::unexpected(media.error());
+        }
+        return view_of(std::move(row), *media);
+    }
+
+    Result<TaskView> view_of(ports::TaskRow row, const ports::MediaRow& media) {
         ViewFacts facts;
         auto units = store_.units(row.id);
         if (!units) {
             return std::unexpected(units.error());
         }
         facts.units = std::move(*units);
-        auto media = store_.media(row.media_id);
-        if (!media) {
-            return std::unexpected(media.error());
+        if (media.info) {
+            facts.media_duration = media.info->duration;
         }
-        if (media->info) {
-            facts.media_duration = media->info->duration;
-        }
-        if (media->source.empty()) {
-            auto import = store_.import_of(media->id);
+        if (media.source.empty()) {
+            auto import = store_.import_of(media.id);
             if (!import) {
                 return std::unexpected(import.error());
             }
@@ -601,6 +616,9 @@ Result<TaskView> Engine::view(const TaskId& task) {
     return impl_->view(task);
 }
 Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
+    return impl_->view_of_media(media);
+}
+Result<std::optional<TaskView>> Engine::view_of_media(const ports::MediaRow& media) {
     return impl_->view_of_media(media);
 }
 Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format,
