@@ -257,6 +257,7 @@ export interface LiveEvent {
   type:
     | 'task.created'
     | 'task.state'
+    | 'task.updated'
     | 'task.progress'
     | 'unit.completed'
     | 'unit.failed'
