@@ -125,9 +125,8 @@ asio::awaitable<void> HttpConnection::serve() {
         parser.header_limit(kHeaderMax);
         parser.body_limit(boost::none);  // handlers and the engine count
         page_ = {};
-        stream_.expires_after(settings_.header_timeout);
-        const auto [ec, size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
-        services_.metrics.received(size);
+        body_left_ = 0;
+        const error_code ec = co_await read_header(parser);
         if (ec) {
             now_ = {};
             if (is_parse_error(ec)) {
@@ -182,8 +181,27 @@ asio::awaitable<bool> HttpConnection::wait_for_request(bool first) {
     co_return true;
 }
 
+// What is there already mostly holds all of it: then nothing is waited for.
+asio::awaitable<error_code> HttpConnection::read_header(Parser& parser) {
+    error_code ec;
+    const std::size_t held = parser.put(buffer_.data(), ec);
+    buffer_.consume(held);
+    services_.metrics.received(held);
+    if (ec == http::error::need_more) {
+        stream_.expires_after(settings_.header_timeout);
+        const auto [failed, size] =
+            co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+        services_.metrics.received(size);
+        ec = failed;
+    }
+    co_return ec;
+}
+
 asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) {
     Request request = request_of(parser);
+    body_refused_ = false;
+    body_left_ =
+        parser.chunked() ? std::nullopt : std::optional{parser.content_length().value_or(0)};
     now_ = {};
     now_.id = request_id_of(request);
     now_.method = to_string(request.method);
@@ -384,6 +402,7 @@ std::shared_ptr<Connection> make_connection(asio::io_context& io, UniqueFd socke
     }
     std::ignore = socket.release();  // now the stream's
     tcp.set_option(asio::ip::tcp::no_delay{true}, ec);
+    tcp.non_blocking(true, ec);  // see HttpConnection::send
     // Co-owned by its coroutine until that ends, and by whoever is calling one of its methods.
     return std::make_shared<HttpConnection>(std::move(tcp), context, welcome);
 }

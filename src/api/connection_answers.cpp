@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -189,7 +190,7 @@ void HttpConnection::watch_for_departure() {
 // An answer to a request whose body was perhaps not read: then the connection can't go on.
 asio::awaitable<HttpConnection::Next> HttpConnection::respond_unread(Response response,
                                                                      const Parser& parser) {
-    const bool keep_alive = parser.is_done() && keeps_alive(parser);
+    const bool keep_alive = body_ended(parser) && keeps_alive(parser);
     const bool sent = co_await respond(std::move(response),
                                        parser.get().method() == http::verb::head, keep_alive);
     if (!sent) {
@@ -225,19 +226,23 @@ asio::awaitable<bool> HttpConnection::send_file(FileBody file) {
     co_return true;
 }
 
-// Piece by piece, each within the body's patience: a client that does not read is cut.
+// Piece by piece, each within the body's patience: a client that does not read is cut. Waits only
+// where the socket has no room: mostly it has.
 asio::awaitable<bool> HttpConnection::send(const char* data, std::size_t size) {
     while (size > 0) {
-        const std::size_t piece = std::min(size, kWritePiece);
-        stream_.expires_after(settings_.body_timeout);
-        const auto [ec, written] =
-            co_await asio::async_write(stream_, asio::buffer(data, piece), kTuple);
+        const auto piece = asio::buffer(data, std::min(size, kWritePiece));
+        error_code ec;
+        std::size_t written = stream_.socket().write_some(piece, ec);
+        if (ec == asio::error::would_block) {
+            stream_.expires_after(settings_.body_timeout);
+            std::tie(ec, written) = co_await asio::async_write(stream_, piece, kTuple);
+        }
         services_.metrics.sent(written);
         if (ec) {
             co_return false;
         }
-        data += piece;
-        size -= piece;
+        data += written;
+        size -= written;
     }
     co_return true;
 }

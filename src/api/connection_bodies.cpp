@@ -1,11 +1,14 @@
 // What comes in: small bodies and uploads.
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/beast/http/read.hpp>
 
 #include "durascribe/api/admission.h"
@@ -18,7 +21,8 @@
 namespace durascribe::api {
 namespace {
 
-constexpr std::size_t kUploadChunk = 256 << 10;  // read, then written to disk, then the next
+// One is hashed and written while the next comes.
+constexpr std::size_t kUploadPiece = 256 << 10;
 // What was changed is told to those who listen before it is answered; one who does not read makes
 // nobody wait longer.
 constexpr Millis kSettlePatience{100};
@@ -49,7 +53,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
             co_return Next::hang_up;
         }
         std::vector<char> piece(8 << 10);  // not in the frame, which an answer over time keeps
-        while (!parser.is_done()) {
+        while (!body_ended(parser)) {
             std::size_t got = 0;
             const error_code ec = co_await read_body(parser, piece.data(), piece.size(), got);
             if (ec) {
@@ -129,23 +133,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     if (!co_await say_continue(parser) || access_ended_) {
         broken = http::error::end_of_stream;
     }
-    std::vector<char> chunk(broken || parser.is_done() ? 0 : kUploadChunk);
-    // Beast reads as much at a time as the buffer has room: after a small header, 512 bytes.
-    buffer_.reserve(kReadBufferMax);
-    while (good && !broken && !parser.is_done()) {
-        std::size_t got = 0;
-        broken = co_await read_body(parser, chunk.data(), chunk.size(), got);
-        // Also where the connection broke: a piece of an upload keeps what has come.
-        if (!broken || got > 0) {
-            const std::string_view bytes{chunk.data(), got};
-            good = co_await at_work([&sink, bytes]() -> Result<void> {
-                try {
-                    return sink->write(bytes);
-                } catch (const std::exception& e) {
-                    return std::unexpected(error_of_exception(e));
-                }
-            });
-        }
+    if (!broken && good) {
+        broken = co_await pass_body_on(parser, *sink, good);
     }
     receiving_ = false;
     if (access_ended_) {
@@ -168,10 +157,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
                 return std::unexpected(error_of_exception(e));
             }
         });
-    // The answer may come much later (LaterResponse): nothing that large waits with it.
-    std::vector<char>{}.swap(chunk);
     buffer_.shrink_to_fit();
-    if (broken) {
+    if (good && broken) {
         if (!is_parse_error(broken)) {
             co_return Next::hang_up;
         }
@@ -180,7 +167,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
     }
     Response response =
         result ? std::move(*result) : problem_response(result.error(), request.path);
-    if (!parser.is_done()) {
+    if (!body_ended(parser)) {
         co_return co_await respond_unread(std::move(response), parser);
     }
     const bool keep_alive = keeps_alive(parser);
@@ -189,45 +176,110 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_upload(Parser& parse
         : Next::hang_up;
 }
 
+// Reads the body and writes it to `sink`, until it has ended, the connection broke, or `good` tells
+// that the sink refused a piece. Returns what broke. Where the connection broke, what has come is
+// written all the same: a piece of an upload keeps it.
+asio::awaitable<error_code> HttpConnection::pass_body_on(Parser& parser, BodySink& sink,
+                                                         Result<void>& good) {
+    using namespace asio::experimental::awaitable_operators;
+    // Not zeroed: what is never used takes no memory.
+    const auto make_piece = [] { return std::make_unique_for_overwrite<char[]>(kUploadPiece); };
+    std::unique_ptr<char[]> coming = make_piece();
+    std::unique_ptr<char[]> held;
+    std::size_t held_size = 0;
+    error_code broken;
+    // Beast reads as much at a time as the buffer has room: after a small header, 512 bytes.
+    buffer_.reserve(kReadBufferMax);
+    while (good && (held_size > 0 || (!broken && !body_ended(parser)))) {
+        std::size_t got = 0;
+        if (held_size == 0) {
+            broken = co_await read_body(parser, coming.get(), kUploadPiece, got);
+        } else if (broken || body_ended(parser)) {
+            good = co_await write_piece(sink, {held.get(), held_size});
+        } else {
+            if (coming == nullptr) {
+                coming = make_piece();
+            }
+            auto both = write_piece(sink, {held.get(), held_size}) &&
+                        read_body(parser, coming.get(), kUploadPiece, got);
+            std::tie(good, broken) = co_await std::move(both);
+        }
+        held.swap(coming);
+        held_size = got;
+    }
+    co_return broken;
+}
+
+asio::awaitable<Result<void>> HttpConnection::write_piece(BodySink& sink, std::string_view bytes) {
+    auto good = co_await at_work([&sink, bytes]() -> Result<void> {
+        try {
+            return sink.write(bytes);
+        } catch (const std::exception& e) {
+            return std::unexpected(error_of_exception(e));
+        }
+    });
+    if (!good) {
+        body_refused_ = true;  // that is told without waiting for the next piece
+        stream_.cancel();
+    }
+    co_return good;
+}
+
 // To a client that waits for it (RFC 9110 §10.1.1). False: the client is gone.
 asio::awaitable<bool> HttpConnection::say_continue(const Parser& parser) {
     const bool asked = parser.get().count(http::field::expect) > 0 && parser.get().version() >= 11;
-    if (!asked || parser.is_done() || buffer_.size() > 0) {
+    if (!asked || body_ended(parser) || buffer_.size() > 0) {
         co_return true;  // a body that is coming already needs no word
     }
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     co_return co_await send(kContinue.data(), kContinue.size());
 }
 
-// Reads until `into` is full, the body ends, or it took kFillPatience to get some.
+// Reads until `into` is full, the body ends, or it took kFillPatience to get some. What a body of
+// told length brings comes straight to its place: the parser would take 64 KiB at a time, and copy.
 asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into, std::size_t size,
                                                       std::size_t& got) {
-    auto& body = parser.get().body();
-    body.data = into;
-    body.size = size;
-    body.more = true;
     error_code failure;
     const auto begun = Steady::now();
     const auto in_time = [&] { return got == 0 || Steady::now() - begun < kFillPatience; };
-    while (!failure && !parser.is_done() && body.size > 0 && in_time()) {
+    while (!failure && !body_refused_ && !body_ended(parser) && got < size && in_time()) {
         const auto since = Steady::now();
         stream_.expires_after(settings_.body_timeout);
-        const auto [ec, transferred] =
-            co_await http::async_read_some(stream_, buffer_, parser, kTuple);
+        std::size_t came = 0;
+        if (body_left_) {
+            const auto room = std::min<std::uint64_t>(size - got, *body_left_);
+            const auto place = asio::buffer(into + got, room);
+            if (buffer_.size() > 0) {
+                came = asio::buffer_copy(place, buffer_.data());
+                buffer_.consume(came);
+            } else {
+                std::tie(failure, came) = co_await stream_.async_read_some(place, kTuple);
+            }
+            got += came;
+            *body_left_ -= came;
+        } else {
+            auto& body = parser.get().body();
+            body.data = into + got;
+            body.size = size - got;
+            body.more = true;
+            std::tie(failure, came) =
+                co_await http::async_read_some(stream_, buffer_, parser, kTuple);
+            got = size - body.size;
+            if (failure == http::error::need_buffer) {
+                failure = {};
+            }
+        }
         body_waited_ += Steady::now() - since;
-        body_received_ += static_cast<std::int64_t>(transferred);
-        services_.metrics.received(transferred);
-        got = size - body.size;
-        if (ec && ec != http::error::need_buffer) {
-            failure = ec;
-        } else if (body_waited_ > settings_.body_timeout &&
-                   body_received_ <
-                       kSlowestBody *
-                           std::chrono::duration_cast<std::chrono::seconds>(body_waited_).count()) {
+        body_received_ += static_cast<std::int64_t>(came);
+        services_.metrics.received(came);
+        if (!failure && body_waited_ > settings_.body_timeout &&
+            body_received_ <
+                kSlowestBody *
+                    std::chrono::duration_cast<std::chrono::seconds>(body_waited_).count()) {
             failure = beast::error::timeout;  // a trickle that would hold the upload for ever
         }
     }
-    if (parser.is_done()) {
+    if (body_ended(parser)) {
         body_waited_ = {};
         body_received_ = 0;
     }

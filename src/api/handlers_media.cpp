@@ -130,7 +130,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
     if (!media) {
         return std::unexpected(media.error());
     }
-    const auto view = services.engine.view_of_media(media->id);
+    const auto view = services.engine.view_of_media(*media);
     if (!view) {
         return std::unexpected(view.error());
     }

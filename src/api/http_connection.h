@@ -129,6 +129,7 @@ class HttpConnection final : public Connection,
     asio::awaitable<void> refuse();
 
     asio::awaitable<bool> wait_for_request(bool first);
+    asio::awaitable<error_code> read_header(Parser& parser);
     asio::awaitable<Next> serve_one(Parser& parser);
     Result<const Route*> admit(Request& request, bool http11);
     void tell_of_request();
@@ -147,6 +148,8 @@ class HttpConnection final : public Connection,
     asio::awaitable<Next> serve_small(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_upload(Parser& parser, Request request, const Route* route);
     asio::awaitable<Next> serve_websocket(Parser& parser, Request request, const Route* route);
+    asio::awaitable<error_code> pass_body_on(Parser& parser, BodySink& sink, Result<void>& good);
+    asio::awaitable<Result<void>> write_piece(BodySink& sink, std::string_view bytes);
     asio::awaitable<bool> say_continue(const Parser& parser);
     asio::awaitable<error_code> read_body(Parser& parser, char* into, std::size_t size,
                                           std::size_t& got);
@@ -169,6 +172,9 @@ class HttpConnection final : public Connection,
         }
     }
 
+    bool body_ended(const Parser& parser) const {
+        return body_left_ ? *body_left_ == 0 : parser.is_done();
+    }
     bool keeps_alive(const Parser& parser) const { return parser.get().keep_alive() && !stopping_; }
 
     // All used on the stream's strand alone.
@@ -202,7 +208,10 @@ class HttpConnection final : public Connection,
     // While an answer waits for what is not there yet.
     std::shared_ptr<WakeSignal> waiting_;
     bool gone_ = false;  // the client has left, or close() was called
-    // Of the body now read: time that the client let pass, and what it sent.
+    // Of the body now read: what is still to come, where its length was told; time that the client
+    // let pass, and what it sent.
+    std::optional<std::uint64_t> body_left_ = 0;
+    bool body_refused_ = false;  // no more of it is wanted
     Steady::duration body_waited_{};
     std::int64_t body_received_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <boost/url.hpp>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kTargetMax = 8 << 10;
 constexpr std::size_t kParametersMax = 100;
+constexpr std::size_t kUsualHead = 512;
 
 bool is_one_line(std::string_view text) {
     return text.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
@@ -26,9 +28,7 @@ Error bad_target(std::string detail) {
             std::move(detail)};
 }
 
-}  // namespace
-
-std::string http_date(WallTime now) {
+std::string format_http_date(WallTime now) {
     static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -40,6 +40,20 @@ std::string http_date(WallTime now) {
         static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
         static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
         clock.seconds().count());
+}
+
+}  // namespace
+
+std::string http_date(WallTime now) {
+    // Thousands are asked for within one second.
+    thread_local WallTime made_for;
+    thread_local std::string made;
+    const WallTime second{std::chrono::floor<std::chrono::seconds>(now.time_since_epoch())};
+    if (made.empty() || second != made_for) {
+        made = format_http_date(now);
+        made_for = second;
+    }
+    return made;
 }
 
 std::string_view to_string(Method m) {
@@ -144,17 +158,19 @@ Response LaterResponse::refused(const Error& error) const {
 
 std::string response_head(const Response& response, bool keep_alive, WallTime now,
                           Framing framing) {
-    std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status,
-                                   reason_phrase(response.status), http_date(now));
+    std::string head;
+    head.reserve(kUsualHead + response.body.size());  // the body is appended to it
+    fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status,
+                   reason_phrase(response.status), http_date(now));
     for (const auto& [name, value] : response.headers) {
         DURASCRIBE_ASSERT(is_one_line(name) && is_one_line(value));
-        head += fmt::format("{}: {}\r\n", name, value);
+        head.append(name).append(": ").append(value).append("\r\n");
     }
     // A 204 and a 304 have no body and say no length (RFC 9110 §8.6).
     if (framing == Framing::chunked) {
         head += "Transfer-Encoding: chunked\r\n";
     } else if (framing == Framing::length && response.status != 204 && response.status != 304) {
-        head += fmt::format("Content-Length: {}\r\n", response.length());
+        fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.length());
     }
     head += "X-Content-Type-Options: nosniff\r\n";
     head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";

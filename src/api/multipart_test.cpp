@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "test_seed.h"
+
 namespace durascribe::api {
 namespace {
 
@@ -90,9 +92,7 @@ TEST(Multipart, OneByteAtATime) {
 }
 
 TEST(Multipart, RandomBytesInRandomPiecesComeOutAsTheyWere) {
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
-    std::mt19937 random{seed};
+    std::mt19937 random{durascribe::testing::test_seed()};
     const std::string_view alphabet = "\r\n-Bx";
     for (int round = 0; round < 300; ++round) {
         std::string data;

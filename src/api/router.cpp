@@ -1,5 +1,6 @@
 #include "durascribe/api/router.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,11 @@ bool fits(std::string_view pattern, std::string_view segment) {
 }
 
 bool fits(std::string_view pattern, const std::vector<std::string>& segments) {
+    // Most fail here, at the cost of a glance: "/" alone has a slash more than segments.
+    const auto slashes = static_cast<std::size_t>(std::ranges::count(pattern, '/'));
+    if (slashes != std::max<std::size_t>(segments.size(), 1)) {
+        return false;
+    }
     for (const std::string& segment : segments) {
         if (pattern.size() < 2 || !fits(take_segment(pattern), segment)) {
             return false;
@@ -79,32 +85,36 @@ void resolve_alias(std::span<const PathAlias> aliases, Request& request) {
     }
 }
 
+// Empty: no route is there.
+std::string allowed_at(std::span<const Route> routes, const std::vector<std::string>& segments) {
+    std::string allow;
+    bool known = false;
+    for (const Route& route : routes) {
+        if (!fits(route.pattern, segments)) {
+            continue;
+        }
+        known = true;
+        if (route.method != Method::options) {  // told at the end, of every path
+            allow += to_string(route.method);
+            allow += route.method == Method::get ? ", HEAD, " : ", ";
+        }
+    }
+    return known ? allow + "OPTIONS" : allow;
+}
+
 }  // namespace
 
 RouteMatch find_route(std::span<const Route> routes, std::span<const PathAlias> aliases,
                       Request& request) {
     resolve_alias(aliases, request);
     const Method wanted = request.method == Method::head ? Method::get : request.method;
-    RouteMatch found;
-    bool known = false;
     for (const Route& route : routes) {
-        if (!fits(route.pattern, request.segments)) {
-            continue;
-        }
-        known = true;
-        if (route.method != Method::options) {  // told at the end, of every path
-            found.allow += to_string(route.method);
-            found.allow += route.method == Method::get ? ", HEAD, " : ", ";
-        }
-        if (route.method == wanted && found.route == nullptr) {
-            found.route = &route;
+        if (route.method == wanted && fits(route.pattern, request.segments)) {
             request.captures = captures_of(route.pattern, request.segments);
+            return {.route = &route, .allow = {}};
         }
     }
-    if (known) {
-        found.allow += "OPTIONS";
-    }
-    return found;
+    return {.route = nullptr, .allow = allowed_at(routes, request.segments)};
 }
 
 }  // namespace durascribe::api

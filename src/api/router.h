@@ -46,7 +46,8 @@ struct PathAlias {
 
 struct RouteMatch {
     const Route* route = nullptr;
-    std::string allow;  // the methods that this path takes, for Allow; empty: the path is unknown
+    // Where there is none: the methods that this path takes, for Allow; empty: it is unknown.
+    std::string allow;
 };
 
 // Fills request.captures and request.legacy_path. GET routes take HEAD; every known path takes

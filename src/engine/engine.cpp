@@ -10,6 +10,7 @@
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/base/log_fields.h"
+#include "durascribe/engine/choose_model.h"
 #include "durascribe/engine/document_of.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
@@ -257,11 +258,19 @@ class Engine::Impl final : public ports::CommitListener {
 
     Result<void> add_to(ports::NewBatch& made, const NewBatch::Again& again,
                         const NewBatch& batch) {
+        if (auto checked = check_request(again.options, batch.idempotency); !checked) {
+            return checked;
+        }
+        auto choice = choose_model_anew(store_, settings_, again.options, again.media);
+        if (!choice) {
+            return std::unexpected(choice.error());
+        }
         made.items.emplace_back(ports::NewTask{.media_id = again.media,
                                                .id = new_id<TaskId>(),
                                                .options = again.options,
-                                               .charge = batch.charge});
-        return check_request(again.options, batch.idempotency);
+                                               .charge = batch.charge,
+                                               .choice = std::move(*choice)});
+        return {};
     }
 
     Result<void> add_to(ports::NewBatch& made, const NewBatch::File& file, const NewBatch& batch) {
@@ -299,13 +308,18 @@ class Engine::Impl final : public ports::CommitListener {
         if (auto checked = check_request(options, idempotency); !checked) {
             return std::unexpected(checked.error());
         }
+        auto choice = choose_model_anew(store_, settings_, options, media);
+        if (!choice) {
+            return std::unexpected(choice.error());
+        }
         const TaskId id = new_id<TaskId>();
         auto made = store_.submit_task({.media_id = media,
                                         .id = id,
                                         .options = options,
                                         .force = force,
                                         .idempotency = idempotency,
-                                        .charge = charge});
+                                        .charge = charge,
+                                        .choice = std::move(*choice)});
         if (!made) {
             return std::unexpected(made.error());
         }
@@ -354,6 +368,17 @@ class Engine::Impl final : public ports::CommitListener {
         return view_of(std::move(**row));
     }
 
+    Result<std::optional<TaskView>> view_of_media(const ports::MediaRow& media) {
+        auto row = store_.newest_task(media.id);
+        if (!row) {
+            return std::unexpected(row.error());
+        }
+        if (!*row) {
+            return std::nullopt;
+        }
+        return view_of(std::move(**row), media);
+    }
+
     Result<std::string> document(const TaskId& id, domain::DocumentFormat format,
                                  std::optional<int> revision) {
         return document_of(store_, id, format, revision);
@@ -396,21 +421,25 @@ class Engine::Impl final : public ports::CommitListener {
     }
 
     Result<TaskView> view_of(ports::TaskRow row) {
+        auto media = store_.media(row.media_id);
+        if (!media) {
+            return std::unexpected(media.error());
+        }
+        return view_of(std::move(row), *media);
+    }
+
+    Result<TaskView> view_of(ports::TaskRow row, const ports::MediaRow& media) {
         ViewFacts facts;
         auto units = store_.units(row.id);
         if (!units) {
             return std::unexpected(units.error());
         }
         facts.units = std::move(*units);
-        auto media = store_.media(row.media_id);
-        if (!media) {
-            return std::unexpected(media.error());
+        if (media.info) {
+            facts.media_duration = media.info->duration;
         }
-        if (media->info) {
-            facts.media_duration = media->info->duration;
-        }
-        if (media->source.empty()) {
-            auto import = store_.import_of(media->id);
+        if (media.source.empty()) {
+            auto import = store_.import_of(media.id);
             if (!import) {
                 return std::unexpected(import.error());
             }
@@ -601,6 +630,9 @@ Result<TaskView> Engine::view(const TaskId& task) {
     return impl_->view(task);
 }
 Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
+    return impl_->view_of_media(media);
+}
+Result<std::optional<TaskView>> Engine::view_of_media(const ports::MediaRow& media) {
     return impl_->view_of_media(media);
 }
 Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format,

@@ -194,6 +194,8 @@ class Engine {
     Result<TaskView> view(const TaskId& task);
     // Of a media's newest task; nullopt: it never had one.
     Result<std::optional<TaskView>> view_of_media(const MediaId& media);
+    // Of one that was read already; the caller holds the read_view() in which that was.
+    Result<std::optional<TaskView>> view_of_media(const ports::MediaRow& media);
 
     // The result in one of the formats: as it was finalized, or written anew from how it was edited
     // or from what there is so far. `revision` as of ports::Store::transcript.

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "http_fixture.h"
+#include "test_seed.h"
 
 namespace durascribe::api {
 namespace {
@@ -105,6 +106,22 @@ TEST_F(HttpTest, TooLargeIsSaidBeforeTheBody) {
               413);
 }
 
+// One piece is written while the next is waited for: what is wrong with the first is told at once.
+TEST_F(HttpTest, ARefusedPieceDoesNotWaitForTheNext) {
+    settings_.upload_limit_bytes = 1000;
+    start();
+    RawClient client = connect();
+    client.send(
+        "POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n50000\r\n" +
+        std::string(0x48000, 'x'));  // the rest never comes
+    const auto begun = std::chrono::steady_clock::now();
+    const auto refused = client.read();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 413);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, settings_.body_timeout / 2);
+}
+
 TEST_F(HttpTest, AClientThatWaitsIsToldToGoOn) {
     start();
     RawClient client = connect();
@@ -183,9 +200,7 @@ TEST_F(HttpTest, MutatedRequestsNeverGiveAServerError) {
         "multipart/form-data; boundary=B\r\n"
         "Content-Length: 81\r\n\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; "
         "filename=\"a\"\r\n\r\nbytes\r\n--B--\r\n"};
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    std::mt19937 random{seed};
+    std::mt19937 random{durascribe::testing::test_seed()};
     int answered = 0;
     for (int round = 0; round < 600; ++round) {
         std::string bytes = seeds[random() % seeds.size()];

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include <fmt/format.h>
+#include "test_seed.h"
 
 namespace durascribe::contract {
 namespace {
@@ -18,9 +18,7 @@ constexpr Millis kLease{30'000};
 // A worker that was stopped past its lease and goes on, a thousand times over: another has been
 // given its unit, has perhaps finished it, and nothing that the first one says changes anything.
 TEST_P(StoreContract, AThousandLateWritersAreRefused) {
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    std::mt19937 random(seed);
+    std::mt19937 random(durascribe::testing::test_seed());
     const auto chance = [&](int of) {
         return std::uniform_int_distribution(0, of - 1)(random) == 0;
     };

@@ -3,7 +3,7 @@
 # undisturbed run gives, and recognises no committed chunk again.
 source "$(dirname "$0")/lib.sh" "$@"
 
-long_recording "$work/long.wav" 90
+long_recording "$work/long.wav" 60
 run transcribe --data "$work/undisturbed" --format txt,json --output "$work/expected" "$work/long.wav"
 expect_code 0 'the undisturbed run'
 

@@ -2,7 +2,7 @@
 # Ctrl-C hands the work back; the same command goes on, and ends with what an undisturbed run gives.
 source "$(dirname "$0")/lib.sh" "$@"
 
-long_recording "$work/long.wav" 90
+long_recording "$work/long.wav" 60
 run transcribe --data "$work/undisturbed" --format txt,srt --output "$work/expected" "$work/long.wav"
 expect_code 0 'the undisturbed run'
 

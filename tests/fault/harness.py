@@ -140,7 +140,7 @@ class Job:
     def __init__(self, media, task, clip):
         self.media, self.task, self.clip = media, task, clip
         self.may_be_cancelled = False
-        self.run, self.percent = 0, 0.0
+        self.seen_in, self.percent = None, 0.0
 
 
 class Oracle:
@@ -154,13 +154,14 @@ class Oracle:
         self.jobs[answer["task_id"]] = Job(answer["id"], answer["task_id"], clip)
         self.acknowledged += 1
 
-    def saw(self, task):
-        """A task as the server tells of it: its progress may not go back."""
+    def saw(self, task, life):
+        """A task as the server tells of it in one of its lives: its progress does not go back. (After a death it
+        may: what was shown and not yet stored, a second of it, is nearly all of a short clip.)"""
         job = self.jobs[task["task_id"]]
-        if task["run"] != job.run:
-            job.run, job.percent = task["run"], 0.0
-        # What was shown and not yet stored when the server died may be shown again: a second of it.
-        job.percent = max(job.percent, task["progress"])
+        if (task["run"], life) != job.seen_in:
+            job.seen_in, job.percent = (task["run"], life), 0.0
+        demand(task["progress"] >= job.percent, f"the progress of {job.task} goes back from {job.percent} to {task['progress']}")
+        job.percent = task["progress"]
 
     def settle(self, server, patience):
         """Waits until every job has ended, retrying those whose workers were killed too often."""

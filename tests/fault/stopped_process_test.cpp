@@ -16,6 +16,7 @@
 #include "durascribe/store/sqlite/sqlite_store.h"
 #include "lying_worker_fixture.h"
 #include "scratch_directory.h"
+#include "test_seed.h"
 
 namespace durascribe::process {
 namespace {
@@ -153,10 +154,8 @@ void StoppedWorkers::one_round(std::mt19937& random, ports::Worker& second) {
 }
 
 TEST_F(StoppedWorkers, WhatOneSaysThatWasStoppedPastItsLeaseIsRefused) {
-    const unsigned seed = std::random_device{}();
     const int rounds = rounds_wanted();
-    std::printf("seed %u\n", seed);
-    std::mt19937 random(seed);
+    std::mt19937 random(durascribe::testing::test_seed());
     const auto second = start("good");
     for (int round = 0; round < rounds && !HasFailure(); ++round) {
         one_round(random, *second);

@@ -17,6 +17,7 @@
 #include "durascribe/blobs/local/layout.h"
 #include "durascribe/blobs/local/partial_blob.h"
 #include "durascribe/blobs/local/sha256.h"
+#include "durascribe/blobs/local/writeback.h"
 
 namespace durascribe::blobs {
 namespace {
@@ -44,18 +45,20 @@ class LocalPendingBlob final : public ports::PendingBlob {
     }
 
     Result<void> write(std::span<const std::byte> bytes) override {
-        hash_.add(bytes);
         while (!bytes.empty()) {
-            const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
+            const auto slice = bytes.first(std::min(bytes.size(), kSlice));
+            const ssize_t n = ::write(fd_.get(), slice.data(), slice.size());
             if (n < 0 && errno == EINTR) {
                 continue;
             }
             if (n < 0) {
                 return std::unexpected(with_free_space(system_error(errno, "write a file"), root_));
             }
+            hash_.add(slice.first(static_cast<std::size_t>(n)));
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             size_ += n;
         }
+        writeback_.reached(fd_.get(), size_);
         DURASCRIBE_FAILPOINT("blob.written");
         return {};
     }
@@ -182,6 +185,7 @@ class LocalPendingBlob final : public ports::PendingBlob {
     fs::path temporary_;  // empty once committed
     UniqueFd fd_;
     Sha256 hash_;
+    Writeback writeback_;
     std::int64_t size_ = 0;  // written through write()
     std::optional<ports::BlobRef> address_;
 };

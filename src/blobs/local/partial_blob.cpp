@@ -15,6 +15,7 @@
 #include "durascribe/base/ids.h"
 #include "durascribe/blobs/local/layout.h"
 #include "durascribe/blobs/local/sha256.h"
+#include "durascribe/blobs/local/writeback.h"
 
 namespace durascribe::blobs {
 namespace {
@@ -44,7 +45,8 @@ class LocalPartialBlob final : public ports::PartialBlob {
             }
         }
         while (!bytes.empty()) {
-            const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), size_);
+            const ssize_t n =
+                ::pwrite(fd_.get(), bytes.data(), std::min(bytes.size(), kSlice), size_);
             if (n < 0 && errno == EINTR) {
                 continue;
             }
@@ -60,6 +62,7 @@ class LocalPartialBlob final : public ports::PartialBlob {
             size_ += n;
             bytes = bytes.subspan(written.size());
         }
+        writeback_.reached(fd_.get(), size_);
         DURASCRIBE_FAILPOINT("partial.written");
         return {};
     }
@@ -129,6 +132,7 @@ class LocalPartialBlob final : public ports::PartialBlob {
     UniqueFd fd_;
     std::int64_t size_;
     Sha256 hash_;
+    Writeback writeback_;
     std::int64_t hashed_ = 0;  // bytes from the start that hash_ has seen
     ports::BlobRef address_;   // once asked for
 };
