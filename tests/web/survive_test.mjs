@@ -1,6 +1,6 @@
 // What goes wrong: a reload in the middle of an upload, a server killed under an open page.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { assert, endAll, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
 
 const server = await new Server().start()
 const context = await openContext(server)
@@ -11,65 +11,65 @@ const wav = Buffer.concat([tone(60, 5), Buffer.alloc(length)])
 wav.writeUInt32LE(wav.length - 8, 4)
 wav.writeUInt32LE(wav.length - 44, 40)
 writeFileSync(big, wav)
-const row = (title) => page.locator('.row', { has: page.getByRole('link', { name: title, exact: true }) })
+const row = (title, where = page) => where.locator('.row', { has: where.getByRole('link', { name: title, exact: true }) })
 const offset = async () => {
   const url = await page.evaluate(() => Object.keys(localStorage).filter((k) => k.startsWith('tus::')).map((k) => JSON.parse(localStorage[k]).uploadUrl)[0])
   return url ? (await server.api(new URL(url, server.url).pathname)).offset : 0
 }
+let line = null
 async function slow(bytesPerSecond) {
   const session = await context.newCDPSession(page)
   await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond })
   return session
 }
 
-const units = async (server, task) => (await server.api(`/api/v1/tasks/${task}/units`)).items
-/** The process id of a speech worker of the server that uses the processor. */
-async function busyWorker(server) {
-  const used = () => {
-    const times = new Map()
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-        if (Number(stat[1]) === server.child.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0speech')) times.set(Number(pid), Number(stat[11]))
-      } catch {
-        // It has ended.
-      }
-    }
-    return times
-  }
-  const before = used()
-  return until('a worker is busy', () => [...used()].find(([pid, ticks]) => ticks > (before.get(pid) ?? ticks) + 3)?.[0])
-}
-
 await steps({
   async 'an upload is paused and resumed'() {
-    const line = await slow(6 << 20)
+    line = await slow(6 << 20)
     await page.setInputFiles('[data-testid=files]', big)
     await page.locator('.upload[data-state=sending]').waitFor()
     await until('some of it was sent', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 5)
     await page.getByRole('button', { name: 'Pause: big.wav' }).click()
     await page.locator('.upload[data-state=paused]').waitFor()
-    await expectAccessible(page, 'uploads')
     const at = await until('the server has it', offset)
     assert(at < wav.length)
     await page.getByRole('button', { name: 'Resume: big.wav' }).click()
     await page.locator('.upload[data-state=sending]').waitFor()
     await until('it goes on', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 20)
-    await line.detach()
   },
 
-  async 'a reload in the middle: what came is kept, and the same file goes on from there'() {
-    await page.reload()
-    await page.locator('.upload[data-state=unfinished]').waitFor()
-    const kept = await offset()
-    assert(kept > 0 && kept < wav.length, `${kept}`)
-    let sent = 0
+  async 'a reload in the middle asks first; what came is kept, also of what was paused, and the same file goes on from there'() {
+    const sent = []
     page.on('request', (request) => {
-      if (request.method() === 'PATCH') sent = Number(request.headers()['upload-offset'])
+      if (request.method() === 'PATCH') sent.push(Number(request.headers()['upload-offset']))
     })
+    const unfinished = (name) => page.locator('.upload[data-state=unfinished]', { hasText: name })
+    // One that the server does not know of yet, and one that it does; both are paused.
+    await page.route('**/api/v1/uploads', () => {})
+    await page.setInputFiles('[data-testid=files]', `${samples}/short.wav`)
+    for (const name of ['short.wav', 'big.wav']) await page.getByRole('button', { name: `Pause: ${name}` }).click()
+    await page.reload()
+    assert.equal(context.askedToStay, 1)
+    for (const name of ['short.wav', 'big.wav']) await unfinished(name).waitFor()
+    await page.unroute('**/api/v1/uploads')
+    const paused = await offset()
+    assert(paused > 0 && paused < wav.length, `${paused}`)
+    sent.length = 0
+    await page.setInputFiles('[data-testid=files]', [`${samples}/short.wav`, big])
+    await row('short').waitFor()
+    await until('it goes on where it was', () => sent.includes(paused))
+    await until('more was sent', async () => (await offset()) > paused || Number(await page.locator('.upload[data-state=sending] [role=progressbar]').getAttribute('aria-valuenow')) > (100 * paused) / wav.length + 5)
+
+    await page.reload()
+    assert.equal(context.askedToStay, 2)
+    await unfinished('big.wav').waitFor()
+    const kept = await offset()
+    assert(kept > paused && kept < wav.length, `${kept} after ${paused}`)
+    await line.detach()
+    sent.length = 0
     await page.setInputFiles('[data-testid=files]', big)
     await page.locator('.upload[data-state=done]').waitFor({ timeout: 60_000 })
-    assert.equal(sent, kept, 'it went on where it was')
+    assert.equal(sent.at(-1), kept, 'it went on where it was')
     await row('big').waitFor()
     const [media] = (await server.api('/api/v1/media?search=big')).items
     assert.equal(media.size_bytes, wav.length)
@@ -95,6 +95,32 @@ await steps({
     assert.equal((await server.status(id)).status, 'cancelled')
   },
 
+  async 'a server that hangs is said to be lost, though its line stands'() {
+    const window = await context.newPage()
+    await window.clock.install()
+    await window.goto(`${server.url}/`)
+    await window.locator('[data-testid=connection][data-state=live]').waitFor()
+    process.kill(server.child.pid, 'SIGSTOP')
+    await window.clock.fastForward(20_000)
+    await window.getByTestId('lost').waitFor()
+    process.kill(server.child.pid, 'SIGCONT')
+    await window.getByTestId('lost').waitFor({ state: 'detached' })
+    await window.close()
+  },
+
+  async 'windows that nobody sees leave their connections to the one that is seen'() {
+    const hidden = []
+    for (let i = 0; i < 7; ++i) {
+      const window = await context.newPage()
+      await window.addInitScript(() => Object.defineProperty(document, 'hidden', { get: () => true }))
+      await window.goto(`${server.url}/`, { waitUntil: 'commit' })
+      hidden.push(window)
+    }
+    const seen = await openPage(context, server)
+    await row('talk', seen).waitFor()
+    for (const window of [...hidden, seen]) await window.close()
+  },
+
   async 'what happened while it was away is shown without a reload'() {
     await page.goto(`${server.url}/#/`)
     await row('talk').waitFor()
@@ -109,43 +135,6 @@ await steps({
     await context.setOffline(false)
     await row('told while away').waitFor()
     await until('what came is there and done', async () => (await row('came meanwhile').getAttribute('data-status')) === 'completed')
-  },
-
-  async 'words come and the strip fills while it runs; a part that fails is marked, and told'() {
-    const frail = await new Server({ env: { MAX_RETRY_ATTEMPTS: '0' } }).start()
-    const watching = await openContext(frail)
-    const { id, task_id: task } = await frail.upload('讲座.ogg', readFileSync(`${samples}/talk.ogg`))
-    const view = await openPage(watching, frail, `#/media/${id}`)
-    const strip = async () => /(\d+) of (\d+) parts done(?:, (\d+) failed)?/.exec((await view.getByTestId('strip').textContent()) ?? '')?.slice(1, 4).map(Number)
-    const runs = () => view.locator('[data-testid=progress][data-status=processing]').count()
-    await until('a part is recognised', async () => (await units(frail, task)).some((u) => u.status === 'processing' && u.audio_done_seconds > 0))
-    process.kill(await busyWorker(frail), 'SIGKILL')
-    await until('a part has failed', async () => (await units(frail, task)).some((u) => u.status === 'failed'))
-    await until('the strip says so', async () => (await strip())?.[2] === 1)
-    await until('a part is done, and its words are there, while it runs', async () => (await strip())?.[0] >= 1 && (await view.locator('.segment').count()) > 0)
-    assert.equal(await runs(), 1)
-    // The picture: failed, done and waiting parts have colours of their own.
-    const parts = (await units(frail, task)).filter((u) => u.step === 'transcribe')
-    const colours = await view.locator('canvas.wave').evaluate(
-      (canvas, places) => places.map((x) => canvas.getContext('2d').getImageData(Math.floor(canvas.width * x), canvas.height - 2, 1, 1).data.join()),
-      parts.map((u) => (0.98 * u.start + 0.02 * u.end) / parts.at(-1).end),
-    )
-    const colourOf = (state) => colours[parts.findIndex((u) => u.status === state)]
-    assert.notEqual(colourOf('failed'), colourOf('completed'))
-    await frail.until(id, 'partial_failure')
-    await view.locator('[data-testid=outcome][data-status=partial_failure]').waitFor()
-    await view.locator('.gap').first().getByText(/^Missing from .*(killed|died|ended)/).waitFor()
-    await expectAccessible(view, 'with a part missing')
-    const chinese = await openContext(frail, { locale: 'zh-CN', viewport: { width: 390, height: 800 } })
-    const small = await openPage(chinese, frail, `#/media/${id}`)
-    await small.locator('.gap').first().getByText(/缺失/).waitFor()
-    await expectChinese(small, 'with a part missing')
-    await expectFits(small, 'with a part missing')
-    await view.getByTestId('retry').click()
-    await frail.until(id, 'completed')
-    await view.locator('.gap').first().waitFor({ state: 'detached' })
-    expectNoFaults(watching)
-    await frail.stop()
   },
 
   async 'nothing went wrong on the way'() {
