@@ -163,10 +163,12 @@ await steps({
     assert.match(await outcome.innerText(), /Try another file/)
     await page.getByTestId('attempts').locator('summary').click()
     await page.locator('[data-testid=attempts] li[data-outcome=failed]').first().waitFor()
+    await page.getByRole('list', { name: 'Log' }).getByText('task.created').waitFor()
+    await page.getByRole('list', { name: 'Log' }).getByText(/task\.state.*failed/).first().waitFor()
     await expectAccessible(page, 'failed')
   },
 
-  async 'the queue is paused and resumed, in both windows'() {
+  async 'the queue is paused, reordered and resumed, in both windows'() {
     await page.goto(`${server.url}/#/queue`)
     await page.getByTestId('pause-queue').click()
     await page.getByRole('button', { name: 'Resume the queue' }).waitFor()
@@ -175,9 +177,34 @@ await steps({
     await page.locator('.entries li').nth(2).waitFor()
     await other.locator('.entries li').nth(2).waitFor()
     await expectAccessible(page, 'queue')
+    const order = async (...titles) => {
+      for (const where of [page, other]) await until(`the order is ${titles}`, async () => (await where.locator('.entries a').allInnerTexts()).join() === titles.join())
+    }
+    await order('one', 'two', 'three')
+    // Faster than an answer comes; the focus goes with the row.
+    const sooner = page.getByRole('button', { name: 'Serve sooner: three' })
+    await sooner.focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await order('three', 'one', 'two')
+    for (const where of [page, other]) await where.locator('.entries li', { hasText: 'three' }).getByText('+2').waitFor()
+    await until('it has the focus', () => sooner.evaluate((e) => document.activeElement === e))
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await order('one', 'two', 'three')
+    const { waiting } = await server.api('/api/v1/queue')
+    assert.deepEqual(waiting.map((e) => e.priority), [0, 0, -1])
+    await server.api(`/api/v1/tasks/${waiting[1].task_id}`, { method: 'PATCH', json: { priority: 100 } })
+    await order('two', 'one', 'three')
+    assert(await page.getByRole('button', { name: 'Serve sooner: two' }).isDisabled())
+    // What is asked stays asked, whatever becomes of the row.
+    await other.getByRole('button', { name: 'Cancel: one' }).click()
     await page.getByTestId('pause-queue').click()
     await page.getByText('Nothing is waiting').waitFor()
     await other.getByText('Nothing is waiting').waitFor()
+    await other.getByRole('dialog').getByRole('button', { name: 'Go on' }).click()
   },
 
   async 'bulk: select, delete; the other window follows'() {
@@ -188,10 +215,20 @@ await steps({
       await row(page, name).getByRole('checkbox').check()
     }
     await page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).click()
+    let goOn = () => {}
+    const held = new Promise((done) => (goOn = done))
+    await page.route('**/api/v1/media/*', async (route) => {
+      if (route.request().method() === 'DELETE') await held
+      await route.continue()
+    })
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('toolbar').getByText('0 of 3').waitFor()
+    assert(await page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).isDisabled(), 'one thing at a time')
+    goOn()
     for (const where of [page, other]) {
       for (const name of ['one', 'two', 'three']) await row(where, name).waitFor({ state: 'detached' })
     }
+    await page.unroute('**/api/v1/media/*')
     assert.equal((await server.api('/api/v1/media')).items.length, 3)
   },
 

@@ -131,12 +131,17 @@ export async function openContext(server, options = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1200, height: 860 }, locale: 'en-GB', ...options })
   context.setDefaultTimeout(60_000)
   context.faults = []
+  context.askedToStay = 0
   const allowed = new URL(server.url).origin
   await context.addInitScript(() => {
     addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
   })
   context.on('page', (page) => {
     page.on('dialog', (dialog) => {
+      if (dialog.type() === 'beforeunload') {
+        context.askedToStay += 1
+        return void dialog.accept()
+      }
       context.faults.push(`dialog: ${dialog.message()}`)
       void dialog.dismiss()
     })

@@ -248,7 +248,7 @@ export interface Ready {
 }
 
 /** What `/health/ready` says: to who is not known, the status alone. */
-export type Health = Ready | { status: string }
+export type Health = Ready | { status: string; tasks?: undefined }
 
 /** A message of the event stream. */
 export type LiveMessage =
@@ -260,6 +260,7 @@ export interface LiveEvent {
   type:
     | 'task.created'
     | 'task.state'
+    | 'task.updated'
     | 'task.progress'
     | 'unit.completed'
     | 'unit.failed'

@@ -1,8 +1,8 @@
 // How the server is: what it is made of, what it holds, how fast it is.
 import { useQuery } from '@tanstack/react-query'
 import { useFeatures } from '../api/features'
-import { systemQuery } from '../api/system'
-import { isActive, type Counts, type Health, type Ready, type TaskState } from '../api/types'
+import { askReady, systemQuery } from '../api/system'
+import { isActive, type Counts, type Ready, type TaskState } from '../api/types'
 import { keys } from '../live/apply'
 import { reason } from '../media/actions'
 import { useQueue } from '../queue/use-queue'
@@ -15,16 +15,10 @@ import { Speeds } from './speeds'
 import { Tokens } from './tokens'
 import { Webhooks } from './webhooks'
 
-// A server that is not ready says why with a 503.
-async function ready(signal: AbortSignal): Promise<Health> {
-  const response = await fetch('/health/ready', { signal, cache: 'no-store' })
-  return (await response.json()) as Health
-}
-
 export function SystemView() {
   const text = useText()
   const features = useFeatures()
-  const health = useQuery({ queryKey: keys.ready, queryFn: ({ signal }) => ready(signal), refetchInterval: 5000, staleTime: 0 })
+  const health = useQuery({ queryKey: keys.ready, queryFn: ({ signal }) => askReady(signal), refetchInterval: 5000, staleTime: 0 })
   const may = useMay()
   useTitle(`${text.system} · ${text.appName}`)
   if (health.isError && !health.data) {
