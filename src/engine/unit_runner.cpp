@@ -174,6 +174,9 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     if (!worker) {
         return std::unexpected(worker.error());
     }
+    if (settings_.observer != nullptr) {  // each download has one of its own
+        settings_.observer->worker_started(domain::Lane::fetch, false);
+    }
     if (auto ready = (*worker)->wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }

@@ -178,6 +178,39 @@ export async function expectAccessible(page, where) {
   )
 }
 
+/** Nothing is wider than the window. */
+export async function expectFits(page, where) {
+  const over = await page.evaluate(() => {
+    const wide = document.documentElement.scrollWidth - innerWidth
+    if (wide <= 0) return ''
+    const worst = [...document.querySelectorAll('body *')].sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0]
+    return `${wide} px: ${worst.outerHTML.slice(0, 200)}`
+  })
+  assert.equal(over, '', where)
+}
+
+// Names, formats, units and keys, which are the same in every language.
+const SAME =
+  /durascribe|English|pocketsphinx|whisper|en-us|\ben\b|SQLite|SubRip|WebVTT|JSON|Webhook|WAV|MP3|MP4|MATROSKA|\.(?:srt|vtt|txt|json)|TRANSCRIPTION_TIMEOUT|ALLOW_PRIVATE_ADDRESSES|https?:\/\/\S*|\bLandlock\b|\bCPU\b|RLIMIT_DATA|seccomp|\b(?:B|KB|MB|GB|TB|kHz|ms)\b|\b(?:Enter|Esc|Ctrl|Shift|Space|Backspace)\b|\b[A-Z]\b/gi
+/** What a Chinese reader is told is Chinese: texts, labels, titles and placeholders; not what was recognised, nor the log. */
+export async function expectChinese(page, where) {
+  const said = await page.evaluate(() => {
+    const others = 'p.segment-text, .segment-body .sr-only, .log, noscript, script, style, [lang=en]'
+    const found = []
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) if (!node.parentElement.closest(others)) found.push(node.nodeValue)
+    for (const element of document.body.querySelectorAll('[aria-label], [title], [placeholder]')) {
+      for (const name of ['aria-label', 'title', 'placeholder']) found.push(element.getAttribute(name) ?? '')
+    }
+    return found.concat(document.title)
+  })
+  assert.deepEqual(
+    said.filter((text) => /[a-z]{2,}/i.test(text.replace(SAME, ''))),
+    [],
+    `${where}: not in Chinese`,
+  )
+}
+
 export function expectNoFaults(context) {
   assert.deepEqual(context.faults, [], 'dialogs, foreign requests, policy reports, errors of scripts')
 }

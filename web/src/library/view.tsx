@@ -21,6 +21,7 @@ import { Row } from './row'
 import { SearchHits } from './search'
 
 const ROW_PX = 68
+const rowHeight = () => ROW_PX
 
 export function LibraryView({ route }: { route: Extract<Route, { view: 'library' }> }) {
   const text = useText()
@@ -76,7 +77,14 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     observer.observe(document.body)
     return () => observer.disconnect()
   }, [])
-  const virtual = useWindowVirtualizer({ count: items.length, estimateSize: () => ROW_PX, overscan: 8, scrollMargin, getItemKey: (i) => items[i]?.id ?? i })
+  const virtual = useWindowVirtualizer({
+    count: items.length,
+    estimateSize: rowHeight,
+    overscan: 8,
+    scrollMargin,
+    useFlushSync: false,
+    getItemKey: useCallback((i: number) => items[i]?.id ?? i, [items]),
+  })
   const rows = virtual.getVirtualItems()
   const lastShown = rows[rows.length - 1]?.index ?? -1
   useEffect(() => {

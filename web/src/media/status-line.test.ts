@@ -53,6 +53,12 @@ describe('the line of a task', () => {
     const line = statusLine({ ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }, false, at, at, en)
     expect(line.detail).toBe('tries again in 30 s')
   })
+  it('says it by the clock of the server, whatever the reader’s is', () => {
+    const hour = 3_600_000
+    const retrying = { ...base, status: 'retrying' as const, next_attempt_at: new Date(at + 30_000).toISOString() }
+    expect(statusLine(retrying, false, at - hour, at - hour, en, hour).detail).toBe('tries again in 30 s')
+    expect(statusLine(retrying, false, at + hour, at + hour, en, -hour).detail).toBe('tries again in 30 s')
+  })
   it('says why it failed', () => {
     const failed = { ...base, status: 'failed' as const, error: { class: 'input', code: 'no_audio', message: 'There is no sound in this file.' } }
     expect(statusLine(failed, false, at, at, en)).toMatchObject({ tone: 'bad', detail: 'There is no sound in this file.', percent: null })
