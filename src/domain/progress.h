@@ -64,11 +64,11 @@ struct TaskProgress {
 double seconds_on_slots(std::span<const double> unit_seconds, int slots);
 
 // With `worked_seconds`, the time in which the task was at work so far, `percent` is its share of
-// that and of what is left: of the work, and of `wait_seconds` for others. Without, it is weighted by predicted time where the media's duration is
-// known. Before that by the prior weights, with acquire and extract held down to the least that
-// they can weigh for any duration, so that `percent` does not fall when the duration becomes known.
-// Monotonic in every fact: more audio done or a step ended never lowers `percent`. Speeds or slots
-// that change may: the caller keeps the greatest of a run.
+// that, of the work left and of `wait_seconds` for others. Without, it is weighted by predicted
+// time where the media's duration is known. Before that by the prior weights, with acquire and
+// extract held down to the least that they can weigh for any duration, so that `percent` does not
+// fall when the duration becomes known. Monotonic in every fact: more audio done or a step ended
+// never lowers `percent`. Speeds or slots that change may: the caller keeps the greatest of a run.
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
                               std::span<const StepSpeed> speeds, int speech_slots,

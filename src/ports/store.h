@@ -119,8 +119,9 @@ class Store : public TokenStore {
     virtual Result<std::optional<MediaRow>> newest_media_from(const std::string& url) = 0;
 
     // A new task over a media that is there. Where it has no source yet, that is fetched first.
-    // With TaskOptions::from_step it takes over what the media's newest task that has it left: of
-    // the decoded audio and its chunks (transcribe), of the recognised chunks (diarize, finalize);
+    // With TaskOptions::from_step it takes over what the media's newest task of the same audio
+    // track that has it left: of the decoded audio and its chunks (transcribe; the model is then
+    // NewTask::choice), of the recognised chunks (diarize, finalize; with the model that did them);
     // where that is gone it starts as early as it must, and the row's from_step says so. Errors:
     // request "not_found", "idempotency_key_reused"; request "task_running" where an active task
     // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
@@ -159,10 +160,11 @@ class Store : public TokenStore {
     // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
     // cancel; none while the queue is paused. Order: priority; within a priority start-time fair
     // queueing, by the audio each task was served, so that a task that comes in is served within
-    // one unit of each other task; then age, then ordinal. Aging is the exception: every
-    // kAgedShare-th claim goes to the task that has waited unserved longest, if that is kAgingAfter
-    // or more. So the lowest priority starts, under whatever load, within kAgingAfter and
-    // kAgedShare claims for itself and for each task that has waited longer.
+    // one unit of each other task; in the lane media, where a task has one unit whatever its
+    // length, the smaller source, by powers of two from 1 MiB on; then age, then ordinal. Aging is
+    // the exception: every kAgedShare-th claim goes to the task that has waited unserved longest,
+    // if that is kAgingAfter or more. So the lowest priority starts, under whatever load, within
+    // kAgingAfter and kAgedShare claims for itself and for each task that has waited longer.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.

@@ -8,6 +8,11 @@ namespace durascribe::contract {
 using domain::Lane;
 using domain::TaskState;
 
+namespace {
+constexpr std::int64_t kClip = 100'000;
+constexpr std::int64_t kFilm = 600'000'000;
+}  // namespace
+
 TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
     const auto film = submit_extracted(20);
     for (int i = 0; i < 5; ++i) {
@@ -20,6 +25,56 @@ TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
     EXPECT_EQ(store_->queue_place(clip.id)->value().units_ahead, 0);
     transcribe(running.lease);
     EXPECT_EQ(claim(Lane::speech).task_id, clip.id);
+}
+
+TEST_P(StoreContract, AClipIsLoadedBeforeTheLongFilesThatCameBeforeIt) {
+    std::vector<TaskId> films;
+    for (int i = 0; i < 20; ++i) {
+        films.push_back(submit(0, kFilm).id);
+    }
+    EXPECT_EQ(claim(Lane::media).task_id, films[0]);
+    EXPECT_EQ(claim(Lane::media).task_id, films[1]);
+    const auto clip = submit(0, kClip);
+    const auto place = store_->queue_place(clip.id);
+    EXPECT_EQ(place->value().position, 1);
+    EXPECT_EQ(place->value().units_ahead, 0);
+    EXPECT_EQ(store_->units_before_end(clip.id), 0);
+    EXPECT_EQ(store_->units_before_end(films[4]), 3) << "two films and the clip";
+    const auto urgent = submit(1, kFilm);
+    EXPECT_EQ(claim(Lane::media).task_id, urgent.id) << "its priority comes first";
+    EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    EXPECT_EQ(claim(Lane::media).task_id, films[2]) << "of those alike, the oldest";
+}
+
+TEST_P(StoreContract, SourcesThatAreAboutAsLargeAreLoadedAsTheyCame) {
+    const auto first = submit(0, 900'000);
+    const auto second = submit(0, 7);
+    const auto third = submit(0, 7'900'000);
+    const auto fourth = submit(0, 7'100'000);
+    for (const auto& next : {first, second, third, fourth}) {
+        EXPECT_EQ(claim(Lane::media).task_id, next.id);
+    }
+}
+
+TEST_P(StoreContract, WhatWasHandedBackStandsAsItDidByTheSizeOfItsSource) {
+    const auto film = submit(0, kFilm);
+    const auto running = claim(Lane::media);
+    const auto clip = submit(0, kClip);
+    ASSERT_TRUE(store_->return_unit(running.lease, "drained").has_value());
+    EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    EXPECT_EQ(claim(Lane::media).task_id, film.id);
+}
+
+TEST_P(StoreContract, AStreamOfClipsDoesNotKeepALongFileFromBeingLoaded) {
+    const auto film = submit(0, kFilm);
+    clock_.advance(ports::kAgingAfter);
+    bool loaded = false;
+    for (int i = 0; i < ports::kAgedShare && !loaded; ++i) {
+        submit(0, kClip);
+        submit(0, kClip);
+        loaded = claim(Lane::media).task_id == film.id;
+    }
+    EXPECT_TRUE(loaded);
 }
 
 TEST_P(StoreContract, AStreamOfShortTasksDoesNotStarveALongOne) {

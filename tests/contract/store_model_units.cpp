@@ -233,6 +233,7 @@ Answer<ports::UnitEnd> StoreModel::finish_extract(const ports::Lease& lease,
     t->audio = result.info.duration;
     t->engine = result.choice.engine;
     t->model = result.choice.model;
+    t->model_reason = result.choice.reason;
     media[t->media].duration = result.info.duration;
     told.push_back({"media.updated", t->media, {}});
     complete(*t, *u);
@@ -334,6 +335,9 @@ Answer<ports::UnitEnd> StoreModel::fail_unit(const ports::Lease& lease,
     const ModelUnit ended = *u;
     if (!again) {
         open_what_follows(*t, ended.step);
+        if (ended.step == Step::finalize) {
+            join_without_finalize(*t);
+        }
     }
     settle(*t);
     return outcome(*t, ended, quarantined);

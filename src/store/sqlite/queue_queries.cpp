@@ -57,19 +57,24 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
                              .units_ahead = units_higher + tasks_before};
 }
 
-// Of a higher priority everything; of the same one as many of each task as this one has left.
+// Of a higher priority everything; of the same one as many of each task as this one has left, in
+// the lane media of those before it alone.
 Result<int> units_before_end(Connection& db, const TaskId& task) {
-    Rows mine = db.query("SELECT lane, priority, u_claimable FROM tasks WHERE id = ?", task);
+    Rows mine = db.query(
+        "SELECT lane, priority, u_claimable, fair_tag, created_at FROM tasks WHERE id = ?", task);
     if (!mine.step()) {
         return std::unexpected(task_not_found(task));
     }
     const int lane = mine.small();
     const int priority = mine.small();
     const int left = mine.small();
+    const std::int64_t tag = mine.integer();
+    const std::int64_t created_at = mine.integer();
     Rows others = db.query(
         "SELECT coalesce(sum(iif(priority > ?2, u_claimable, min(u_claimable, ?3))), 0) FROM tasks"
-        " WHERE lane = ?1 AND u_claimable > 0 AND priority >= ?2 AND id <> ?4",
-        lane, priority, left, task);
+        " WHERE lane = ?1 AND u_claimable > 0 AND priority >= ?2 AND id <> ?4"
+        " AND (?1 <> ?5 OR priority > ?2 OR (fair_tag, created_at, id) < (?6, ?7, ?4))",
+        lane, priority, left, task, static_cast<int>(domain::Lane::media), tag, created_at);
     DURASCRIBE_ASSERT(others.step());
     return others.small();
 }

@@ -1,8 +1,10 @@
 // Who goes next, and whether anyone does: start-time fair queueing within a priority (Goyal, Vin,
-// Cheng 1996), and aging across them, as ports::Store::claim says.
+// Cheng 1996), in the lane media the smaller source first, and aging across them, as
+// ports::Store::claim says.
 #include "durascribe/store/sqlite/verbs.h"
 
 #include <algorithm>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -13,9 +15,22 @@ namespace {
 
 // What a unit without a span costs in the fair order: about as much as a chunk.
 constexpr Millis kSpanlessCost{30'000};
+// What is loaded as quickly as anything: smaller sources do not go before it.
+constexpr std::int64_t kSmallSource = std::int64_t{1} << 20;
+constexpr std::int64_t kLargeSource = std::int64_t{1} << 50;  // so that the tag fits
 
 bool is_paused(WriteTx& tx) {
     return tx.db.query("SELECT 1 FROM queue_state WHERE paused_at IS NOT NULL").step();
+}
+
+// In the lane media a task has one unit, however long its file: nothing that it was served says
+// what it will cost. So it is tagged with that: by powers of two, within which those that came
+// first go first.
+std::int64_t tag_by_source(WriteTx& tx, const MediaId& media) {
+    Rows rows = tx.db.query("SELECT source_size FROM media WHERE id = ?", media);
+    DURASCRIBE_ASSERT(rows.step());
+    return static_cast<std::int64_t>(std::bit_ceil(
+        static_cast<std::uint64_t>(std::clamp(rows.integer(), kSmallSource, kLargeSource))));
 }
 
 std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
@@ -35,6 +50,11 @@ QueueClock start_queue_clock(Connection& db, MonoTime mono) {
 }
 
 void join_queue(WriteTx& tx, TaskRecord& t) {
+    t.waiting_since = tx.queue.now(tx.mono);
+    if (t.lane == domain::Lane::media) {
+        t.fair_tag = tag_by_source(tx, t.row.media_id);
+        return;
+    }
     Rows rows = tx.db.query(
         "SELECT fair_tag FROM tasks WHERE lane = ? AND priority = ? AND u_claimable > 0"
         " ORDER BY fair_tag LIMIT 1",
@@ -46,7 +66,6 @@ void join_queue(WriteTx& tx, TaskRecord& t) {
     if (last.priority == t.row.options.priority) {
         t.fair_tag = std::min(t.fair_tag, last.tag);
     }
-    t.waiting_since = tx.queue.now(tx.mono);
 }
 
 std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane) {
