@@ -159,12 +159,12 @@ class Store : public TokenStore {
 
     // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
     // cancel; none while the queue is paused. Order: priority; within a priority start-time fair
-    // queueing, by the audio each task was served, so that a task that comes in is served within
-    // one unit of each other task; in the lane media, where a task has one unit whatever its
-    // length, the smaller source, by powers of two from 1 MiB on; then age, then ordinal. Aging is
-    // the exception: every kAgedShare-th claim goes to the task that has waited unserved longest,
-    // if that is kAgingAfter or more. So the lowest priority starts, under whatever load, within
-    // kAgingAfter and kAgedShare claims for itself and for each task that has waited longer.
+    // queueing, by the audio each was served, so that a task that comes in is served within a unit
+    // of each other; in the lane media, where each has one unit, the smaller source, by powers of 2
+    // from 1 MiB on, and one above 32 MiB only while no other is being loaded, so that a slot is
+    // left for what is short; then age, ordinal. Aging is the exception: every kAgedShare-th claim
+    // goes to the task that has waited unserved longest, if for kAgingAfter. So the lowest priority
+    // starts within kAgingAfter and kAgedShare claims open to it, for itself and each before it.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.
@@ -292,8 +292,8 @@ class Store : public TokenStore {
                                                const Page& page) = 0;    // newest first
     virtual Result<std::vector<UnitRow>> units(const TaskId& task) = 0;  // by step and ordinal
     virtual Result<std::vector<AttemptRow>> attempts(const TaskId& task) = 0;
-    // What was recognised so far, by time: the joined segments once finalized, the chunks' until
-    // then.
+    // What was recognised so far, by time: the joined segments once finalized (or once that failed
+    // for good), the chunks' until then.
     virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
     // What the chunks that have ended well hold, by time, whether it was joined before or not: what
     // finalize joins. While a task is retried that is more than segments(), which are still as they

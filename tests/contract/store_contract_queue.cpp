@@ -32,18 +32,45 @@ TEST_P(StoreContract, AClipIsLoadedBeforeTheLongFilesThatCameBeforeIt) {
     for (int i = 0; i < 20; ++i) {
         films.push_back(submit(0, kFilm).id);
     }
-    EXPECT_EQ(claim(Lane::media).task_id, films[0]);
-    EXPECT_EQ(claim(Lane::media).task_id, films[1]);
+    const auto film = claim(Lane::media);
+    EXPECT_EQ(film.task_id, films[0]);
+    expect_nothing_to_claim(Lane::media);  // a slot is left for what is short
     const auto clip = submit(0, kClip);
     const auto place = store_->queue_place(clip.id);
     EXPECT_EQ(place->value().position, 1);
     EXPECT_EQ(place->value().units_ahead, 0);
     EXPECT_EQ(store_->units_before_end(clip.id), 0);
-    EXPECT_EQ(store_->units_before_end(films[4]), 3) << "two films and the clip";
-    const auto urgent = submit(1, kFilm);
-    EXPECT_EQ(claim(Lane::media).task_id, urgent.id) << "its priority comes first";
+    EXPECT_EQ(store_->units_before_end(films[4]), 4) << "three films and the clip";
     EXPECT_EQ(claim(Lane::media).task_id, clip.id);
-    EXPECT_EQ(claim(Lane::media).task_id, films[2]) << "of those alike, the oldest";
+    const auto next = submit(0, kClip);
+    const auto urgent = submit(1, kFilm);
+    EXPECT_EQ(claim(Lane::media).task_id, next.id) << "a long one is being loaded";
+    expect_nothing_to_claim(Lane::media);
+    extract(film.lease, 1);
+    const auto other = claim(Lane::media);
+    EXPECT_EQ(other.task_id, urgent.id) << "its priority comes first";
+    expect_nothing_to_claim(Lane::media);
+    recorder_.take_lane(Lane::media);
+    ASSERT_TRUE(store_->return_unit(other.lease, "drained").has_value());
+    EXPECT_TRUE(recorder_.take_lane(Lane::media)) << "the slots look again";
+    const auto again = claim(Lane::media);
+    EXPECT_EQ(again.task_id, urgent.id);
+    fail_for_good(again.lease);
+    EXPECT_EQ(claim(Lane::media).task_id, films[1]) << "of those alike, the oldest";
+}
+
+TEST_P(StoreContract, AnAgedLongFileWaitsForTheOneThatIsLoadedAndGoesNext) {
+    submit(0, kFilm);
+    const auto running = claim(Lane::media);
+    const auto film = submit(0, kFilm);
+    clock_.advance(ports::kAgingAfter);
+    for (int i = 0; i < 2 * ports::kAgedShare; ++i) {
+        const auto clip = submit(0, kClip);
+        EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    }
+    extract(running.lease, 1);
+    submit(0, kClip);
+    EXPECT_EQ(claim(Lane::media).task_id, film.id);
 }
 
 TEST_P(StoreContract, SourcesThatAreAboutAsLargeAreLoadedAsTheyCame) {

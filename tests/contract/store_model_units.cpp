@@ -109,9 +109,19 @@ std::vector<std::pair<TaskId, std::int64_t>> StoreModel::claimable(Lane lane) co
     if (paused) {
         return list;
     }
+    // Of what is long one is loaded at a time.
+    const auto is_long = [&](const ModelTask& t) {
+        return lane == Lane::media && media.at(t.media).source_bytes > 32 << 20;
+    };
+    const bool loads_long_one = std::ranges::any_of(tasks, [&](const auto& entry) {
+        return is_long(entry.second) &&
+               std::ranges::any_of(entry.second.units, [](const ModelUnit& u) {
+                   return u.step == Step::extract && u.state == UnitState::processing;
+               });
+    });
     for (const auto& [id, t] : tasks) {
         const auto first = std::ranges::find_if(t.units, &ModelUnit::claimable);
-        if (first != t.units.end() && t.lane == lane) {
+        if (first != t.units.end() && t.lane == lane && !(loads_long_one && is_long(t))) {
             list.emplace_back(id, first->id);
         }
     }
