@@ -160,7 +160,7 @@ StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
                               std::span<const StepSpeed> speeds, int speech_slots,
-                              std::optional<double> worked_seconds) {
+                              std::optional<double> worked_seconds, double wait_seconds) {
     const int slots = std::max(speech_slots, 1);
     std::vector<Plan> plans;
     double seconds_in_all = 0;
@@ -193,7 +193,7 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
 
     TaskProgress progress;
     bool all_ended = true;
-    double eta = 0;
+    double eta = sane(wait_seconds);
     for (const auto& p : plans) {
         const double fraction = fraction_of(p.facts);
         all_ended = all_ended && p.facts.ended;

@@ -56,8 +56,8 @@ struct TaskProgress {
     double percent = 0;  // 0 to 100; 100 only where every step has ended
     std::vector<StepProgress> steps;
     std::optional<double>
-        eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
-    std::optional<double> total_seconds;  // the same, of the whole task from its start
+        eta_seconds;  // until its end: of work on `slots` speech slots, and waiting; none: unknown
+    std::optional<double> total_seconds;  // of work, of the whole task from its start
     // Of the whole task where one slot serves it: as long as it can be at work with others beside
     // it.
     std::optional<double> seconds_on_one_slot;
@@ -67,15 +67,16 @@ struct TaskProgress {
 double seconds_on_slots(std::span<const double> unit_seconds, int slots);
 
 // With `worked_seconds`, the time in which the task was at work so far, `percent` is its share of
-// that and of what is left. Without, it is weighted by predicted time where the media's duration is
-// known. Before that by the prior weights, with acquire and extract held down to the least that
-// they can weigh for any duration, so that `percent` does not fall when the duration becomes known.
-// Monotonic in every fact: more audio done or a step ended never lowers `percent`. Speeds or slots
-// that change may: the caller keeps the greatest of a run.
+// that, of the work left and of `wait_seconds` for others. Without, it is weighted by predicted
+// time where the media's duration is known. Before that by the prior weights, with acquire and
+// extract held down to the least that they can weigh for any duration, so that `percent` does not
+// fall when the duration becomes known. Monotonic in every fact: more audio done or a step ended
+// never lowers `percent`. Speeds or slots that change may: the caller keeps the greatest of a run.
 TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFacts> facts,
                               std::optional<Millis> media_duration,
                               std::span<const StepSpeed> speeds, int speech_slots,
-                              std::optional<double> worked_seconds = std::nullopt);
+                              std::optional<double> worked_seconds = std::nullopt,
+                              double wait_seconds = 0);
 
 // A learned speed after one more unit, `samples` having been learned before: an exponentially
 // weighted geometric mean that forgets slowly and is not thrown by a single outlier. The first

@@ -89,6 +89,9 @@ TEST(Progress, WithTheTimeWorkedItIsAShareOfTheTime) {
     const auto p = compute_progress({}, facts, seconds{100}, speeds, 2, 60.0);
     EXPECT_NEAR(*p.eta_seconds, 20.01, 1e-9);
     EXPECT_NEAR(p.percent, 100 * 60 / 80.01, 1e-9);
+    const auto waiting = compute_progress({}, facts, seconds{100}, speeds, 2, 60.0, 40.0);
+    EXPECT_NEAR(*waiting.eta_seconds, 60.01, 1e-9);
+    EXPECT_NEAR(waiting.percent, 100 * 60 / 120.01, 1e-9);
 }
 
 TEST(Progress, LearnedSpeedsTakeThePlaceOfThePriors) {

@@ -322,9 +322,10 @@ TaskView build_view(ViewFacts facts) {
     }
     facts.speeds = speeds_of_task(facts);
     heed_pace(facts.speeds, facts);
-    domain::TaskProgress progress =
-        domain::compute_progress(facts.row.options, step_facts, facts.media_duration, facts.speeds,
-                                 facts.speech_slots, worked_seconds(facts));
+    const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
+    domain::TaskProgress progress = domain::compute_progress(
+        facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots,
+        worked_seconds(facts), per_unit * facts.units_before_end);
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
     view.predicted_seconds_on_one_slot = progress.seconds_on_one_slot;
@@ -353,11 +354,7 @@ TaskView build_view(ViewFacts facts) {
         view.percent = std::max(facts.row.progress, progress.percent);
     }
     if (!domain::is_terminal(facts.row.state)) {
-        const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
         view.eta_seconds = progress.eta_seconds;
-        if (view.eta_seconds) {
-            *view.eta_seconds += per_unit * facts.units_before_end;
-        }
         view.queue_position = facts.queue_position;
         if (facts.queue_position) {
             // The slots are busy, each half way through its unit as likely as not.

@@ -111,6 +111,25 @@ TEST(BuildView, TheBarIsTheShareOfTheTimeAndNotOfTheAudio) {
     EXPECT_NEAR(view.percent, 100 * 10 / (10 + *view.eta_seconds), 1);
 }
 
+TEST(BuildView, WhatIsSoonDoneButWaitsLongIsNotNearItsEnd) {
+    // Fetched in ten seconds; a second of recognition, behind a minute of others.
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.live.clear();
+    facts.row.state = domain::TaskState::pending;
+    facts.row.worked = Millis{10'000};
+    facts.now = kStart + Millis{10'000};
+    facts.media_duration = Millis{10'000};
+    facts.units = {facts.units[0], chunk(0, Millis{0}, Millis{10'000})};
+    run(facts.units[0], Millis{0}, Millis{10'000});
+    EXPECT_GT(build_view(facts).percent, 85);
+    facts.seconds_per_unit = 30;
+    facts.queue_position = 3;
+    facts.units_before_next = facts.units_before_end = 2;
+    const TaskView view = build_view(facts);
+    EXPECT_NEAR(*view.eta_seconds, 61, 1);
+    EXPECT_NEAR(view.percent, 100.0 * 10 / 71, 1);
+}
+
 TEST(BuildView, AClockThatJumpedDoesNotMoveTheBarFar) {
     ViewFacts facts = at_work(Millis{100'000}, Millis{500'000});
     facts.units[2].span.end = Millis{1'100'000};

@@ -228,8 +228,8 @@ struct CancelOutcome {
 // Where a task that waits stands, in the order of claim().
 struct QueuePlace {
     domain::Lane lane{};
-    int position = 1;     // 1: served next, but for aging
-    int units_ahead = 0;  // that will be served before its next unit
+    int position = 1;     // among those that wait; 1: the first of them, but for aging
+    int units_ahead = 0;  // that will be served before its next unit, those of tasks at work too
 };
 
 // A waiting task in the order of claim(): those of one lane after the other.

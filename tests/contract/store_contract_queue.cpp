@@ -222,6 +222,25 @@ TEST_P(StoreContract, AQueueIsAsLongAsWasAskedForWhereSoManyWait) {
     EXPECT_EQ(store_->queue(10)->size(), 4U);
 }
 
+TEST_P(StoreContract, WhatIsAtWorkIsAheadButStandsInNoLine) {
+    const auto film = submit_extracted(4);
+    const auto clip = submit_extracted(1);
+    const auto other = submit_extracted(1);
+    ASSERT_TRUE(store_->set_priority(film.id, 5).has_value());
+    ASSERT_EQ(claim(Lane::speech).task_id, film.id);
+    EXPECT_FALSE(store_->queue_place(film.id)->has_value()) << "it runs, with three units left";
+    int position = 0;
+    for (const auto& id : {clip.id, other.id}) {
+        const auto place = **store_->queue_place(id);
+        EXPECT_EQ(place.position, ++position);
+        EXPECT_EQ(place.units_ahead, 3 + position - 1);
+        const auto listed = store_->queue(100)->at(static_cast<std::size_t>(position) - 1);
+        EXPECT_EQ(listed.task.id, id);
+        EXPECT_EQ(listed.place.position, place.position);
+        EXPECT_EQ(listed.place.units_ahead, place.units_ahead);
+    }
+}
+
 TEST_P(StoreContract, APriorityThatIsChangedCountsFromTheNextClaimOn) {
     const auto first = submit(0);
     const auto second = submit(0);

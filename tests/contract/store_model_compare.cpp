@@ -546,16 +546,18 @@ void StoreModelRun::compare_queue() {
     }
     std::size_t waiting = 0;
     for (const auto& [id, t] : model_.tasks) {
-        int tasks_above = 0, units_above = 0, tasks_beside = 0, before_end = 0;
+        int line_above = 0, line_beside = 0, work_beside = 0, units_above = 0, before_end = 0;
         for (const auto& [other_id, other] : model_.tasks) {
             if (other_id == id || other.lane != t.lane || !other.can_be_claimed()) {
                 continue;
             }
             const bool above = other.options.priority > t.options.priority;
             const bool beside = other.options.priority == t.options.priority;
-            tasks_above += above ? 1 : 0;
+            const bool in_line = other.state == TaskState::pending;
+            line_above += above && in_line ? 1 : 0;
             units_above += above ? units(other) : 0;
-            tasks_beside += beside ? 1 : 0;
+            line_beside += beside && in_line ? 1 : 0;
+            work_beside += beside && !in_line ? 1 : 0;
             before_end += above ? units(other) : beside ? std::min(units(other), units(t)) : 0;
         }
         const auto place = store_->queue_place(id);
@@ -567,13 +569,14 @@ void StoreModelRun::compare_queue() {
         }
         ++waiting;
         const ports::QueuePlace& p = **place;
-        must(p.lane == t.lane && p.position > tasks_above &&
-                 p.position <= tasks_above + tasks_beside + 1 &&
-                 p.units_ahead == units_above + p.position - 1 - tasks_above,
-             fmt::format("{}: position {}, {} units ahead; {} tasks with {} units have a higher "
-                         "priority, {} tasks the same",
-                         id.value, p.position, p.units_ahead, tasks_above, units_above,
-                         tasks_beside));
+        // One unit of each of the same priority that stands before it, in the line or at work.
+        const int turns = p.units_ahead - units_above - (p.position - 1 - line_above);
+        must(p.lane == t.lane && p.position > line_above &&
+                 p.position <= line_above + line_beside + 1 && turns >= 0 && turns <= work_beside,
+             fmt::format("{}: position {}, {} units ahead; {} tasks in line have a higher priority "
+                         "and {} the same, as {} at work; of a higher one are {} units",
+                         id.value, p.position, p.units_ahead, line_above, line_beside, work_beside,
+                         units_above));
         if (t.lane == Lane::media) {  // one unit each, and no turns
             before_end = p.units_ahead;
         }

@@ -86,6 +86,27 @@ await steps({
     await page.goto(`${server.url}/#/`)
   },
 
+  async 'a place follows what happens to the others: it is among those that wait, what runs is not counted'() {
+    const says = (title, words) => row(title).getByText(words).waitFor()
+    await says('second', /Next in line/)
+    assert.equal(await row('second').getByRole('progressbar').count(), 0, 'nothing of it was recognised')
+    await server.upload('third.wav', readFileSync(`${samples}/short.wav`), '&priority=-2')
+    await says('third', /2nd in line/)
+    const { waiting } = await server.api('/api/v1/queue')
+    const [second, third] = ['second', 'third'].map((title) => waiting.find((e) => e.title === title))
+    const move = (priority) => server.api(`/api/v1/tasks/${second.task_id}`, { method: 'PATCH', json: { priority } })
+    await move(-5)
+    await says('third', /Next in line/)
+    await move(-1)
+    await says('third', /2nd in line/)
+    await server.api(`/api/v1/tasks/${second.task_id}/cancel`, { method: 'POST' })
+    await says('third', /Next in line/)
+    await server.api(`/api/v1/tasks/${third.task_id}/cancel`, { method: 'POST' })
+    await server.api(`/api/v1/media/${third.media_id}`, { method: 'DELETE' })
+    await server.api(`/api/v1/tasks/${second.task_id}/retry`, { method: 'POST' })
+    await until('it waits again', async () => (await state('second')) === 'pending')
+  },
+
   async 'several are cancelled, tried again, deleted'() {
     await server.api('/api/v1/queue/pause', { method: 'POST' })
     for (const i of [1, 2]) await server.upload(`many ${i}.wav`, tone(1, 40 + i))
@@ -129,6 +150,21 @@ await steps({
     await page.locator('.segment.now').getByText(words.split(' ')[0]).first().waitFor()
     await until('the player is there', () => page.evaluate((s) => Math.abs(document.querySelector('audio').currentTime - s) < 0.2, last.start))
     await page.goto(`${server.url}/#/`)
+    // Page after page, of one place each, of a word that is said often.
+    const said = new Map()
+    for (const media of (await server.api('/api/v1/media?status=completed')).items) {
+      for (const s of (await server.api(`/api/v1/media/${media.id}/segments`)).segments) {
+        for (const word of new Set(s.text.toLowerCase().match(/[a-z]{3,}/g))) said.set(word, (said.get(word) ?? 0) + 1)
+      }
+    }
+    const [often, times] = [...said].sort((a, b) => b[1] - a[1])[0]
+    assert(times >= 2, `${often}: ${times}`)
+    await page.route('**/api/v1/search?**', (route) => route.continue({ url: route.request().url().replace('limit=50', 'limit=1') }))
+    await page.getByRole('searchbox').fill(often)
+    await page.getByTestId('hits').getByText('1+').waitFor()
+    await page.getByRole('region', { name: 'In transcripts' }).getByRole('button', { name: 'More' }).click()
+    await until('another one', async () => (await page.locator('.hits a').count()) === 2)
+    await page.unroute('**/api/v1/search?**')
     await page.getByRole('searchbox').fill('')
   },
 

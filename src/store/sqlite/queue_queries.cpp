@@ -18,7 +18,9 @@ Result<bool> paused(Connection& db) {
 }
 
 // A task that runs, or waits for its next attempt, has no place. Of a higher priority all that may
-// be claimed goes first, of the same one unit of each task before it.
+// be claimed goes first, of the same one unit of each task before it. A task at work whose further
+// units go first is ahead, but stands in no line; of those there are no more than there are slots,
+// found by their state (+: not by the index of all that may be claimed).
 Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskId& task) {
     Rows mine = db.query(
         "SELECT lane, priority, fair_tag, created_at, state, u_claimable FROM tasks WHERE id = ?",
@@ -42,12 +44,16 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
         "SELECT count(*) FROM tasks WHERE lane = ? AND u_claimable > 0 AND priority = ?"
         " AND (fair_tag, created_at, id) < (?, ?, ?)",
         lane, priority, tag, created_at, task);
-    DURASCRIBE_ASSERT(higher.step() && before.step());
+    Rows at_work = db.query(
+        "SELECT count(*) FROM tasks WHERE state = 'processing' AND +lane = ?1 AND +u_claimable > 0"
+        " AND (priority > ?2 OR (priority = ?2 AND (fair_tag, created_at, id) < (?3, ?4, ?5)))",
+        lane, priority, tag, created_at, task);
+    DURASCRIBE_ASSERT(higher.step() && before.step() && at_work.step());
     const int tasks_higher = higher.small();
     const int units_higher = higher.small();
     const int tasks_before = before.small();
     return ports::QueuePlace{.lane = static_cast<domain::Lane>(lane),
-                             .position = tasks_higher + tasks_before + 1,
+                             .position = tasks_higher + tasks_before - at_work.small() + 1,
                              .units_ahead = units_higher + tasks_before};
 }
 
@@ -98,11 +104,12 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
                 units_here = 0;
                 tasks_here = 0;
             }
-            queued.place = {.lane = static_cast<domain::Lane>(lane),
-                            .position = ++position,
-                            .units_ahead = units_higher + tasks_here++};
+            const int units_ahead = units_higher + tasks_here++;
             units_here += rows.small();
             if (queued.task.state == domain::TaskState::pending) {
+                queued.place = {.lane = static_cast<domain::Lane>(lane),
+                                .position = ++position,
+                                .units_ahead = units_ahead};
                 list.push_back(std::move(queued));
                 ++listed;
             }

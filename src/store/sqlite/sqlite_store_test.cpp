@@ -346,6 +346,10 @@ TEST_F(SqliteFile, AClaimReadsAnIndex) {
     EXPECT_THAT(plan("SELECT count(*) FROM tasks WHERE state = 'processing' AND updated_at <= ?"
                      " AND id NOT IN (SELECT value FROM json_each(?))"),
                 HasSubstr("INDEX tasks_by_state (state=?)"));
+    EXPECT_THAT(plan("SELECT count(*) FROM tasks WHERE state = 'processing' AND +lane = ?1"
+                     " AND +u_claimable > 0 AND (priority > ?2 OR (priority = ?2"
+                     " AND (fair_tag, created_at, id) < (?3, ?4, ?5)))"),
+                HasSubstr("INDEX tasks_by_state (state=?)"));
 }
 
 }  // namespace
