@@ -144,7 +144,8 @@ class Store : public TokenStore {
     // Newest first, without their items.
     virtual Result<PageOf<BatchRow>> list_batches(const Page& page) = 0;
 
-    // Where revisions are given, one of them must be MediaRow::revision. Errors: request
+    // Where revisions are given, one of them must be MediaRow::revision. While the media is being
+    // fetched: the name of what comes does not take the title's place any more. Errors: request
     // "not_found", "precondition_failed".
     virtual Result<MediaRow> rename_media(
         const MediaId& id, const std::string& title,

@@ -391,6 +391,8 @@ Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::
         tx.now, id);
     index_title(tx, id, title);
     emit_media(tx, "media.updated", id, title);
+    // Where it is still being fetched: what comes does not name it any more.
+    tx.db.execute("UPDATE imports SET titled = 1 WHERE media_id = ?", id);
     return *find_media(tx.db, id);
 }
 
