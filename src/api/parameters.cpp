@@ -238,6 +238,12 @@ Result<std::string> checked_title(std::string_view text) {
             "title", fmt::format("1 to {} bytes of UTF-8 text on one line", kTitleBytesMax)));
     }
     return std::string{text};
+TaskFields TaskFields::of_known_media() {
+    TaskFields fields;
+    fields.known_media_ = true;
+    return fields;
+}
+
 }
 
 bool TaskFields::knows(std::string_view name) {
@@ -245,7 +251,7 @@ bool TaskFields::knows(std::string_view name) {
 }
 
 std::string_view TaskFields::names() {
-    return "title, language, engine, model, audio_track, diarize, priority and from_step";
+    return "title, language, engine, model, audio_track, diarize and priority";
 }
 
 Result<void> TaskFields::set(std::string_view name, std::string_view value) {
@@ -279,6 +285,12 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
     }
     if (name == "diarize") {
         return store_in(diarize_, truth(name, value));
+        if (!known_media_) {
+            return std::unexpected(
+                bad_value(name,
+                          "left out here: it is for …/reprocess, which starts a media that "
+                          "was worked on before from a later step"));
+        }
     }
     if (name == "from_step") {
         const auto step = domain::step_from(value);
@@ -327,6 +339,14 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     // Of this task alone: what the one before started from says nothing.
     options.from_step = from_step_;
     return options;
+domain::TaskOptions TaskFields::chosen() const {
+    domain::TaskOptions options;
+    options.language = language_.value_or("auto");
+    options.engine = engine_.value_or("auto");
+    options.model = model_.value_or("auto");
+    return options;
+}
+
 }
 
 }  // namespace durascribe::api

@@ -163,7 +163,7 @@ class Engine::Impl final : public ports::CommitListener {
                         "transcript comes without the names of speakers.");
         }
         if (options.from_step && *options.from_step > domain::Step::transcribe) {
-            return {};
+            return {};  // nothing of it runs again
         }
         return domain::check_installed(options.engine, options.model, options.language, models());
     }
