@@ -155,18 +155,14 @@ Result<std::optional<WallTime>> time_parameter(const Request& request, std::stri
     if (!*text) {
         return std::nullopt;
     }
-    constexpr std::size_t kDay = 10;      // 2026-11-22
-    constexpr std::size_t kSeconds = 20;  // 2026-11-22T08:00:00Z
+    constexpr std::size_t kDay = 10;  // 2026-11-22
     std::string whole = **text;
     if (whole.size() == kDay) {
-        whole += "T00:00:00.000Z";
-    } else if (whole.size() == kSeconds) {
-        whole.insert(kSeconds - 1, ".000");
+        whole += "T00:00:00Z";
     }
     const auto time = wall_time_from_rfc3339(whole);
     if (!time) {
-        return std::unexpected(
-            bad_value(name, "a time in UTC such as 2026-11-22T08:00:00Z, or a day"));
+        return std::unexpected(bad_value(name, "a time such as 2026-11-22T08:00:00Z, or a day"));
     }
     return *time;
 }

@@ -29,7 +29,7 @@ std::optional<std::string> id_from(std::string_view text);
 Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name);
 // Seconds, three decimals of which count.
 Result<std::optional<Millis>> seconds_parameter(const Request& request, std::string_view name);
-// RFC 3339 in UTC, with or without milliseconds, or a day.
+// RFC 3339, or a day.
 Result<std::optional<WallTime>> time_parameter(const Request& request, std::string_view name);
 Result<ports::Page> page_of(const Request& request);  // `limit`, `cursor`
 Result<std::optional<domain::TaskState>> state_parameter(const Request& request);  // `status`
