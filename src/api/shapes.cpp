@@ -32,13 +32,6 @@ json::value or_null(const std::optional<T>& value) {
     }
 }
 
-void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
-    out["media_id"] = id.value;
-    if (dialect == Dialect::legacy) {
-        out["video_id"] = id.value;
-    }
-}
-
 json::value or_null(const std::string& s) {
     return s.empty() ? json::value(nullptr) : json::value(text(s));
 }
@@ -124,6 +117,13 @@ std::size_t utf16_length(std::string_view text, std::size_t bytes) {
 }
 
 }  // namespace
+
+void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
+    out["media_id"] = id.value;
+    if (dialect == Dialect::legacy) {
+        out["video_id"] = id.value;
+    }
+}
 
 Response json_response(int status, const json::value& body) {
     Response response;

@@ -536,6 +536,46 @@ TEST_F(HttpTest, EarlierClientsPathsAndWords) {
     EXPECT_EQ(text(ask_json("GET", video), "status"), "ready");
     EXPECT_EQ(text(ask_json("POST", video + "/reprocess", 202), "video_id"), text(media, "id"));
     EXPECT_EQ(text(ask_json("GET", video + "/reprocess"), "video_id"), text(media, "id"));
+    for (const std::string part : {"/segments", "/segments/0", "/revisions", "/status"}) {
+        EXPECT_EQ(text(ask_json("GET", video + part), "video_id"), text(media, "id")) << part;
+        EXPECT_EQ(text(ask_json("GET", "/media/" + text(media, "id") + part), "video_id"),
+                  text(media, "id"))
+            << part;
+        EXPECT_FALSE(
+            ask_json("GET", "/api/v1/media/" + text(media, "id") + part).contains("video_id"))
+            << part;
+    }
+}
+
+TEST_F(HttpTest, WhatEarlierClientsCallDownloadingIsFound) {
+    workers_.on_fetch = [](const ports::FetchJob&, const ports::RunControl&) {
+        return ports::FetchOutcome{
+            .error = Error{ErrorClass::input, "download_refused", "There is nothing.", {}}};
+    };
+    start();
+    const auto there = upload();
+    ASSERT_TRUE(await(text(there, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(ask("POST", "/api/v1/queue/pause").status, 200);
+    const auto coming = object(ask("POST", "/media", "Content-Type: application/json\r\n",
+                                   R"({"url": "https://media.example/a.wav"})"));
+    const auto waiting = upload("other bytes");
+    const auto ids = [&](const std::string& status) {
+        std::set<std::string> found;
+        for (const auto& item : ask_json("GET", "/media?status=" + status).at("items").as_array()) {
+            found.insert(text(item.as_object(), "id"));
+        }
+        return found;
+    };
+    using Ids = std::set<std::string>;
+    EXPECT_EQ(text(ask_json("GET", "/media/" + text(coming, "id")), "status"), "downloading");
+    EXPECT_EQ(ids("downloading"), (Ids{text(coming, "id")}));
+    EXPECT_EQ(ids("downloading,ready"), (Ids{text(coming, "id"), text(there, "id")}));
+    EXPECT_EQ(ids("downloading,pending"), (Ids{text(coming, "id"), text(waiting, "id")}));
+    EXPECT_EQ(ask_json("GET", "/media?status=downloading&search=a").at("items").as_array().size(),
+              1U);
+    EXPECT_EQ(ask("POST", "/api/v1/queue/resume").status, 200);
+    ASSERT_TRUE(await(text(coming, "task_id"), domain::TaskState::failed));
+    EXPECT_EQ(ids("downloading"), Ids{}) << "it comes no more";
 }
 
 TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
