@@ -7,6 +7,10 @@ if(CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 option(DURASCRIBE_PRECOMPILED "Read the common headers once for all files" ${default})
 
+# What tests are made of runs once: optimizing it takes longer than it saves. (What they test is
+# optimized as users run it.)
+set(DURASCRIBE_QUICK_TO_BUILD $<$<CONFIG:Release>:-O0>)
+
 set(DURASCRIBE_COMMON_HEADERS
   <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <expected>
   <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <stop_token>
@@ -39,4 +43,7 @@ durascribe_precompiled(http LIBRARIES fmt::fmt Boost::json Boost::url
 if(DURASCRIBE_TESTS)
   durascribe_precompiled(test LIBRARIES fmt::fmt Boost::json GTest::gmock GTest::gtest
     HEADERS ${DURASCRIBE_COMMON_HEADERS} <boost/json.hpp> <gmock/gmock.h> <gtest/gtest.h>)
+  if(TARGET durascribe_precompiled_test)
+    target_compile_options(durascribe_precompiled_test PRIVATE ${DURASCRIBE_QUICK_TO_BUILD})
+  endif()
 endif()

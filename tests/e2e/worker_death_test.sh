@@ -3,7 +3,8 @@
 # by another worker, what happened is on record, and the transcript is that of an undisturbed run.
 source "$(dirname "$0")/lib.sh" "$@"
 
-run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$samples/talk.ogg"
+long_recording "$work/talk.wav" 35
+run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$work/talk.wav"
 expect_code 0 'the undisturbed run'
 
 export TRANSCRIPTION_STALL_TIMEOUT=3 RETRY_BACKOFF_SECONDS=1
@@ -27,7 +28,7 @@ is_busy() { worker=$(busy_worker); }
 
 # disturbed <signal> <class on record> <what is meant>
 disturbed() {
-    curl -fsS -F "file=@$samples/talk.ogg" "$url/api/v1/media" -o "$work/created.json" || failed 'the upload'
+    curl -fsS -F "file=@$work/talk.wav" "$url/api/v1/media" -o "$work/created.json" || failed 'the upload'
     id=$(json "$work/created.json" 'd["id"]')
     task=$(json "$work/created.json" 'd["task_id"]')
     wait_until 60 'a chunk is being recognised' chunk_runs
