@@ -223,7 +223,7 @@ Result<Response> get_segment(const Services& services, const Request& request) {
             json::object body = segment_shape(segment, i, true);
             add_media_id(body, found->media.id, dialect_of(request));
             body["task_id"] = found->task.id.value;
-            Response response = json_response(200, body);
+            Response response = json_response(200, std::move(body));
             response.headers.emplace_back("ETag", segment_tag(found->task.id, segment));
             return response;
         }
@@ -364,7 +364,7 @@ Result<Response> list_revisions(const Services& services, const Request& request
     json::object body = page_shape(std::move(items), revisions->next_cursor);
     add_media_id(body, found->media.id, dialect_of(request));
     body["task_id"] = found->task.id.value;
-    return json_response(200, body);
+    return json_response(200, std::move(body));
 }
 
 Result<Response> restore_revision(const Services& services, const Request& request) {

@@ -143,7 +143,7 @@ Result<Response> get_media(const Services& services, const Request& request) {
     body["source_available"] = source_available(services, *media);
     body["media_info"] = media_info_or_null(media->info);
     body["task"] = *view ? json::value(task_view_shape(**view)) : json::value(nullptr);
-    Response response = json_response(200, body);
+    Response response = json_response(200, std::move(body));
     response.headers.emplace_back("ETag", media_tag(*media));
     return response;
 }

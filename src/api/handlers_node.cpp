@@ -52,7 +52,8 @@ Result<Response> get_ready(const Services& services, const Request& request) {
     json::object body;
     body["status"] = status;
     if (!request.who.known()) {
-        return json_response(ready ? 200 : 503, body);  // to a stranger no more than that
+        return json_response(ready ? 200 : 503,
+                             std::move(body));  // to a stranger no more than that
     }
     body["version"] = services.facts.version;
     body["database"] = services.facts.database;
@@ -64,7 +65,7 @@ Result<Response> get_ready(const Services& services, const Request& request) {
     body["housekeeping"] = housekeeping_shape(services.engine.housekeeping());
     body["workers"] = workers_shape(services.engine.slots());
     body["tasks"] = counts ? json::value(counts_shape(*counts)) : json::value(nullptr);
-    return json_response(ready ? 200 : 503, body);
+    return json_response(ready ? 200 : 503, std::move(body));
 }
 
 // What this server is made of, and how fast it has found itself to be.

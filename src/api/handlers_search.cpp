@@ -40,7 +40,7 @@ Result<Response> search(const Services& services, const Request& request) {
     }
     json::object body = page_shape(std::move(items), found->next_cursor);
     body["order"] = found->best_first ? "best_first" : "newest_first";
-    return json_response(200, body);
+    return json_response(200, std::move(body));
 }
 
 }  // namespace durascribe::api

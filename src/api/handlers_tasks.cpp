@@ -306,7 +306,7 @@ Result<Response> cancel_task(const Services& services, const Request& request) {
         ended ? "Cancelled." : "The work is being stopped; the task is cancelled in a moment.",
         dialect_of(request));
     body["cancel_requested"] = true;
-    return json_response(ended ? 200 : 202, body);
+    return json_response(ended ? 200 : 202, std::move(body));
 }
 
 Result<Response> retry_task(const Services& services, const Request& request) {
@@ -338,7 +338,7 @@ Result<Response> retry_task(const Services& services, const Request& request) {
     body["queued"] = std::move(queued);
     body["failed"] = outcome->failed;
     body["cancelled"] = outcome->cancelled;
-    Response response = json_response(202, body);
+    Response response = json_response(202, std::move(body));
     if (outcome->replayed) {
         response.headers.emplace_back("Idempotency-Replayed", "true");
     }
@@ -440,7 +440,7 @@ Result<Response> get_queue(const Services& services, const Request& request) {
     body["counts"] = counts_shape(*counts);
     body["slots"] = slots_shape(services.engine.slots());
     body["truncated"] = truncated;
-    return json_response(200, body);
+    return json_response(200, std::move(body));
 }
 
 namespace {

@@ -160,7 +160,7 @@ Result<Response> answered(const Services& services, const Result<ports::WebhookR
     if (with_secret) {
         shape["secret"] = webhook->secret;
     }
-    return json_response(200, shape);
+    return json_response(200, std::move(shape));
 }
 
 Result<Response> queued(const Services& services, const Result<ports::DeliveryRow>& delivery) {
@@ -207,7 +207,7 @@ Result<Response> create_webhook(const Services& services, const Request& request
     changed(services);
     json::object shape = webhook_shape(made->webhook);
     shape["secret"] = made->webhook.secret;
-    Response response = json_response(201, shape);
+    Response response = json_response(201, std::move(shape));
     response.headers.emplace_back("Location", webhook_path(made->webhook.id));
     if (made->replayed) {
         response.headers.emplace_back("Idempotency-Replayed", "true");

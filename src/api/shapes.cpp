@@ -66,6 +66,7 @@ json::value download_or_null(const std::optional<engine::DownloadState>& downloa
 
 json::object step_shape(const engine::StepView& step) {
     json::object out;
+    out.reserve(7);
     out["name"] = text(domain::to_string(step.progress.step));
     out["weight"] = rounded(step.progress.weight);
     out["status"] = step.status;
@@ -213,6 +214,7 @@ json::object media_shape(const ports::MediaRow& media, const std::optional<ports
         state = newest->state;
     }
     json::object out;
+    out.reserve(20);
     out["id"] = media.id.value;
     add_media_id(out, media.id, dialect);
     out["title"] = media.title;
@@ -311,6 +313,7 @@ json::object accepted_shape(const ports::TaskRow& task, std::string message, Dia
 
 json::object task_row_shape(const ports::TaskRow& task) {
     json::object out;
+    out.reserve(30);  // and what task_view_shape() adds
     out["task_id"] = task.id.value;
     out["media_id"] = task.media_id.value;
     out["run"] = task.run_number;

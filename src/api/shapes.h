@@ -23,6 +23,8 @@ inline Dialect dialect_of(const Request& request) {
 }
 
 Response json_response(int status, const json::value& body);
+// To be moved: a whole document would be copied.
+Response json_response(int status, json::object& body) = delete;
 
 // `media_id`, and to earlier clients `video_id`.
 void add_media_id(json::object& out, const MediaId& id, Dialect dialect);

@@ -35,6 +35,18 @@ TEST(JsonText, NumbersAreWrittenAsPeopleWriteThem) {
               "[null,null,true,{}]\n");
 }
 
+TEST(JsonText, EachCharacterThatNeedsAnEscapeHasOneAndNoOther) {
+    for (int c = 0; c < 128; ++c) {
+        const std::string said(1, static_cast<char>(c));
+        const std::string text = json_line(json::value(said));
+        EXPECT_EQ(text == "\"" + said + "\"", c >= 0x20 && c != '"' && c != '\\') << c;
+        EXPECT_EQ(json::parse(text).as_string(), said) << c;
+    }
+    EXPECT_EQ(
+        json_line(json::array{-1, std::uint64_t{18'446'744'073'709'551'615U}, false, "\u00e9"}),
+        "[-1,18446744073709551615,false,\"\u00e9\"]");
+}
+
 TEST(JsonText, ParsesObjectsAlone) {
     EXPECT_TRUE(parse_json_object(" {\"title\": \"x\"} "));
     for (const std::string bad : {"", "{", "{} x", "{\"a\":1,}", "nul"}) {

@@ -2,19 +2,28 @@
 
 #include <algorithm>
 
-#include <fmt/compile.h>
-
 namespace durascribe {
 
 std::string to_rfc3339(WallTime t) {
     const auto days = std::chrono::floor<std::chrono::days>(t);
     const std::chrono::year_month_day date{days};
     const std::chrono::hh_mm_ss clock{t - days};
-    return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z"),
-                       static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(),
-                       clock.subseconds().count());
+    // An answer is full of these, and they are all of one shape: digits are put, not formatted.
+    std::string text = "0000-00-00T00:00:00.000Z";
+    const auto put = [&text](std::size_t at, std::size_t digits, auto value) {
+        auto rest = static_cast<unsigned>(value);
+        for (std::size_t i = at + digits; i-- > at; rest /= 10) {
+            text[i] = static_cast<char>('0' + rest % 10);
+        }
+    };
+    put(0, 4, static_cast<int>(date.year()));
+    put(5, 2, static_cast<unsigned>(date.month()));
+    put(8, 2, static_cast<unsigned>(date.day()));
+    put(11, 2, clock.hours().count());
+    put(14, 2, clock.minutes().count());
+    put(17, 2, clock.seconds().count());
+    put(20, 3, clock.subseconds().count());
+    return text;
 }
 
 std::optional<WallTime> wall_time_from_rfc3339(std::string_view text) {
