@@ -1,4 +1,5 @@
 // The page in use: upload, progress, words as they come, cancel, retry, export, two windows.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
 
@@ -105,7 +106,9 @@ await steps({
   },
 
   async 'cancel asks, says that it is stopping, then cancelled; in both windows'() {
-    const { id } = await server.upload('long.m4a', readFileSync(`${samples}/lecture.m4a`))
+    // Long enough to be cancelled on any machine.
+    const long = execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-stream_loop', '9', '-i', `${samples}/talk.ogg`, '-c', 'copy', '-f', 'ogg', '-'], { maxBuffer: 64 << 20 })
+    const { id } = await server.upload('long.ogg', long)
     await page.goto(`${server.url}/#/media/${id}`)
     await page.locator('[data-testid=progress][data-status=processing]').waitFor()
     await page.locator('[data-step=extract][data-status=completed]').waitFor()

@@ -191,7 +191,7 @@ export async function expectFits(page, where) {
 
 // Names, formats, units and keys, which are the same in every language.
 const SAME =
-  /durascribe|English|pocketsphinx|whisper|en-us|\ben\b|SQLite|SubRip|WebVTT|JSON|Webhook|WAV|MP3|MP4|MATROSKA|\.(?:srt|vtt|txt|json)|TRANSCRIPTION_TIMEOUT|ALLOW_PRIVATE_ADDRESSES|https?:\/\/\S*|\bLandlock\b|\bCPU\b|RLIMIT_DATA|seccomp|\b(?:B|KB|MB|GB|TB|kHz|ms)\b|\b(?:Enter|Esc|Ctrl|Shift|Space|Backspace)\b|\b[A-Z]\b/gi
+  /durascribe|English|pocketsphinx|whisper|en-us|\ben\b|SQLite|SubRip|WebVTT|JSON|Webhook|WAV|MP3|MP4|OGG|MATROSKA|\.(?:srt|vtt|txt|json)|TRANSCRIPTION_TIMEOUT|ALLOW_PRIVATE_ADDRESSES|https?:\/\/\S*|\bLandlock\b|\bCPU\b|RLIMIT_DATA|seccomp|\b(?:B|KB|MB|GB|TB|kHz|ms)\b|\b(?:Enter|Esc|Ctrl|Shift|Space|Backspace)\b|\b[A-Z]\b/gi
 /** What a Chinese reader is told is Chinese: texts, labels, titles and placeholders; not what was recognised, nor the log. */
 export async function expectChinese(page, where) {
   const said = await page.evaluate(() => {

@@ -36,7 +36,7 @@ export function useCounts(): Counts | undefined {
     queryFn: ({ signal }) =>
       refresher.timed(keys.counts, async () => {
         const ready = await askReady(signal)
-        if (!ready.tasks) throw new Error(ready.status)
+        if (!('tasks' in ready) || !ready.tasks) throw new Error(ready.status)
         return ready.tasks
       }),
   }).data
