@@ -174,8 +174,7 @@ Result<void> read_field(std::string_view name, const json::value& value,
         change.speaker.emplace(std::move(*speaker));
         return {};
     }
-    return std::unexpected(
-        bad_value("The body", "an object with any of text, start, end and speaker"));
+    return std::unexpected(unknown_field(name, "of a segment", "text, start, end and speaker"));
 }
 
 }  // namespace
@@ -216,7 +215,7 @@ Result<Response> get_segment(const Services& services, const Request& request) {
         const ports::TranscriptSegment& segment = text->segments[i];
         if (segment.id == *wanted) {
             json::object body = segment_shape(segment, i, true);
-            body["media_id"] = found->media.id.value;
+            add_media_id(body, found->media.id, dialect_of(request));
             body["task_id"] = found->task.id.value;
             Response response = json_response(200, body);
             response.headers.emplace_back("ETag", segment_tag(found->task.id, segment));
@@ -357,7 +356,7 @@ Result<Response> list_revisions(const Services& services, const Request& request
         items.push_back(revision_shape(revision));
     }
     json::object body = page_shape(std::move(items), revisions->next_cursor);
-    body["media_id"] = found->media.id.value;
+    add_media_id(body, found->media.id, dialect_of(request));
     body["task_id"] = found->task.id.value;
     return json_response(200, body);
 }

@@ -32,13 +32,6 @@ json::value or_null(const std::optional<T>& value) {
     }
 }
 
-void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
-    out["media_id"] = id.value;
-    if (dialect == Dialect::legacy) {
-        out["video_id"] = id.value;
-    }
-}
-
 json::value or_null(const std::string& s) {
     return s.empty() ? json::value(nullptr) : json::value(text(s));
 }
@@ -131,6 +124,13 @@ Response json_response(int status, const json::value& body) {
     response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
     response.body = json_text(body);
     return response;
+}
+
+void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
+    out["media_id"] = id.value;
+    if (dialect == Dialect::legacy) {
+        out["video_id"] = id.value;
+    }
 }
 
 json::value time_or_null(const std::optional<WallTime>& t) {

@@ -217,9 +217,9 @@ class Store : public TokenStore {
     // One edit of the transcript of a task that has ended; a new revision, and an event
     // "transcript.updated". What was recognised stays as revision 0. An edit that a retry of the
     // task meets stays: only what the retry recognised anew comes beside it. Errors: request
-    // "not_found" (media, task, segment, speaker, revision), "no_transcript" (nothing was ever
-    // recognised), "transcript_not_final" while the task has not ended, "precondition_failed";
-    // input "segments_overlap", "bad_split", "nothing_to_merge".
+    // "not_found" (media, task, segment, speaker, revision), "transcript_not_final" while the task
+    // has not ended, "precondition_failed"; input "segments_overlap", "bad_split",
+    // "nothing_to_merge".
     virtual Result<EditedTranscript> edit_transcript(const TranscriptEdit& edit) = 0;
 
     // -- the queue --
@@ -334,7 +334,7 @@ class Store : public TokenStore {
     virtual Result<int> units_before_end(const TaskId& task) = 0;
     // nullopt: it does not wait for a slot. Errors: request "not_found".
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
-    // The first `limit` (1 to 1000) that wait in each lane.
+    // The first `limit` (1 to 1000) that wait in each lane. Fewer of a lane: no more wait there.
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
     // gets that answer, another is refused.

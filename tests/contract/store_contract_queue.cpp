@@ -205,6 +205,23 @@ TEST_P(StoreContract, PlacesAreTheOrderOfClaims) {
     EXPECT_ERROR(store_->queue(0), ErrorClass::request, "bad_limit");
 }
 
+// What runs and could be claimed further takes nobody's place in the list.
+TEST_P(StoreContract, AQueueIsAsLongAsWasAskedForWhereSoManyWait) {
+    submit_extracted(3);
+    claim(Lane::speech);
+    submit_extracted(1);
+    submit_extracted(1);
+    submit();
+    submit();
+    const auto queue = store_->queue(1);
+    ASSERT_TRUE(queue.has_value());
+    ASSERT_EQ(queue->size(), 2U);
+    EXPECT_EQ(queue->at(0).place.lane, Lane::media);
+    EXPECT_EQ(queue->at(0).place.position, 1);
+    EXPECT_EQ(queue->at(1).place.lane, Lane::speech);
+    EXPECT_EQ(store_->queue(10)->size(), 4U);
+}
+
 TEST_P(StoreContract, APriorityThatIsChangedCountsFromTheNextClaimOn) {
     const auto first = submit(0);
     const auto second = submit(0);

@@ -82,14 +82,15 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
     for (int lane = 0; lane < domain::kLanes; ++lane) {
         Rows rows = db.query("SELECT " DURASCRIBE_TASK_COLUMNS
                              ", u_claimable FROM tasks WHERE lane = ? AND u_claimable > 0"
-                             " ORDER BY priority DESC, fair_tag, created_at, id LIMIT ?",
-                             lane, limit);
+                             " ORDER BY priority DESC, fair_tag, created_at, id",
+                             lane);
         std::optional<int> priority;
         int position = 0;
         int units_higher = 0;  // of the priorities above
         int units_here = 0;
         int tasks_here = 0;
-        while (rows.step()) {
+        int listed = 0;
+        while (listed < limit && rows.step()) {
             ports::QueuedTask queued{.task = read_task(rows), .place = {}};
             if (priority != queued.task.options.priority) {
                 priority = queued.task.options.priority;
@@ -103,6 +104,7 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
             units_here += rows.small();
             if (queued.task.state == domain::TaskState::pending) {
                 list.push_back(std::move(queued));
+                ++listed;
             }
         }
     }
