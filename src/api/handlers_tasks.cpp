@@ -110,7 +110,7 @@ Result<Response> start_task(const Services& services, const Request& request) {
     }
     if (auto checked = check_track(services, *id, options); !checked) {
         // Asked before, when the tracks were not known: the first answer stands.
-        const bool known = *key && services.store.key_known((*key)->key).value_or(false);
+        const bool known = *key && services.store.key_known(**key).value_or(false);
         if (!known) {
             return std::unexpected(checked.error());
         }

@@ -213,13 +213,15 @@ Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& r
             bad_value("Idempotency-Key",
                       fmt::format("1 to {} printable ASCII characters", kIdempotencyKeyMax)));
     }
-    // Whose it is, too: a key of one token gives another token nothing.
+    // Whose it is stands here, too, as it always did: keys from before an update stay good.
     std::string fingerprint =
         fmt::format("{}{} {}", request.who.token.value, to_string(request.method), request.path);
     for (const auto& [name, value] : request.query) {
         fingerprint += fmt::format("\n{}={}", name, value);
     }
-    return ports::IdempotencyKey{*key, fingerprint + "\n" + request.body + "\n"};
+    return ports::IdempotencyKey{.key = *key,
+                                 .fingerprint = fingerprint + "\n" + request.body + "\n",
+                                 .owner = request.who.token.value};
 }
 
 Result<std::string> checked_title(std::string_view text) {
@@ -234,12 +236,12 @@ Result<std::string> checked_title(std::string_view text) {
             "title", fmt::format("1 to {} bytes of UTF-8 text on one line", kTitleBytesMax)));
     }
     return std::string{text};
+}
+
 TaskFields TaskFields::of_known_media() {
     TaskFields fields;
     fields.known_media_ = true;
     return fields;
-}
-
 }
 
 bool TaskFields::knows(std::string_view name) {
@@ -281,14 +283,14 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
     }
     if (name == "diarize") {
         return store_in(diarize_, truth(name, value));
+    }
+    if (name == "from_step") {
         if (!known_media_) {
             return std::unexpected(
                 bad_value(name,
                           "left out here: it is for …/reprocess, which starts a media that "
                           "was worked on before from a later step"));
         }
-    }
-    if (name == "from_step") {
         const auto step = domain::step_from(value);
         if (!step || *step == domain::Step::acquire) {
             return std::unexpected(bad_value(name, "extract, transcribe, diarize or finalize"));
@@ -335,14 +337,14 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     // Of this task alone: what the one before started from says nothing.
     options.from_step = from_step_;
     return options;
+}
+
 domain::TaskOptions TaskFields::chosen() const {
     domain::TaskOptions options;
     options.language = language_.value_or("auto");
     options.engine = engine_.value_or("auto");
     options.model = model_.value_or("auto");
     return options;
-}
-
 }
 
 }  // namespace durascribe::api

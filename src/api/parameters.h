@@ -64,7 +64,7 @@ class TaskFields {
     // Whether the name is one of: title, language, engine, model, audio_track, diarize,
     // priority, from_step.
     static bool knows(std::string_view name);
-    static std::string_view names();  // for people
+    static std::string_view names();  // for people; of a media that comes in
 
     // An empty value means "not given", as forms send it. Requires knows(name).
     Result<void> set(std::string_view name, std::string_view value);

@@ -149,7 +149,7 @@ class Engine::Impl final : public ports::CommitListener {
                                const std::optional<ports::IdempotencyKey>& idempotency) const {
         if (idempotency) {
             // What was installed when it was answered does not matter any more.
-            const auto known = store_.key_known(idempotency->key);
+            const auto known = store_.key_known(*idempotency);
             if (!known) {
                 return std::unexpected(known.error());
             }

@@ -337,7 +337,7 @@ class Store : public TokenStore {
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
     // gets that answer, another is refused.
-    virtual Result<bool> key_known(const std::string& key) = 0;
+    virtual Result<bool> key_known(const IdempotencyKey& key) = 0;
     virtual Result<UploadRow> upload(const UploadId& id) = 0;  // errors: request "not_found"
     // Whole, and not finished.
     virtual Result<std::vector<UploadId>> sealed_uploads() = 0;
