@@ -39,9 +39,8 @@ Result<TaskFields> fields_of(const json::object& options) {
         const std::string name{key.data(), key.size()};
         if (name == "title" || !TaskFields::knows(name)) {
             return std::unexpected(
-                bad_value("options",
-                          "an object with some of: language, engine, model, audio_track, diarize "
-                          "and priority"));
+                unknown_field(name, "of the options",
+                              "language, engine, model, audio_track, diarize and priority"));
         }
         if (auto set = fields.set_json(name, value); !set) {
             return std::unexpected(set.error());
@@ -134,6 +133,10 @@ Result<Engine::NewBatch> batch_of(const Services& services, const json::object& 
     TaskFields common;
     const json::array* items = nullptr;
     for (const auto& [key, value] : body) {
+        if (key != "title" && key != "options" && key != "items") {
+            return std::unexpected(
+                unknown_field({key.data(), key.size()}, "of a batch", "items, title and options"));
+        }
         if (key == "title" && value.is_string()) {
             auto title = checked_title({value.get_string().data(), value.get_string().size()});
             if (!title) {

@@ -236,10 +236,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
                               "This address does not take this method. It takes: " + match.allow +
                                   ".",
                               {}}
-                      : Error{ErrorClass::request,
-                              "no_route",
-                              "There is nothing at this address. The API begins at /api/v1/media.",
-                              {}},
+                      : no_route(request.path),
                 request.path);
             if (known) {
                 response.headers.emplace_back("Allow", match.allow);

@@ -112,17 +112,11 @@ Result<void> check_query(const Operation& operation, const Request& request) {
     return {};
 }
 
-Result<void> check_accept(const Operation& operation, const Request& request) {
-    const std::string accept = joined_fields(request, "accept");
-    if (accept.empty() || operation.produces.empty() ||
-        std::ranges::any_of(operation.produces, [&](const std::string& type) {
-            return gives_anything(type) || accepts(accept, type);
-        })) {
+Result<void> check_types(const Operation& operation, const Request& request) {
+    if (operation.produces.empty() || std::ranges::any_of(operation.produces, gives_anything)) {
         return {};
     }
-    return fail(ErrorClass::request, "not_acceptable",
-                fmt::format("Accept takes nothing that this address gives. It gives: {}.",
-                            fmt::join(operation.produces, ", ")));
+    return check_accept(request, operation.produces);
 }
 
 }  // namespace
@@ -142,7 +136,7 @@ Result<void> check_contract(const Route& route, const Request& request) {
             return known;
         }
     }
-    return check_accept(*operation, request);
+    return check_types(*operation, request);
 }
 
 }  // namespace durascribe::api

@@ -116,7 +116,7 @@ Result<std::unique_ptr<SocketTalk>> open_live_talk(const Services&, const Reques
 Result<std::unique_ptr<SocketTalk>> open_progress_talk(const Services&, const Request&);
 
 // The media of the path and the task whose result is asked for: `?task_id=`, else the newest that
-// has one to show, else the newest. Errors: request "not_found", "no_transcript".
+// has one to show, else the newest. Errors: request "not_found".
 struct MediaAndTask {
     ports::MediaRow media;
     ports::TaskRow task;

@@ -128,9 +128,9 @@ Result<void> take_field(access::TokenRequest& into, std::string_view name,
     }
     const bool is_storage = name == "storage_bytes_max";
     if (!is_storage && name != "requests_per_second" && name != "jobs_max") {
-        return fail(ErrorClass::request, "bad_value",
-                    "A token has name, scopes, expires_in, requests_per_second, jobs_max and "
-                    "storage_bytes_max, and nothing else.");
+        return std::unexpected(unknown_field(
+            name, "of a token",
+            "name, scopes, expires_in, requests_per_second, jobs_max and storage_bytes_max"));
     }
     const auto number = whole_number(
         value, name, is_storage ? std::numeric_limits<std::int64_t>::max() : kSmallMax);

@@ -176,8 +176,7 @@ Result<void> read_field(std::string_view name, const json::value& value,
         change.speaker.emplace(std::move(*speaker));
         return {};
     }
-    return std::unexpected(
-        bad_value("The body", "an object with any of text, start, end and speaker"));
+    return std::unexpected(unknown_field(name, "of a segment", "text, start, end and speaker"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/names.h"
+#include "durascribe/api/negotiation.h"
 #include "durascribe/api/problem.h"
 
 namespace durascribe::api {
@@ -48,7 +49,9 @@ std::optional<ByteRange> choose_range(const Request& request, const std::string&
     }
     const std::string* range = request.header("range");
     const std::string* if_range = request.header("if-range");
-    if (range == nullptr || (if_range != nullptr && *if_range != tag)) {
+    // Of HEAD no range is defined, so that there is none in it (RFC 9110 §14.2).
+    if (range == nullptr || request.method == Method::head ||
+        (if_range != nullptr && *if_range != tag)) {
         return ByteRange{0, size};
     }
     const auto asked = parse_range(*range, size);
@@ -170,6 +173,9 @@ Result<Response> get_poster(const Services& services, const Request& request) {
                         ? "This media has no picture."
                         : "The media has not been loaded yet; then its picture is there, if "
                           "it has one.");
+    }
+    if (auto taken = check_accept(request, std::array{(*poster)->mime_type}); !taken) {
+        return std::unexpected(taken.error());
     }
     const bool jpeg = (*poster)->mime_type == "image/jpeg";
     const std::string tag = "\"" + media->id.value + "-" +

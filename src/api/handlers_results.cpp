@@ -1,8 +1,10 @@
+#include <array>
 #include <limits>
 
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/names.h"
+#include "durascribe/api/negotiation.h"
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
@@ -59,8 +61,7 @@ Result<MediaAndTask> result_of(const Services& services, const Request& request)
         return std::unexpected(task.error());
     }
     if (!*task) {
-        return fail(ErrorClass::request, "no_transcript",
-                    "This media was never transcribed. Start it with POST …/run_sync.");
+        return std::unexpected(not_found("media", id->value));  // deleted between the two reads
     }
     return MediaAndTask{std::move(*media), std::move(**task)};
 }
@@ -101,6 +102,11 @@ Result<Response> get_transcript(const Services& services, const Request& request
         return fail(ErrorClass::request, "not_found",
                     "There is no such format. Ask for transcript.srt, .vtt, .txt or .json.");
     }
+    const std::string_view type = domain::mime_type(*format);
+    const std::array gives{std::string{type.substr(0, type.find(';'))}};
+    if (auto taken = check_accept(request, gives); !taken) {
+        return std::unexpected(taken.error());
+    }
     const auto found = result_of(services, request);
     if (!found) {
         return std::unexpected(found.error());
@@ -114,12 +120,8 @@ Result<Response> get_transcript(const Services& services, const Request& request
         return std::unexpected(text.error());
     }
     Response response;
-    std::string type{domain::mime_type(*format)};
-    if (!type.contains("charset") && type.starts_with("text/")) {
-        type += "; charset=utf-8";
-    }
     response.headers = {
-        {"Content-Type", std::move(type)},
+        {"Content-Type", std::string{type}},
         {"Content-Disposition",
          content_disposition(Disposition::attachment,
                              download_name(found->media.title, domain::to_string(*format)))},

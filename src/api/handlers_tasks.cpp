@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -389,7 +390,7 @@ Result<std::optional<json::object>> queue_entry(const Services& services, const 
 Result<Response> get_queue(const Services& services, const Request& request) {
     const auto at_work = services.store.list_tasks({.state = domain::TaskState::processing},
                                                    ports::Page{kQueueMax, {}});
-    const auto in_line = services.store.queue(kQueueMax);
+    const auto in_line = services.store.queue(kQueueMax + 1);  // one more: whether there are more
     // Those that wait for their next attempt have no place in the line yet.
     const auto later = services.store.list_tasks({.state = domain::TaskState::retrying},
                                                  ports::Page{kQueueMax, {}});
@@ -408,7 +409,13 @@ Result<Response> get_queue(const Services& services, const Request& request) {
     for (const auto& row : at_work->rows) {
         running_ids.push_back(row.id);
     }
+    bool truncated = !at_work->next_cursor.empty() || !later->next_cursor.empty();
+    std::array<int, domain::kLanes> listed{};
     for (const auto& queued : *in_line) {
+        if (++listed.at(static_cast<std::size_t>(queued.place.lane)) > kQueueMax) {
+            truncated = true;
+            continue;
+        }
         waiting_ids.push_back(queued.task.id);
     }
     for (const auto& row : later->rows) {
@@ -432,7 +439,7 @@ Result<Response> get_queue(const Services& services, const Request& request) {
     body["paused"] = *paused;
     body["counts"] = counts_shape(*counts);
     body["slots"] = slots_shape(services.engine.slots());
-    body["truncated"] = in_line->size() >= kQueueMax || !at_work->next_cursor.empty();
+    body["truncated"] = truncated;
     return json_response(200, body);
 }
 

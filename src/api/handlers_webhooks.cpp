@@ -57,7 +57,9 @@ Result<std::vector<std::string>> types_of(const json::value& value) {
         if (text == nullptr) {
             return std::unexpected(bad_value("types", "a list of types of events"));
         }
-        if (auto added = add_to_filter(filter, "type", {text->data(), text->size()}); !added) {
+        const std::string called = fmt::format("types[{}]", filter.types.size());
+        if (auto added = add_to_filter(filter, "type", {text->data(), text->size()}, called);
+            !added) {
             return std::unexpected(added.error());
         }
     }
@@ -105,9 +107,8 @@ Result<ports::WebhookChange> change_of(const json::object& body) {
         } else if (key == "states") {
             taken = put(change.states, states_of(value));
         } else {
-            return fail(ErrorClass::request, "bad_value",
-                        "The body has a field that a webhook has not. There are: url, description, "
-                        "types and states.");
+            return std::unexpected(unknown_field({key.data(), key.size()}, "of a webhook",
+                                                 "url, description, types and states"));
         }
         if (!taken) {
             return std::unexpected(taken.error());

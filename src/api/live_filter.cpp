@@ -58,7 +58,9 @@ bool LiveFilter::concerns(std::string_view media_id, std::string_view task_id) c
     return is_listed(media, media_id) && is_listed(tasks, task_id);
 }
 
-Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::string_view value) {
+Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::string_view value,
+                           std::string_view called) {
+    called = called.empty() ? name : called;
     if (name == "type") {
         const std::string_view group =
             value.ends_with(".*") ? value.substr(0, value.size() - 1) : std::string_view{};
@@ -66,16 +68,16 @@ Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::strin
             return group.empty() ? type == value : type.starts_with(group);
         });
         if (!known) {
-            return std::unexpected(bad_value(name, kTypesText));
+            return std::unexpected(bad_value(called, kTypesText));
         }
-        return add(filter.types, name, std::string{group.empty() ? value : group});
+        return add(filter.types, called, std::string{group.empty() ? value : group});
     }
     DURASCRIBE_ASSERT(name == "media_id" || name == "task_id");
     std::string id = lower(value);
     if (!is_uuid(id)) {
-        return std::unexpected(bad_value(name, "a UUID"));
+        return std::unexpected(bad_value(called, "a UUID"));
     }
-    return add(name == "media_id" ? filter.media : filter.tasks, name, std::move(id));
+    return add(name == "media_id" ? filter.media : filter.tasks, called, std::move(id));
 }
 
 Result<LiveFilter> live_filter_of(const Request& request) {

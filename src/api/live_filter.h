@@ -28,8 +28,9 @@ inline constexpr std::size_t kLiveFilterMax = 100;  // ids, and types, in one li
 // All errors: request "bad_value", naming the field and what was expected.
 
 // Adds a value of `media_id`, `task_id` or `type`: `type` is an event's type, or a group such as
-// "task.*".
-Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::string_view value);
+// "task.*". `called`: what the client knows it by; empty: by its name.
+Result<void> add_to_filter(LiveFilter& filter, std::string_view name, std::string_view value,
+                           std::string_view called = {});
 // From the query: each may come several times, or with commas.
 Result<LiveFilter> live_filter_of(const Request& request);
 // A sequence number, 0 or more.

@@ -49,18 +49,6 @@ std::string latin1_to_utf8(std::string_view text) {
     return out;
 }
 
-// The longest prefix of at most `bytes_max` bytes that ends between characters.
-std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
-    if (text.size() <= bytes_max) {
-        return text;
-    }
-    std::size_t end = bytes_max;
-    while (end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xC0U) == 0x80U) {
-        --end;
-    }
-    return text.substr(0, end);
-}
-
 // With its dot; empty where there is none, or where it is too long to be one.
 std::string_view extension_of(std::string_view filename) {
     const std::size_t dot = filename.rfind('.');
@@ -92,6 +80,17 @@ bool is_valid_utf8(std::string_view text) {
         at += length;
     }
     return true;
+}
+
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) {
+        return text;
+    }
+    std::size_t end = bytes_max;
+    while (end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xC0U) == 0x80U) {
+        --end;
+    }
+    return text.substr(0, end);
 }
 
 std::string clean_filename(std::string_view raw) {

@@ -10,6 +10,9 @@ inline constexpr std::size_t kFilenameBytesMax = 255;
 
 bool is_valid_utf8(std::string_view text);
 
+// The longest prefix of at most `bytes_max` bytes that ends between characters.
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);
+
 // The last component of what a client called its file, as UTF-8 without control characters, at most
 // kFilenameBytesMax bytes (the extension is kept); "recording" where nothing is left. Bytes that
 // are not UTF-8 are read as Latin-1.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "durascribe/api/header_values.h"
 
@@ -81,7 +82,8 @@ std::string joined_fields(const Request& request, std::string_view name) {
 
 bool accepts(std::string_view accept, std::string_view type) {
     const auto choices = choices_of(accept);
-    if (!choices || choices->empty()) {
+    const auto is_range = [](const Choice& choice) { return choice.value.contains('/'); };
+    if (!choices || choices->empty() || !std::ranges::all_of(*choices, is_range)) {
         return true;
     }
     const std::string group = fmt::format("{}/*", type.substr(0, type.find('/')));
@@ -91,6 +93,18 @@ bool accepts(std::string_view accept, std::string_view type) {
         }
     }
     return false;
+}
+
+Result<void> check_accept(const Request& request, std::span<const std::string> gives) {
+    const std::string accept = joined_fields(request, "accept");
+    if (accept.empty() || std::ranges::any_of(gives, [&](const std::string& type) {
+            return accepts(accept, type);
+        })) {
+        return {};
+    }
+    return fail(ErrorClass::request, "not_acceptable",
+                fmt::format("Accept takes nothing that this address gives. It gives: {}.",
+                            fmt::join(gives, ", ")));
 }
 
 bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {

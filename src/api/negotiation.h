@@ -2,6 +2,7 @@
 // Pure.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ std::string joined_fields(const Request& request, std::string_view name);
 // several ranges that match, the most exact one says it. An empty field, and one that is malformed,
 // takes all.
 bool accepts(std::string_view accept, std::string_view type);
+
+// Of an address that gives these types, and no other. Errors: request "not_acceptable" where the
+// request's Accept takes none of them.
+Result<void> check_accept(const Request& request, std::span<const std::string> gives);
 
 // Whether an Accept-Encoding field prefers this coding ("gzip", "br") to the bytes as they are. An
 // empty one does not.

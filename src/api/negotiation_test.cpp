@@ -7,9 +7,10 @@ namespace {
 
 TEST(Negotiation, TheMostExactRangeSays) {
     for (const char* good :
-         {"", "*/*", "application/json", "APPLICATION/JSON; charset=utf-8", "application/*",
-          "text/html, */*;q=0.1", "application/json;q=0.001, */*;q=0", " , application/json",
-          "text/html;q=2" /* malformed: nothing is refused for it */, "text/html;level"}) {
+         {"", "nonsense", "*", "*/*", "application/json", "APPLICATION/JSON; charset=utf-8",
+          "application/*", "text/html, */*;q=0.1", "application/json;q=0.001, */*;q=0",
+          " , application/json", "text/html;q=2" /* malformed: nothing is refused for it */,
+          "text/html;level"}) {
         EXPECT_TRUE(accepts(good, "application/json")) << good;
     }
     for (const char* bad : {"text/html", "application/json;q=0", "application/json;q=0, */*",

@@ -47,15 +47,20 @@ TEST(OpenApi, HasEveryRouteAndNoOther) {
     EXPECT_EQ(served, described);
 }
 
-json::array security_of(access::Need need) {
-    const auto requirement = [](std::string_view scope) {
+// A change that comes with the cookie has the page's token beside it.
+json::array security_of(const Route& route) {
+    const auto requirement = [&route](std::string_view scope) {
         json::array scopes;
         if (!scope.empty()) {
             scopes.emplace_back(json::string{scope.data(), scope.size()});
         }
-        return json::array{json::object{{"bearer", scopes}}, json::object{{"session", scopes}}};
+        json::object session{{"session", scopes}};
+        if (route.method != Method::get) {
+            session["csrf"] = json::array{};
+        }
+        return json::array{json::object{{"bearer", scopes}}, session};
     };
-    switch (need) {
+    switch (route.need) {
         case access::Need::open:
             return {};
         case access::Need::known:
@@ -88,7 +93,7 @@ TEST(OpenApi, SaysOfEveryRouteWhoMayAskForIt) {
                 .at(method)
                 .as_object();
         ASSERT_TRUE(operation.contains("security")) << method << " " << route.pattern;
-        EXPECT_EQ(operation.at("security"), json::value(security_of(route.need)))
+        EXPECT_EQ(operation.at("security"), json::value(security_of(route)))
             << method << " " << route.pattern;
         for (const char* status : {"401", "403", "429"}) {
             EXPECT_TRUE(route.need == access::Need::open ||
@@ -96,8 +101,9 @@ TEST(OpenApi, SaysOfEveryRouteWhoMayAskForIt) {
                 << method << " " << route.pattern << " " << status;
         }
     }
-    EXPECT_TRUE(root.at("components").at("securitySchemes").as_object().contains("bearer"));
-    EXPECT_TRUE(root.at("components").at("securitySchemes").as_object().contains("session"));
+    for (const char* scheme : {"bearer", "session", "csrf"}) {
+        EXPECT_TRUE(root.at("components").at("securitySchemes").as_object().contains(scheme));
+    }
 }
 
 void expect_references_resolve(const json::value& in, const json::value& root) {
@@ -123,6 +129,65 @@ void expect_references_resolve(const json::value& in, const json::value& root) {
 TEST(OpenApi, EveryReferenceResolves) {
     const json::value root = document();
     expect_references_resolve(root, root);
+}
+
+const json::object& resolved(const json::value& value, const json::value& root) {
+    const auto* reference = value.as_object().if_contains("$ref");
+    return (reference == nullptr ? value : root.at_pointer(reference->as_string().subview(1)))
+        .as_object();
+}
+
+// Of JSON and of forms: of other bodies there is nothing to show.
+void expect_examples(const json::object& of, const std::string& where) {
+    const auto* content = of.if_contains("content");
+    if (content == nullptr) {
+        return;
+    }
+    for (const auto& [type, body] : content->as_object()) {
+        if (type.contains("json") || type == "multipart/form-data") {
+            EXPECT_TRUE(body.as_object().contains("example")) << where << " " << type;
+        }
+    }
+}
+
+TEST(OpenApi, EveryBodyHasAnExample) {
+    const json::value root = document();
+    for (const auto& [path, item] : root.at("paths").as_object()) {
+        for (const auto& [method, operation] : item.as_object()) {
+            const std::string where = std::string{method} + " " + std::string{path};
+            if (const auto* body = operation.as_object().if_contains("requestBody")) {
+                expect_examples(resolved(*body, root), where);
+            }
+            for (const auto& [status, response] : operation.at("responses").as_object()) {
+                expect_examples(resolved(response, root), where + " " + std::string{status});
+            }
+        }
+    }
+}
+
+// 406 is told of what can be refused so (check_contract), and 405 of no operation.
+TEST(OpenApi, SaysWhatIsNotAcceptableWhereTheTypesAreKnown) {
+    const json::value root = document();
+    for (const auto& [path, item] : root.at("paths").as_object()) {
+        for (const auto& [method, operation] : item.as_object()) {
+            const json::object& responses = operation.at("responses").as_object();
+            std::size_t types = 0;
+            bool any = false;
+            for (const auto& [status, response] : responses) {
+                const auto* content = status.starts_with('2')
+                                          ? resolved(response, root).if_contains("content")
+                                          : nullptr;
+                for (const auto& [type, body] :
+                     content == nullptr ? json::object{} : content->as_object()) {
+                    ++types;
+                    any = any || type.ends_with('*') || type == "application/octet-stream";
+                }
+            }
+            EXPECT_EQ(responses.contains("406"), types > 0 && !any) << method << " " << path;
+            EXPECT_FALSE(responses.contains("405")) << method << " " << path;
+        }
+    }
+    EXPECT_TRUE(root.at("components").at("responses").as_object().contains("MethodNotAllowed"));
 }
 
 TEST(OpenApi, EveryPathParameterIsDescribedAndEveryNameOfAnOperationIsItsOwn) {

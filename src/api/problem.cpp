@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/api/json_text.h"
+#include "durascribe/api/names.h"
 #include "durascribe/api/openai_errors.h"
 #include "durascribe/api/tus.h"
 #include "durascribe/base/ids.h"
@@ -21,7 +22,6 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"not_found", 404},
     std::pair<std::string_view, int>{"no_route", 404},
     std::pair<std::string_view, int>{"model_not_found", 404},
-    std::pair<std::string_view, int>{"no_transcript", 404},
     std::pair<std::string_view, int>{"waveform_not_ready", 404},
     std::pair<std::string_view, int>{"token_required", 401},
     std::pair<std::string_view, int>{"invalid_token", 401},
@@ -170,6 +170,27 @@ Response problem_response(const Error& error, std::string_view instance) {
 
 Error bad_value(std::string_view field, std::string_view expected) {
     return {ErrorClass::request, "bad_value", fmt::format("{} must be {}.", field, expected), {}};
+}
+
+Error no_route(std::string_view path) {
+    return {ErrorClass::request,
+            "no_route",
+            speaks_openai(path)
+                ? "There is nothing at this address. Of OpenAI's API there are "
+                  "/v1/audio/transcriptions and /v1/models; the server's own begins at "
+                  "/api/v1/media, and /api/openapi.json describes it."
+                : "There is nothing at this address. The API begins at /api/v1/media; "
+                  "/api/openapi.json describes it.",
+            {}};
+}
+
+Error unknown_field(std::string_view field, std::string_view of, std::string_view known) {
+    constexpr std::size_t kShownBytesMax = 100;
+    return {ErrorClass::request,
+            "bad_value",
+            fmt::format("\"{}\" is no field {}. There are: {}.", utf8_prefix(field, kShownBytesMax),
+                        of, known),
+            {}};
 }
 
 Error not_found(std::string_view what, std::string_view id) {

@@ -23,6 +23,10 @@ Response problem_response(const Error& error, std::string_view instance);
 
 // Errors that this layer makes.
 Error bad_value(std::string_view field, std::string_view expected);  // request "bad_value"
-Error not_found(std::string_view what, std::string_view id);         // request "not_found"
+// request "no_route": where there is something instead.
+Error no_route(std::string_view path);
+// request "bad_value": what a body has too much, and what it may have. `of`: "of a webhook".
+Error unknown_field(std::string_view field, std::string_view of, std::string_view known);
+Error not_found(std::string_view what, std::string_view id);  // request "not_found"
 
 }  // namespace durascribe::api

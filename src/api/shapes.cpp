@@ -133,6 +133,13 @@ Response json_response(int status, const json::value& body) {
     return response;
 }
 
+void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
+    out["media_id"] = id.value;
+    if (dialect == Dialect::legacy) {
+        out["video_id"] = id.value;
+    }
+}
+
 json::value time_or_null(const std::optional<WallTime>& t) {
     return t ? json::value(text(to_rfc3339(*t))) : json::value(nullptr);
 }

@@ -24,7 +24,7 @@ inline Dialect dialect_of(const Request& request) {
 
 Response json_response(int status, const json::value& body);
 
-// `media_id`, and `video_id` for earlier clients.
+// `media_id`, and to earlier clients `video_id`.
 void add_media_id(json::object& out, const MediaId& id, Dialect dialect);
 
 json::value time_or_null(const std::optional<WallTime>& t);

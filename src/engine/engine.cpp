@@ -10,6 +10,7 @@
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
 #include "durascribe/base/log_fields.h"
+#include "durascribe/engine/choose_model.h"
 #include "durascribe/engine/document_of.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
@@ -257,11 +258,19 @@ class Engine::Impl final : public ports::CommitListener {
 
     Result<void> add_to(ports::NewBatch& made, const NewBatch::Again& again,
                         const NewBatch& batch) {
+        if (auto checked = check_request(again.options, batch.idempotency); !checked) {
+            return checked;
+        }
+        auto choice = choose_model_anew(store_, settings_, again.options, again.media);
+        if (!choice) {
+            return std::unexpected(choice.error());
+        }
         made.items.emplace_back(ports::NewTask{.media_id = again.media,
                                                .id = new_id<TaskId>(),
                                                .options = again.options,
-                                               .charge = batch.charge});
-        return check_request(again.options, batch.idempotency);
+                                               .charge = batch.charge,
+                                               .choice = std::move(*choice)});
+        return {};
     }
 
     Result<void> add_to(ports::NewBatch& made, const NewBatch::File& file, const NewBatch& batch) {
@@ -299,13 +308,18 @@ class Engine::Impl final : public ports::CommitListener {
         if (auto checked = check_request(options, idempotency); !checked) {
             return std::unexpected(checked.error());
         }
+        auto choice = choose_model_anew(store_, settings_, options, media);
+        if (!choice) {
+            return std::unexpected(choice.error());
+        }
         const TaskId id = new_id<TaskId>();
         auto made = store_.submit_task({.media_id = media,
                                         .id = id,
                                         .options = options,
                                         .force = force,
                                         .idempotency = idempotency,
-                                        .charge = charge});
+                                        .charge = charge,
+                                        .choice = std::move(*choice)});
         if (!made) {
             return std::unexpected(made.error());
         }

@@ -8,6 +8,7 @@
 
 #include "durascribe/base/failpoint.h"
 #include "durascribe/base/log.h"
+#include "durascribe/engine/choose_model.h"
 #include "durascribe/engine/download.h"
 
 namespace durascribe::engine {
@@ -163,6 +164,9 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     if (!worker) {
         return std::unexpected(worker.error());
     }
+    if (settings_.observer != nullptr) {  // each download has one of its own
+        settings_.observer->worker_started(domain::Lane::fetch, false);
+    }
     if (auto ready = (*worker)->wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
@@ -239,7 +243,7 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     result.chunks = domain::plan_chunks(result.info.duration, outcome->silences, limits);
     const Millis duration = result.info.duration;
     if (!result.chunks.empty()) {
-        auto choice = choose_model(claimed.options, result);
+        auto choice = choose_model(store_, settings_, claimed.options, duration, result.peaks);
         if (!choice) {
             return std::unexpected(choice.error());
         }
@@ -361,41 +365,6 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
             std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
         .stop = unit.stop_token(),
         .on_progress = [this, &unit](Millis done) { unit.set_audio_done(done, clock_.mono()); }};
-}
-
-// With "auto" a task gets one of the models installed, and the reason is kept. Where nothing is
-// known of them (no list was given) the worker's own default stands.
-Result<domain::ModelChoice> UnitRunner::choose_model(const domain::TaskOptions& options,
-                                                     const ports::ExtractResult& extracted) const {
-    if (!settings_.models) {
-        return domain::ModelChoice{};
-    }
-    std::vector<domain::ModelCandidate> candidates = settings_.models();
-    const auto speeds = store_.speeds();
-    if (!speeds) {
-        return std::unexpected(speeds.error());
-    }
-    for (domain::ModelCandidate& c : candidates) {
-        for (const domain::StepSpeed& s : *speeds) {
-            if (s.step == domain::Step::transcribe && s.engine == c.engine && s.model == c.model) {
-                c.seconds_per_audio_second = s.seconds_per_audio_second;
-            }
-        }
-    }
-    auto choice = domain::choose_model(
-        {.engine = options.engine,
-         .model = options.model,
-         .language = options.language,
-         .duration = extracted.info.duration,
-         .signal_to_noise_db = domain::estimate_signal_to_noise_db(extracted.peaks),
-         .memory_limit_bytes = settings_.memory_limit_bytes,
-         .memory_free_bytes = settings_.free_memory_bytes ? settings_.free_memory_bytes() : 0},
-        candidates);
-    if (!choice) {
-        // Not decided here: the recogniser's own error says what is missing and how to get it.
-        return domain::ModelChoice{};
-    }
-    return std::move(*choice);
 }
 
 std::string UnitRunner::smaller_model(const RunningUnit& unit, const Error& error) const {

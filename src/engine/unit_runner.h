@@ -35,8 +35,6 @@ class UnitRunner {
 
     ports::RunControl control_for(RunningUnit& unit, Millis predicted) const;
     Millis predicted_length(const ports::ClaimedUnit& unit, Millis audio) const;
-    Result<domain::ModelChoice> choose_model(const domain::TaskOptions& options,
-                                             const ports::ExtractResult& extracted) const;
     // For the next attempt, after this one ran out of memory; empty: there is none.
     std::string smaller_model(const RunningUnit& unit, const Error& error) const;
     void learn(const RunningUnit& unit, const std::string& engine, const std::string& model,

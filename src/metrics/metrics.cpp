@@ -178,7 +178,8 @@ struct Metrics::Families {
         for (const domain::TaskState state : kEnds) {
             ended_by_state[state] = &ended.Add({{"status", text_of(domain::to_string(state))}});
         }
-        for (const domain::Lane lane : {domain::Lane::media, domain::Lane::speech}) {
+        for (const domain::Lane lane :
+             {domain::Lane::fetch, domain::Lane::media, domain::Lane::speech}) {
             starts_by_lane[lane] = &starts.Add({{"lane", text_of(domain::to_string(lane))}});
             restarts_by_lane[lane] = &restarts.Add({{"lane", text_of(domain::to_string(lane))}});
         }
@@ -208,9 +209,13 @@ void Metrics::leases_expired(int units) noexcept {
 }
 
 void Metrics::worker_started(domain::Lane lane, bool again) noexcept {
-    families_->starts_by_lane.at(lane)->Increment();
+    const auto starts = families_->starts_by_lane.find(lane);
+    if (starts == families_->starts_by_lane.end()) {
+        return;  // a lane without workers
+    }
+    starts->second->Increment();
     if (again) {
-        families_->restarts_by_lane.at(lane)->Increment();
+        families_->restarts_by_lane.find(lane)->second->Increment();
     }
 }
 

@@ -66,6 +66,8 @@ TEST(Metrics, CountWhatTheEngineAndTheStoreDo) {
     metrics.leases_expired(2);
     metrics.worker_started(domain::Lane::speech, false);
     metrics.worker_started(domain::Lane::speech, true);
+    metrics.worker_started(domain::Lane::fetch, false);
+    metrics.worker_started(domain::Lane::local, false);  // has no workers: counted nowhere
     metrics.committed(std::chrono::milliseconds{4}, 3);
     EXPECT_EQ(metrics.text({}).find("engine=\"ffmpeg\""), std::string::npos);
     expect_samples(
@@ -75,6 +77,7 @@ TEST(Metrics, CountWhatTheEngineAndTheStoreDo) {
                   {"durascribe_failures_total{class=\"input\"}", 1},
                   {"durascribe_lease_expiries_total", 2},
                   {"durascribe_worker_starts_total{lane=\"speech\"}", 2},
+                  {"durascribe_worker_starts_total{lane=\"fetch\"}", 1},
                   {"durascribe_worker_restarts_total{lane=\"speech\"}", 1},
                   {"durascribe_store_commit_seconds_bucket{le=\"0.005\"}", 1},
                   {"durascribe_store_verbs_total", 3}});

@@ -119,8 +119,9 @@ class Store : public TokenStore {
     virtual Result<std::optional<MediaRow>> newest_media_from(const std::string& url) = 0;
 
     // A new task over a media that is there. Where it has no source yet, that is fetched first.
-    // With TaskOptions::from_step it takes over what the media's newest task that has it left: of
-    // the decoded audio and its chunks (transcribe), of the recognised chunks (diarize, finalize);
+    // With TaskOptions::from_step it takes over what the media's newest task of the same audio
+    // track that has it left: of the decoded audio and its chunks (transcribe; the model is then
+    // NewTask::choice), of the recognised chunks (diarize, finalize; with the model that did them);
     // where that is gone it starts as early as it must, and the row's from_step says so. Errors:
     // request "not_found", "idempotency_key_reused"; request "task_running" where an active task
     // exists (one active task per media), whose id is Error::detail. With `force` that one is asked
@@ -159,11 +160,12 @@ class Store : public TokenStore {
 
     // The best claimable unit of a lane, or nullopt: pending, its time come, its task not asked to
     // cancel; none while the queue is paused. Order: priority; within a priority start-time fair
-    // queueing, by the audio each task was served, so that a task that comes in is served within
-    // one unit of each other task; then age, then ordinal. Aging is the exception: every
-    // kAgedShare-th claim goes to the task that has waited unserved longest, if that is kAgingAfter
-    // or more. So the lowest priority starts, under whatever load, within kAgingAfter and
-    // kAgedShare claims for itself and for each task that has waited longer.
+    // queueing, by the audio each was served, so that a task that comes in is served within a unit
+    // of each other; in the lane media, where each has one unit, the smaller source, by powers of 2
+    // from 1 MiB on, and one above 32 MiB only while no other is being loaded, so that a slot is
+    // left for what is short; then age, ordinal. Aging is the exception: every kAgedShare-th claim
+    // goes to the task that has waited unserved longest, if for kAgingAfter. So the lowest priority
+    // starts within kAgingAfter and kAgedShare claims open to it, for itself and each before it.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.
@@ -216,9 +218,9 @@ class Store : public TokenStore {
     // One edit of the transcript of a task that has ended; a new revision, and an event
     // "transcript.updated". What was recognised stays as revision 0. An edit that a retry of the
     // task meets stays: only what the retry recognised anew comes beside it. Errors: request
-    // "not_found" (media, task, segment, speaker, revision), "no_transcript" (nothing was ever
-    // recognised), "transcript_not_final" while the task has not ended, "precondition_failed";
-    // input "segments_overlap", "bad_split", "nothing_to_merge".
+    // "not_found" (media, task, segment, speaker, revision), "transcript_not_final" while the task
+    // has not ended, "precondition_failed"; input "segments_overlap", "bad_split",
+    // "nothing_to_merge".
     virtual Result<EditedTranscript> edit_transcript(const TranscriptEdit& edit) = 0;
 
     // -- the queue --
@@ -291,8 +293,8 @@ class Store : public TokenStore {
                                                const Page& page) = 0;    // newest first
     virtual Result<std::vector<UnitRow>> units(const TaskId& task) = 0;  // by step and ordinal
     virtual Result<std::vector<AttemptRow>> attempts(const TaskId& task) = 0;
-    // What was recognised so far, by time: the joined segments once finalized, the chunks' until
-    // then.
+    // What was recognised so far, by time: the joined segments once finalized (or once that failed
+    // for good), the chunks' until then.
     virtual Result<std::vector<domain::Segment>> segments(const TaskId& task) = 0;
     // What the chunks that have ended well hold, by time, whether it was joined before or not: what
     // finalize joins. While a task is retried that is more than segments(), which are still as they
@@ -333,7 +335,7 @@ class Store : public TokenStore {
     virtual Result<int> units_before_end(const TaskId& task) = 0;
     // nullopt: it does not wait for a slot. Errors: request "not_found".
     virtual Result<std::optional<QueuePlace>> queue_place(const TaskId& task) = 0;
-    // The first `limit` (1 to 1000) that wait in each lane.
+    // The first `limit` (1 to 1000) that wait in each lane. Fewer of a lane: no more wait there.
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
     // gets that answer, another is refused.

@@ -88,6 +88,8 @@ struct NewTask {
     bool force = false;  // cancel the one that is active
     std::optional<IdempotencyKey> idempotency;
     Charge charge;
+    // Kept in the task where it begins with transcribe: no extract brings one (ExtractResult).
+    domain::ModelChoice choice = {};
 };
 
 inline constexpr std::size_t kBatchItemsMax = 1'000;

@@ -203,6 +203,8 @@ TEST_F(Access, AWrongRequestForATokenNamesWhatWasExpected) {
           R"({"name": "x", "storage_bytes_max": "1GB"})", R"({"name": "x", "unknown": 1})"}) {
         expect_refused(create(body), 400, "bad_value");
     }
+    const Answer unknown = create(R"({"name": "x", "jobs": 1})");
+    EXPECT_TRUE(text(object(unknown), "detail").contains("\"jobs\"")) << unknown.body;
     expect_refused(create("{"), 400, "malformed_json");
     expect_refused(
         ask("POST", "/api/v1/tokens", as_command() + "Content-Type: text/plain\r\n", "x"), 415,

@@ -220,6 +220,40 @@ TEST_F(BatchesApi, AFileOverTheLimitIsNamed) {
     EXPECT_EQ(blobs(), 0U);
 }
 
+TEST_F(BatchesApi, TheQueueSaysWhetherThereAreMoreThanItShows) {
+    workers_.on_fetch = [](const ports::FetchJob&, const ports::RunControl&) {
+        return ports::FetchOutcome{.error = Error{ErrorClass::network, "server_busy", "Busy.", {}},
+                                   .retry_after = Millis{3'600'000}};
+    };
+    const auto add = [this](int count) {
+        std::string items;
+        for (int i = 0; i < count; ++i) {
+            items += fmt::format(R"({}{{"url": "https://a.example/{}"}})", i == 0 ? "" : ", ", i);
+        }
+        EXPECT_EQ(post("/api/v1/batches", R"({"items": [)" + items + "]}").status, 201);
+    };
+    ASSERT_EQ(ask("POST", "/api/v1/queue/pause").status, 200);
+    add(200);
+    auto queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(queue.at("waiting").as_array().size(), 200U);
+    EXPECT_FALSE(queue.at("truncated").as_bool()) << "it shows all";
+    add(1);
+    queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(queue.at("waiting").as_array().size(), 200U);
+    EXPECT_TRUE(queue.at("truncated").as_bool());
+    // All of them wait for their next attempt.
+    ASSERT_EQ(ask("POST", "/api/v1/queue/resume").status, 200);
+    std::int64_t seen = 0;
+    for (const MonoTime until = clock_.mono() + Millis{60'000};
+         store_->counts()->retrying < 201 && clock_.mono() < until;) {
+        seen = engine_->feed().wait_after(seen, Millis{1'000});
+    }
+    queue = ask_json("GET", "/api/v1/queue");
+    EXPECT_EQ(queue.at("counts").at("retrying"), 201);
+    EXPECT_EQ(queue.at("waiting").as_array().size(), 200U);
+    EXPECT_TRUE(queue.at("truncated").as_bool());
+}
+
 TEST_F(BatchesApi, AllItemsOrNone) {
     const std::string media = text(upload(), "media_id");
     const auto before = store_->list_media({}, {})->rows.size();
@@ -239,6 +273,13 @@ TEST_F(BatchesApi, AllItemsOrNone) {
         const Answer refused = post("/api/v1/batches", body);
         EXPECT_EQ(refused.status, 400) << body << refused.body;
         EXPECT_EQ(text(object(refused), "code"), "bad_value") << body;
+    }
+    for (const std::string& body :
+         {std::string{R"({"items": [{"url": "https://a.example/"}], "unknown": 1})"},
+          std::string{R"({"items": [{"url": "https://a.example/"}], "options": {"unknown": 1}})"},
+          std::string{R"({"items": [{"url": "https://a.example/", "unknown": 1}]})"}}) {
+        const std::string detail = text(object(post("/api/v1/batches", body)), "detail");
+        EXPECT_TRUE(detail.contains("\"unknown\"")) << body << detail;
     }
     EXPECT_EQ(post("/api/v1/batches", R"({"items": [{"url": "http://0x7f.1/"}]})").status, 422);
     EXPECT_EQ(

@@ -140,6 +140,9 @@ TEST_F(EditsApi, WhatIsWrongIsNamed) {
         EXPECT_EQ(answer.status, 400) << body;
         EXPECT_EQ(code(answer), "bad_value") << body;
     }
+    const std::string unknown =
+        text(object(change(segment, R"({"text": "x", "sterat": 1})")), "detail");
+    EXPECT_TRUE(unknown.contains("\"sterat\"") && unknown.contains("speaker")) << unknown;
     EXPECT_EQ(change(segment, "{\"text\": \"" + std::string(10'001, 'x') + "\"}").status, 400);
     EXPECT_EQ(code(change(segment, "{")), "malformed_json");
     EXPECT_EQ(ask("PATCH", segment, "Content-Type: text/plain\r\n", "{}").status, 415);

@@ -67,10 +67,16 @@ TEST_F(HttpTest, TheSourceIsServedInRanges) {
     EXPECT_EQ(part.field("content-range"), "bytes 2-4/10");
     const Answer beyond = ask("GET", source, "Range: bytes=10-\r\n");
     EXPECT_EQ(beyond.status, 416);
+    EXPECT_EQ(text(object(beyond), "code"), "range_not_satisfiable");
     EXPECT_EQ(beyond.field("content-range"), "bytes */10");
     const Answer head = ask("HEAD", source);
     EXPECT_EQ(head.status, 200);
     EXPECT_EQ(head.field("content-length"), "10");
+    const Answer part_of_head = ask("HEAD", source, "Range: bytes=2-4\r\n");
+    EXPECT_EQ(part_of_head.status, 200) << "ranges are of GET alone";
+    EXPECT_EQ(part_of_head.field("content-length"), "10");
+    EXPECT_EQ(part_of_head.field("content-range"), "");
+    EXPECT_EQ(ask("HEAD", source, "Range: bytes=10-\r\n").status, 200);
     EXPECT_EQ(ask("GET", source, "If-None-Match: " + whole.field("etag") + "\r\n").status, 304);
     EXPECT_EQ(ask("GET", source, "Range: bytes=0-1\r\nIf-Range: \"other\"\r\n").status, 200);
 }
@@ -545,6 +551,29 @@ TEST_F(HttpTest, EarlierClientsPathsAndWords) {
             ask_json("GET", "/api/v1/media/" + text(media, "id") + part).contains("video_id"))
             << part;
     }
+    EXPECT_EQ(
+        text(ask_json("POST", "/media/" + text(media, "id") + "/retranscribe?force=true", 202),
+             "video_id"),
+        text(media, "id"));
+}
+
+TEST_F(HttpTest, WhatIsNotThereYetIsSaid) {
+    start();
+    ASSERT_EQ(ask("POST", "/api/v1/queue/pause").status, 200);
+    const Answer made = ask("POST", "/api/v1/media", "Content-Type: application/json\r\n",
+                            R"({"url": "https://media.example/a.wav"})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string path = text(object(made), "media_url");
+    for (const auto& [what, code] : {std::pair{"/source", "source_not_ready"},
+                                     {"/waveform", "waveform_not_ready"},
+                                     {"/audio", "audio_not_kept"}}) {
+        const Answer answer = ask("GET", path + what);
+        EXPECT_EQ(answer.status, 404) << what;
+        EXPECT_EQ(text(object(answer), "code"), code);
+    }
+    const Answer transcript = ask("GET", path + "/transcript.txt");
+    EXPECT_EQ(transcript.status, 200) << "what there is so far";
+    EXPECT_EQ(transcript.field("x-transcript-complete"), "false");
 }
 
 TEST_F(HttpTest, WhatEarlierClientsCallDownloadingIsFound) {
@@ -604,6 +633,7 @@ TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
         const Answer answer = ask("GET", target);
         EXPECT_EQ(answer.status, 400) << target << " " << answer.body;
     }
+    EXPECT_EQ(text(object(ask("GET", "/api/v1/media?cursor=x")), "code"), "bad_cursor");
     const Answer wrong = ask("DELETE", "/api/v1/media");
     EXPECT_EQ(wrong.status, 405);
     EXPECT_EQ(wrong.field("allow"), "POST, GET, HEAD, OPTIONS");
@@ -612,7 +642,9 @@ TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {
     EXPECT_EQ(options.status, 204);
     EXPECT_EQ(options.field("allow"), "POST, GET, HEAD, OPTIONS");
     EXPECT_EQ(ask("POST", "/api/v1/media", "Content-Type: application/json\r\n", "{}").status, 400);
-    EXPECT_EQ(ask("POST", "/api/v1/media").status, 400);
+    const Answer empty = ask("POST", "/api/v1/media");
+    EXPECT_EQ(empty.status, 400);
+    EXPECT_EQ(text(object(empty), "code"), "empty_file");
     EXPECT_EQ(ask("POST", "/api/v1/media", "Origin: https://evil.example\r\n", "x").status, 403);
     EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 0U);
 }

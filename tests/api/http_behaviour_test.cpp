@@ -94,6 +94,9 @@ TEST_F(HttpBehaviour, WhatNobodyGivesIsNotAcceptable) {
     EXPECT_EQ(status(base, "application/json;q=0"), 406);
     EXPECT_EQ(status(base + "/source", "audio/wav"), 200) << "whatever was sent";
     EXPECT_EQ(status(base + "/transcript.srt", "application/x-subrip"), 200);
+    EXPECT_EQ(status(base + "/transcript.srt", "application/json"), 406) << "of another format";
+    EXPECT_EQ(status(base + "/transcript.json", "application/json"), 200);
+    EXPECT_EQ(status(base + "/transcript.vtt", "text/*"), 200);
     EXPECT_EQ(status("/api/v1/events", "application/json"), 406);
     // Before anything is done.
     EXPECT_EQ(ask("POST", "/api/v1/queue/pause", "Accept: text/html\r\n").status, 406);

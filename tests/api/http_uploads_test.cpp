@@ -2,6 +2,8 @@
 // and task made once.
 #include <filesystem>
 
+#include <sqlite3.h>
+
 #include "durascribe/engine/resumable_uploads.h"
 #include "http_fixture.h"
 
@@ -120,6 +122,7 @@ TEST_F(Uploads, WhatTheProtocolRefuses) {
     const Answer old =
         ask("POST", "/api/v1/uploads", "Tus-Resumable: 0.2.2\r\nUpload-Length: 1\r\n");
     EXPECT_EQ(old.status, 412);
+    EXPECT_EQ(text(object(old), "code"), "tus_version");
     EXPECT_EQ(old.field("tus-version"), "1.0.0");
     EXPECT_EQ(old.field("tus-resumable"), "1.0.0");
     EXPECT_EQ(post("Upload-Length: 1\r\n"), 412);
@@ -135,6 +138,7 @@ TEST_F(Uploads, WhatTheProtocolRefuses) {
     const std::string upload = create(4);
     const Answer wrong = patch(upload, 1, "x");
     EXPECT_EQ(wrong.status, 409);
+    EXPECT_EQ(text(object(wrong), "code"), "upload_offset");
     EXPECT_EQ(wrong.field("tus-resumable"), "1.0.0");
     EXPECT_EQ(patch(upload, 0, "12345").status, 413);
     EXPECT_EQ(ask("PATCH", upload, kPiece, "x").status, 400) << "without an offset";
@@ -161,6 +165,7 @@ TEST_F(Uploads, AChecksumThatDoesNotMatchKeepsNothingOfThePiece) {
     const Answer bad =
         patch(upload, 3, "xyz", "Upload-Checksum: sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\r\n");
     EXPECT_EQ(bad.status, 460);
+    EXPECT_EQ(text(object(bad), "code"), "checksum_mismatch");
     EXPECT_TRUE(bad.original.starts_with("HTTP/1.1 460 Checksum Mismatch")) << bad.original;
     EXPECT_EQ(offset(upload), "3");
     EXPECT_EQ(media(), 0U);
@@ -273,10 +278,40 @@ TEST_F(Uploads, ASecondPieceAtTheSameOffsetTakesOverFromOneThatHangs) {
     const auto refused = hanging.read();
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->status, 423) << refused->body;
+    EXPECT_EQ(text(object(*refused), "code"), "upload_taken_over");
     EXPECT_EQ(offset(upload), "30");
     const Answer done = patch(upload, 30, std::string(70, 'n'));
     EXPECT_EQ(ask("GET", "/api/v1/media/" + done.field("x-durascribe-media-id") + "/source").body,
               std::string(100, 'n'));
+}
+
+// A whole upload is finished once: who asks meanwhile is told to come back.
+TEST_F(Uploads, WhileTheLastPieceIsBeingStoredNobodyElseGetsAtIt) {
+    start();
+    const std::string upload = create(3);
+    // The store cannot write while somebody else does, so that the last piece is not stored yet.
+    sqlite3* other = nullptr;
+    ASSERT_EQ(sqlite3_open((directory_.path() / "durascribe.db").c_str(), &other), SQLITE_OK);
+    sqlite3_busy_timeout(other, 5'000);
+    ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    RawClient last = connect();
+    last.send(
+        fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
+                    "Content-Length: 3\r\n\r\nabc",
+                    upload, kPiece));
+    Answer locked;  // before the piece has come: it is at 0
+    for (const MonoTime until = clock_.mono() + Millis{4'000};
+         locked.status != 423 && clock_.mono() < until;) {
+        locked = ask("GET", upload);
+    }
+    EXPECT_EQ(locked.status, 423) << locked.body;
+    EXPECT_EQ(text(object(locked), "code"), "upload_locked");
+    sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_close(other);
+    const auto stored = last.read();
+    ASSERT_TRUE(stored);
+    EXPECT_EQ(stored->status, 204) << stored->body;
+    EXPECT_EQ(text(ask_json("GET", upload), "media_id"), stored->field("x-durascribe-media-id"));
 }
 
 TEST_F(Uploads, OneThatWasWholeWhenTheServerDiedIsFinishedByTheNext) {

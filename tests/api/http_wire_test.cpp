@@ -1,6 +1,7 @@
 // The wire: limits, deadlines, malformed and hostile bytes, connections that end badly.
 #include <filesystem>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "http_fixture.h"
@@ -131,55 +132,78 @@ TEST_F(HttpTest, AClientThatWaitsIsToldToGoOn) {
     EXPECT_EQ(client.read()->status, 100);
     client.send("bytes");
     EXPECT_EQ(client.read()->status, 201);
-    EXPECT_EQ(ask("POST", "/api/v1/media", "Expect: magic\r\n", "x").status, 417);
+    const Answer magic = ask("POST", "/api/v1/media", "Expect: magic\r\n", "x");
+    EXPECT_EQ(magic.status, 417);
+    EXPECT_EQ(text(object(magic), "code"), "expectation_failed");
 }
 
 TEST_F(HttpTest, MalformedRequestsAreRefusedAndTheConnectionEnds) {
     start();
-    const std::vector<std::pair<std::string, int>> cases{
-        {"GARBAGE\r\n\r\n", 400},
-        {"GET / HTTP/1.1\r\n\r\n", 400},  // no Host
-        {"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n", 400},
-        {"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
-        {"GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", 400},
+    struct Case {
+        std::string bytes;
+        int status;
+        std::string code;
+    };
+    const std::vector<Case> cases{
+        {"GARBAGE\r\n\r\n", 400, "bad_request"},
+        {"GET / HTTP/1.1\r\n\r\n", 400, "bad_host"},  // no Host
+        {"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n", 400, "bad_host"},
+        {"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "bad_request"},
+        {"GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", 400, "bad_request"},
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
          "5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: "
          "6\r\n\r\nbytes",
-         400},
-        {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\nbytes", 400},
+         400, "bad_request"},
+        {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\nbytes", 400,
+         "bad_request"},
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "chunked\r\n\r\nzz\r\n",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "gzip\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "chunked, identity\r\n\r\n0\r\n\r\n",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/media HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
          "identity\r\nContent-Length: 5\r\n\r\nbytes",
-         400},
+         400, "bad_request"},
         {"POST /api/v1/queue/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
          "9223372036854775808\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-         413},
-        {"GET / HTTP/1.1\r\nHost: localhost\r\nX : y\r\n\r\n", 400},
-        {"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n", 431},
-        {"GET /" + std::string(10'000, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414},
+         413, "body_too_large"},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nX : y\r\n\r\n", 400, "bad_request"},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n", 431,
+         "header_too_large"},
+        {"GET /" + std::string(10'000, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414,
+         "uri_too_long"},
+        {"GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "bad_target"},
     };
-    for (const auto& [bytes, status] : cases) {
+    for (const auto& [bytes, status, code] : cases) {
         RawClient client = connect();
         client.send(bytes);
         const auto answer = client.read();
         ASSERT_TRUE(answer) << bytes.substr(0, 200);
         EXPECT_EQ(answer->status, status) << bytes.substr(0, 200);
         EXPECT_EQ(answer->field("content-type"), "application/problem+json");
+        EXPECT_EQ(text(object(*answer), "code"), code) << bytes.substr(0, 200);
     }
     EXPECT_TRUE(store_->list_media({}, {})->rows.empty());
+}
+
+TEST_F(HttpTest, WhatGoesWrongInTheServerIsSaidWithoutItsReason) {
+    settings_.webhooks_changed = [] { throw std::runtime_error("the reason"); };
+    start();
+    const Answer broken = ask("POST", "/api/v1/webhooks", "Content-Type: application/json\r\n",
+                              R"({"url": "https://app.example/"})");
+    EXPECT_EQ(broken.status, 500) << broken.body;
+    EXPECT_EQ(text(object(broken), "code"), "internal_error");
+    EXPECT_FALSE(broken.body.contains("the reason")) << "that is for the log";
+    EXPECT_EQ(ask("GET", "/health/live").status, 200);
 }
 
 // Requests with bytes changed, removed and added: whatever comes back, it is not the server's

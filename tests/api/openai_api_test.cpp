@@ -159,12 +159,19 @@ TEST_F(OpenAiTest, ErrorsAreInTheirShape) {
               (E{400, "language", "unsupported_language"}));
     EXPECT_EQ(error_of(transcribe({{"response_format", "diarized_json"}})),
               (E{400, "response_format", "no_diarizer"}));
+    EXPECT_EQ(error_of(transcribe({{"response_format", "srt"}, {"stream", "true"}})),
+              (E{400, "stream", "unsupported_value"}));
+    EXPECT_EQ(error_of(ask("GET", "/v1/models", "Accept: text/html\r\n")),
+              (E{406, "", "not_acceptable"}));
     EXPECT_EQ(error_of(transcribe({{"model", "auto"}}, "")), (E{400, "file", "no_file"}));
     EXPECT_EQ(error_of(transcribe({}, std::string(2'000, 'x'))),
               (E{413, "file", "body_too_large"}));
     EXPECT_EQ(error_of(ask("POST", "/v1/audio/transcriptions", "Content-Type: application/json\r\n",
                            "{}")),
               (E{415, "", "unsupported_content_type"}));
+    const Answer nowhere = ask("GET", "/v1/nope");
+    EXPECT_EQ(error_of(nowhere), (E{404, "", "no_route"}));
+    EXPECT_TRUE(nowhere.body.contains("/v1/audio/transcriptions")) << nowhere.body;
     EXPECT_EQ(error_of(ask("GET", "/v1/chat/completions")), (E{404, "", "no_route"}));
     const Answer method = ask("GET", "/v1/audio/transcriptions");
     EXPECT_EQ(error_of(method), (E{405, "", "method_not_allowed"}));

@@ -87,11 +87,12 @@ TEST_F(WebhooksApi, WhatIsWrongIsNamed) {
              {R"({"url": "http://2130706433/"})", "url"},
              {R"({"url": "https://me:word@app.example/"})", "url"},
              {R"({"url": "https://app.example/", "types": "task.state"})", "types"},
-             {R"({"url": "https://app.example/", "types": ["nonsense"]})", "type"},
+             {R"({"url": "https://app.example/", "types": ["task.*", "nonsense"]})", "types[1]"},
              {R"({"url": "https://app.example/", "types": [1]})", "types"},
              {R"({"url": "https://app.example/", "states": ["done"]})", "states"},
              {R"({"url": "https://app.example/", "description": {}})", "description"},
-             {R"({"url": "https://app.example/", "secret": "x"})", "field"},
+             {R"({"url": "https://app.example/", "secret": "x"})",
+              "\"secret\" is no field of a webhook"},
          }) {
         const Answer refused = send("POST", "", body);
         EXPECT_EQ(refused.status, 400) << body;

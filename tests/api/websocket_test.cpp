@@ -121,6 +121,7 @@ TEST_F(WebSocketTest, RefusesAtTheHandshake) {
     const Answer plain = ask("GET", "/api/v1/ws");
     EXPECT_EQ(plain.status, 426);
     EXPECT_EQ(plain.field("upgrade"), "websocket");
+    EXPECT_EQ(text(object(plain), "code"), "upgrade_required");
     EXPECT_EQ(socket().open("/api/v1/ws", "Content-Length: 3\r\n"), 400);
     EXPECT_EQ(socket().open("/api/transcription/3/progress"), 404);
     EXPECT_EQ(socket().open("/api/transcription/0190f7d2-0000-7000-8000-000000000001/progress"),

@@ -83,13 +83,13 @@ void StoreContract::TearDown() {
     }
 }
 
-ports::TaskRow StoreContract::submit(int priority) {
+ports::TaskRow StoreContract::submit(int priority, std::int64_t source_bytes) {
     clock_.advance(Millis{1});
     ports::NewMedia media{.id = new_id<MediaId>(),
                           .task_id = new_id<TaskId>(),
                           .title = "A talk",
                           .filename = "talk.mp4",
-                          .source = {std::string(64, 'a'), 7},
+                          .source = {std::string(64, 'a'), source_bytes},
                           .options = {}};
     media.options.priority = priority;
     const auto row = store_->submit(media);

@@ -52,7 +52,7 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     void reopen();
 
     // Each expects success.
-    ports::TaskRow submit(int priority = 0);
+    ports::TaskRow submit(int priority = 0, std::int64_t source_bytes = 7);
     ports::ClaimedUnit claim(domain::Lane lane);
     void expect_nothing_to_claim(domain::Lane lane);
     ports::UnitEnd extract(const ports::Lease& lease, int chunks);

@@ -88,6 +88,51 @@ TEST_P(StoreContract, AReaderOfEventsThatAreGoneIsTold) {
     EXPECT_TRUE(store_->events_after(0, 100)->empty());
 }
 
+// Whatever the clock was when they came: a reader that comes back is told, or gets all of them.
+TEST_P(StoreContract, EventsGoByAgeInTheirOrderWhereTheClockWasAhead) {
+    for (const int days_ahead : {3650, 20}) {
+        pruned_ = true;
+        submit();
+        const WallTime right = clock_.wall();
+        clock_.set_wall(right + kDay * days_ahead);
+        submit();
+        const auto ahead = store_->event_range()->second;
+        clock_.set_wall(right);
+        submit();
+        submit();
+        const auto right_again = store_->event_range()->second;
+        let_days_pass(40);
+        submit();
+        const bool old = days_ahead > 40;  // that of 20 days is not, by what it says
+        for (bool more = true; more;) {
+            const auto pruned = store_->prune({.events = kDay * 30}, 3);
+            ASSERT_TRUE(pruned.has_value()) << pruned.error().message;
+            more = pruned->more;
+            const auto [oldest, newest] = *store_->event_range();
+            ASSERT_EQ(store_->events_after(0, 1'000)->size(),
+                      static_cast<std::size_t>(newest - oldest + 1))
+                << "none is missing between them";
+        }
+        const auto oldest = store_->event_range()->first;
+        if (old) {
+            EXPECT_GT(oldest, right_again) << "it was judged by what came after it";
+            EXPECT_ERROR(store_->events_after(ahead, 100), ErrorClass::request, "events_pruned");
+        } else {
+            EXPECT_LE(oldest, ahead);
+            EXPECT_FALSE(store_->events_after(ahead, 100)->empty());
+        }
+    }
+}
+
+TEST_P(StoreContract, AClockThatIsBehindPrunesNoEvents) {
+    submit();
+    let_days_pass(40);
+    const auto range = *store_->event_range();
+    clock_.set_wall(clock_.wall() - kDay * 3650);
+    EXPECT_EQ(store_->prune({.events = kDay * 30}, 1'000)->events, 0);
+    EXPECT_EQ(*store_->event_range(), range);
+}
+
 TEST_P(StoreContract, AClockThatJumpsPrunesNothing) {
     const auto kept = submit_extracted(1);
     run_to_end(1);

@@ -76,6 +76,20 @@ TEST_P(StoreContract, AnImportIsFetchedThenExtracted) {
     EXPECT_EQ(task(made->task.id).state, TaskState::completed);
 }
 
+TEST_P(StoreContract, WhatWasFetchedIsLoadedBeforeALargerSource) {
+    const auto film = submit(0, 600'000'000);
+    const auto made = store_->submit(import_of());
+    ASSERT_TRUE(made.has_value()) << made.error().message << made.error().detail;
+    tasks_.push_back(made->task.id);
+    const auto unit = claim(Lane::fetch);
+    ports::ImportRow row = **store_->import_of(made->media.id);
+    row.source = {std::string(64, 'e'), 300};
+    ASSERT_TRUE(store_->record_import(unit.lease, row));
+    ASSERT_TRUE(store_->finish_acquire(unit.lease).has_value());
+    EXPECT_EQ(claim(Lane::media).task_id, made->task.id);
+    EXPECT_EQ(claim(Lane::media).task_id, film.id);
+}
+
 TEST_P(StoreContract, ATitleThatWasChosenStays) {
     auto media = import_of(kUrl, true);
     media.title = "Mine";

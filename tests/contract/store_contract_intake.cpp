@@ -275,6 +275,68 @@ TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {
     EXPECT_EQ(claim(Lane::media).task_id, whole->task.id);
 }
 
+TEST_P(StoreContract, FromTranscribeHasTheModelThatWasChosenForIt) {
+    const auto row = submit_extracted(2);
+    run_to_end(2, 1);
+    auto task_again = again(row, Step::transcribe);
+    task_again.choice = {.engine = "whisper", .model = "large", .reason = "It is the best."};
+    const auto made = store_->submit_task(task_again);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(made->task.engine, "whisper");
+    EXPECT_EQ(made->task.model, "large");
+    EXPECT_EQ(made->task.model_reason, "It is the best.");
+    const auto unit = claim(Lane::speech);
+    ASSERT_EQ(unit.task_id, made->task.id);
+    EXPECT_EQ(unit.engine, "whisper");
+    EXPECT_EQ(unit.model, "large");
+    EXPECT_EQ(store_->attempts(made->task.id)->at(0).model, "large");
+    ASSERT_TRUE(store_->request_cancel(made->task.id).has_value());
+    ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
+
+    // What is taken over from its chunks was done by another.
+    auto joined_again = again(row, Step::finalize);
+    joined_again.choice = task_again.choice;
+    clock_.advance(Millis{1});
+    const auto joined = store_->submit_task(joined_again);
+    ASSERT_TRUE(joined.has_value()) << joined.error().message;
+    EXPECT_EQ(joined->task.engine, "pocketsphinx");
+    EXPECT_EQ(joined->task.model, "en-us");
+}
+
+TEST_P(StoreContract, ALaterStepTakesOverOnlyWhatTheSameAudioTrackLeft) {
+    const auto row = submit_extracted(2);
+    run_to_end(2, 1);  // of the default track, with its decoded audio kept
+    for (const Step step : {Step::transcribe, Step::finalize}) {
+        auto other = again(row, step);
+        other.options.audio_track = 1;
+        const auto made = store_->submit_task(other);
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        EXPECT_EQ(made->task.options.from_step, std::nullopt) << to_string(step);
+        const auto unit = claim(Lane::media);
+        EXPECT_EQ(unit.task_id, made->task.id) << "begins with extract";
+        ASSERT_TRUE(store_->request_cancel(made->task.id).has_value());
+        ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
+    }
+    // Its own track's, though another track was heard since.
+    auto of_track_1 = again(row, std::nullopt);
+    of_track_1.options.audio_track = 1;
+    clock_.advance(Millis{1});
+    const auto newer = store_->submit_task(of_track_1);
+    ASSERT_TRUE(newer.has_value()) << newer.error().message;
+    extract(claim(Lane::media).lease, 3);
+    run_to_end(3, 0);
+    for (const std::optional<int> track : {std::optional<int>{}, std::optional{1}}) {
+        auto same = again(row, Step::finalize);
+        same.options.audio_track = track;
+        clock_.advance(Millis{1});
+        const auto made = store_->submit_task(same);
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        EXPECT_EQ(made->task.options.from_step, Step::finalize);
+        EXPECT_EQ(units_of(made->task.id, Step::transcribe).size(), track ? 3U : 2U);
+        finalize(claim(Lane::local).lease);
+    }
+}
+
 TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
     const auto row = submit_extracted(4);
     transcribe(claim(Lane::speech).lease);
@@ -328,6 +390,39 @@ TEST_P(StoreContract, AFailedFinalizeDoesNotCostTheTranscript) {
     EXPECT_EQ(task(row.id).state, TaskState::completed);
 }
 
+TEST_P(StoreContract, AFailedFinalizeOfARetryDoesNotHideWhatTheRetryRecognised) {
+    const auto row = submit_extracted(2);
+    transcribe(claim(Lane::speech).lease, "one");
+    fail_for_good(claim(Lane::speech).lease);
+    finalize(claim(Lane::local).lease);
+    ASSERT_EQ(task(row.id).state, TaskState::partial_failure);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    transcribe(claim(Lane::speech).lease, "two");
+    EXPECT_EQ(fail_for_good(claim(Lane::local).lease).task_state, TaskState::partial_failure);
+    const auto shown = [&] {
+        std::vector<std::string> texts;
+        for (const auto& s : store_->transcript(row.id)->segments) {
+            texts.push_back(s.segment.text);
+        }
+        return texts;
+    };
+    EXPECT_EQ(shown(), (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(store_->segments(row.id)->size(), 2U);
+    EXPECT_FALSE(store_->document(row.id, domain::DocumentFormat::srt)->has_value())
+        << "it had a gap";
+    EXPECT_TRUE(store_->gaps(row.id)->empty());
+    const auto hits = [&] { return store_->search({.text = "two", .media = {}}, {})->hits.size(); };
+    EXPECT_EQ(hits(), 1U);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    EXPECT_EQ(shown(), (std::vector<std::string>{"one", "two"})) << "also while it is retried";
+    EXPECT_EQ(store_->shown_task(row.media_id)->value().id, row.id);
+    EXPECT_EQ(store_->list_media({.has_transcript = true}, {})->rows.size(), 1U);
+    EXPECT_EQ(hits(), 1U);
+    finalize(claim(Lane::local).lease);
+    EXPECT_EQ(task(row.id).state, TaskState::completed);
+    EXPECT_EQ(shown(), (std::vector<std::string>{"joined"}));
+}
+
 TEST_P(StoreContract, AFailedDiarizationDoesNotCostTheTranscript) {
     const ports::NewMedia media{.id = new_id<MediaId>(),
                                 .task_id = new_id<TaskId>(),
@@ -361,6 +456,28 @@ TEST_P(StoreContract, AfterRunningOutOfMemoryTheNextAttemptHasTheSmallerModel) {
     const auto again = claim(Lane::speech);
     EXPECT_EQ(again.model, "tiny");
     EXPECT_EQ(store_->attempts(again.task_id)->back().model, "tiny");
+}
+
+TEST_P(StoreContract, APersonsRetryGivesAChunkTheModelOfItsTaskAgain) {
+    submit_extracted(2);
+    const auto unit = claim(Lane::speech);
+    ASSERT_TRUE(store_
+                    ->fail_unit(unit.lease,
+                                {.error = {ErrorClass::memory, "memory_limit", "Too large.", {}},
+                                 .smaller_model = "tiny"},
+                                {.base = Millis{0}}, 0.5)
+                    .has_value());
+    const auto smaller = claim(Lane::speech);
+    ASSERT_EQ(smaller.model, "tiny");
+    fail_for_good(smaller.lease);
+    transcribe(claim(Lane::speech).lease);
+    finalize(claim(Lane::local).lease);
+    ASSERT_TRUE(store_->retry(unit.task_id).has_value());
+    EXPECT_EQ(units_of(unit.task_id, Step::transcribe).at(0).model, "");
+    const auto retried = claim(Lane::speech);
+    EXPECT_EQ(retried.lease.unit, unit.lease.unit);
+    EXPECT_EQ(retried.model, "en-us");
+    EXPECT_EQ(store_->attempts(unit.task_id)->back().model, "en-us");
 }
 
 TEST_P(StoreContract, ARetryAfterTakesThePlaceOfTheBackoff) {

@@ -8,6 +8,11 @@ namespace durascribe::contract {
 using domain::Lane;
 using domain::TaskState;
 
+namespace {
+constexpr std::int64_t kClip = 100'000;
+constexpr std::int64_t kFilm = 600'000'000;
+}  // namespace
+
 TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
     const auto film = submit_extracted(20);
     for (int i = 0; i < 5; ++i) {
@@ -20,6 +25,83 @@ TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
     EXPECT_EQ(store_->queue_place(clip.id)->value().units_ahead, 0);
     transcribe(running.lease);
     EXPECT_EQ(claim(Lane::speech).task_id, clip.id);
+}
+
+TEST_P(StoreContract, AClipIsLoadedBeforeTheLongFilesThatCameBeforeIt) {
+    std::vector<TaskId> films;
+    for (int i = 0; i < 20; ++i) {
+        films.push_back(submit(0, kFilm).id);
+    }
+    const auto film = claim(Lane::media);
+    EXPECT_EQ(film.task_id, films[0]);
+    expect_nothing_to_claim(Lane::media);  // a slot is left for what is short
+    const auto clip = submit(0, kClip);
+    const auto place = store_->queue_place(clip.id);
+    EXPECT_EQ(place->value().position, 1);
+    EXPECT_EQ(place->value().units_ahead, 0);
+    EXPECT_EQ(store_->units_before_end(clip.id), 0);
+    EXPECT_EQ(store_->units_before_end(films[4]), 4) << "three films and the clip";
+    EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    const auto next = submit(0, kClip);
+    const auto urgent = submit(1, kFilm);
+    EXPECT_EQ(claim(Lane::media).task_id, next.id) << "a long one is being loaded";
+    expect_nothing_to_claim(Lane::media);
+    extract(film.lease, 1);
+    const auto other = claim(Lane::media);
+    EXPECT_EQ(other.task_id, urgent.id) << "its priority comes first";
+    expect_nothing_to_claim(Lane::media);
+    recorder_.take_lane(Lane::media);
+    ASSERT_TRUE(store_->return_unit(other.lease, "drained").has_value());
+    EXPECT_TRUE(recorder_.take_lane(Lane::media)) << "the slots look again";
+    const auto again = claim(Lane::media);
+    EXPECT_EQ(again.task_id, urgent.id);
+    fail_for_good(again.lease);
+    EXPECT_EQ(claim(Lane::media).task_id, films[1]) << "of those alike, the oldest";
+}
+
+TEST_P(StoreContract, AnAgedLongFileWaitsForTheOneThatIsLoadedAndGoesNext) {
+    submit(0, kFilm);
+    const auto running = claim(Lane::media);
+    const auto film = submit(0, kFilm);
+    clock_.advance(ports::kAgingAfter);
+    for (int i = 0; i < 2 * ports::kAgedShare; ++i) {
+        const auto clip = submit(0, kClip);
+        EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    }
+    extract(running.lease, 1);
+    submit(0, kClip);
+    EXPECT_EQ(claim(Lane::media).task_id, film.id);
+}
+
+TEST_P(StoreContract, SourcesThatAreAboutAsLargeAreLoadedAsTheyCame) {
+    const auto first = submit(0, 900'000);
+    const auto second = submit(0, 7);
+    const auto third = submit(0, 7'900'000);
+    const auto fourth = submit(0, 7'100'000);
+    for (const auto& next : {first, second, third, fourth}) {
+        EXPECT_EQ(claim(Lane::media).task_id, next.id);
+    }
+}
+
+TEST_P(StoreContract, WhatWasHandedBackStandsAsItDidByTheSizeOfItsSource) {
+    const auto film = submit(0, kFilm);
+    const auto running = claim(Lane::media);
+    const auto clip = submit(0, kClip);
+    ASSERT_TRUE(store_->return_unit(running.lease, "drained").has_value());
+    EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    EXPECT_EQ(claim(Lane::media).task_id, film.id);
+}
+
+TEST_P(StoreContract, AStreamOfClipsDoesNotKeepALongFileFromBeingLoaded) {
+    const auto film = submit(0, kFilm);
+    clock_.advance(ports::kAgingAfter);
+    bool loaded = false;
+    for (int i = 0; i < ports::kAgedShare && !loaded; ++i) {
+        submit(0, kClip);
+        submit(0, kClip);
+        loaded = claim(Lane::media).task_id == film.id;
+    }
+    EXPECT_TRUE(loaded);
 }
 
 TEST_P(StoreContract, AStreamOfShortTasksDoesNotStarveALongOne) {
@@ -121,6 +203,23 @@ TEST_P(StoreContract, PlacesAreTheOrderOfClaims) {
     }
     EXPECT_EQ(store_->queue(100)->size(), 0U);
     EXPECT_ERROR(store_->queue(0), ErrorClass::request, "bad_limit");
+}
+
+// What runs and could be claimed further takes nobody's place in the list.
+TEST_P(StoreContract, AQueueIsAsLongAsWasAskedForWhereSoManyWait) {
+    submit_extracted(3);
+    claim(Lane::speech);
+    submit_extracted(1);
+    submit_extracted(1);
+    submit();
+    submit();
+    const auto queue = store_->queue(1);
+    ASSERT_TRUE(queue.has_value());
+    ASSERT_EQ(queue->size(), 2U);
+    EXPECT_EQ(queue->at(0).place.lane, Lane::media);
+    EXPECT_EQ(queue->at(0).place.position, 1);
+    EXPECT_EQ(queue->at(1).place.lane, Lane::speech);
+    EXPECT_EQ(store_->queue(10)->size(), 4U);
 }
 
 TEST_P(StoreContract, APriorityThatIsChangedCountsFromTheNextClaimOn) {

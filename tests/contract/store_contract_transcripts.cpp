@@ -193,6 +193,25 @@ TEST_P(StoreTranscripts, ARetryAddsBesideTheEdits) {
     EXPECT_EQ(store_->search({.text = "new", .media = {}}, {})->hits.size(), 1U);
 }
 
+TEST_P(StoreTranscripts, AFailedFinalizeOfARetryAddsBesideTheEdits) {
+    const auto row = submit_extracted(2);
+    transcribe(claim(Lane::speech).lease, "one two");
+    fail_for_good(claim(Lane::speech).lease);
+    finish(claim(Lane::local).lease, {said(0, "one two")});
+    ASSERT_TRUE(edit(row.media_id, ChangeSegment{.id = 0, .text = "corrected"}).has_value());
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    transcribe(claim(Lane::speech).lease, "new here");
+    fail_for_good(claim(Lane::local).lease);
+    EXPECT_EQ(texts(row.id), "0:corrected 1:new here");
+    EXPECT_EQ(texts(row.id, 0), "0:one two 1:new here");
+    EXPECT_EQ(store_->search({.text = "new", .media = {}}, {})->hits.size(), 1U);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    EXPECT_EQ(texts(row.id), "0:corrected 1:new here");
+    EXPECT_EQ(store_->search({.text = "corrected", .media = {}}, {})->hits.size(), 1U);
+    finish(claim(Lane::local).lease, {said(0, "one two"), said(1, "new here")});
+    EXPECT_EQ(texts(row.id), "0:corrected 1:new here") << "once";
+}
+
 TEST_P(StoreTranscripts, ALaterTaskThatDoesNotFinishHidesNothing) {
     const auto first = submit_completed();
     const auto shown = [&] { return store_->shown_task(first.media_id)->value().id; };

@@ -82,16 +82,18 @@ struct ModelTask {
     std::optional<WallTime> started_at, completed_at, cancel_requested_at, next_attempt_at;
     // Any one of these; empty: none. More than one where two units wait until the same instant.
     std::vector<ports::StoredError> error;
-    std::string engine, model;
+    std::string engine, model, model_reason;
     Millis worked{0};
     std::string pcm;
     Millis audio{0};
     std::vector<ModelUnit> units;  // by step and ordinal
     std::vector<ModelAttempt> attempts;
-    std::optional<std::vector<std::string>> joined;  // what finalize wrote, and is shown until
-    std::string document;                            // another finalize writes
-    domain::Lane lane{};                             // of the open step
-    MonoTime unserved_since;                         // since it was made, or last claimed
+    // What was joined last, and is shown until it is joined again; with the document, where
+    // finalize did it.
+    std::optional<std::vector<std::string>> joined;
+    std::optional<std::string> document;
+    domain::Lane lane{};      // of the open step
+    MonoTime unserved_since;  // since it was made, or last claimed
     // Of its transcript: what each has, by the segments' ids; the first as it was recognised.
     // Empty: it was never edited.
     std::vector<std::map<std::int64_t, std::string>> revisions;
@@ -104,6 +106,7 @@ struct ModelMedia {
     MediaId id;
     std::string title;
     std::string source;
+    std::int64_t source_bytes = 0;
     WallTime created_at;
     std::optional<Millis> duration;
     TaskId newest;
@@ -223,9 +226,10 @@ class StoreModel {
     }
     Answer<std::optional<Made>> made_before(const std::optional<ports::IdempotencyKey>& key) const;
     void keep(const std::optional<ports::IdempotencyKey>& key, const Made& made);
-    void create_task(const MediaId& media, const TaskId& id, domain::TaskOptions options);
-    const ModelTask* newest_with_chunks(const MediaId& media) const;
-    const ModelTask* newest_with_audio(const MediaId& media) const;
+    void create_task(const MediaId& media, const TaskId& id, domain::TaskOptions options,
+                     const domain::ModelChoice& choice);
+    const ModelTask* newest_with_chunks(const MediaId& media, std::optional<int> track) const;
+    const ModelTask* newest_with_audio(const MediaId& media, std::optional<int> track) const;
 
     Answer<std::pair<ModelTask*, ModelUnit*>> hold(const ports::Lease& lease,
                                                    std::optional<domain::Step> step = {});
@@ -236,6 +240,7 @@ class StoreModel {
     void end_attempt(ModelTask& t, ModelUnit& u, const std::string& outcome,
                      std::optional<ErrorClass> error);
     void complete(ModelTask& t, ModelUnit& u);
+    void join_without_finalize(ModelTask& t);
     void recognised_again(ModelTask& t, const std::vector<std::string>& texts);
     ports::UnitEnd hand_back(ModelTask& t, std::int64_t unit, const std::string& outcome,
                              std::optional<ErrorClass> error, bool spent);

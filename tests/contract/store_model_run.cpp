@@ -22,6 +22,11 @@ std::string blob(char name) {
     return std::string(64, name);
 }
 
+// The same bytes have one size; no two of these are about as large.
+std::int64_t source_bytes(int which) {
+    return std::array<std::int64_t, 3>{7, 5'000'000, 900'000'000}[static_cast<std::size_t>(which)];
+}
+
 template <typename T>
 const T& nth(const std::vector<T>& list, int n) {
     return list[static_cast<std::size_t>(n) % list.size()];
@@ -207,11 +212,12 @@ std::optional<ports::IdempotencyKey> StoreModelRun::pick_key(int n,
 
 ports::NewMedia StoreModelRun::new_media(const Move& m) {
     const int n = made_++;
-    ports::NewMedia media{.id = MediaId{fmt::format("m{:05}", n)},
-                          .task_id = TaskId{fmt::format("t{:05}", n)},
-                          .title = fmt::format("title {}", n),
-                          .filename = "talk.mp4",
-                          .source = {blob(static_cast<char>('a' + m.a % 3)), 7}};
+    ports::NewMedia media{
+        .id = MediaId{fmt::format("m{:05}", n)},
+        .task_id = TaskId{fmt::format("t{:05}", n)},
+        .title = fmt::format("title {}", n),
+        .filename = "talk.mp4",
+        .source = {blob(static_cast<char>('a' + m.a % 3)), source_bytes(m.a % 3)}};
     media.options.priority = m.b % 3 - 1;
     media.options.diarize = m.b % 5 == 4;
     media.idempotency = pick_key(m.c, fmt::format("submit {} {}", m.a % 3, m.b % 15));
@@ -254,6 +260,12 @@ void StoreModelRun::submit_task(const Move& m) {
     }
     task.options.priority = m.b % 3 - 1;
     task.options.diarize = m.c % 3 == 0;
+    if (m.a % 4 == 3) {
+        task.options.audio_track = 1;
+    }
+    task.choice = {.engine = fmt::format("engine {}", m.b % 2),
+                   .model = fmt::format("model {}", m.c % 2),
+                   .reason = fmt::format("reason {}", m.a % 2)};
     if (m.c % 5 != 0) {
         task.options.from_step = static_cast<Step>(m.c % 5);
     }
@@ -373,7 +385,8 @@ void StoreModelRun::end_attempt(const Move& m, const ports::Lease& lease, Step s
         result.pcm = {chunks > 0 ? blob(static_cast<char>('p' + m.c % 4)) : "", chunks};
         result.peaks.min_max = {-1, 1};
         result.choice = {.engine = fmt::format("engine {}", m.c % 2),
-                         .model = fmt::format("model {}", m.b % 2)};
+                         .model = fmt::format("model {}", m.b % 2),
+                         .reason = fmt::format("reason {}", m.a % 2)};
         for (int i = 0; i < chunks; ++i) {
             result.chunks.push_back({Millis{30'000 * i}, Millis{30'000 * (i + 1)}});
         }
@@ -601,6 +614,23 @@ void StoreModelRun::edit(const Move& m) {
     }
 }
 
+// In their order, up to the last that is old before one that is not; what has a time that is still
+// to come says nothing. Returns how many.
+std::size_t StoreModelRun::forget_old_events(WallTime before) {
+    if (clock_.wall() < before) {
+        return 0;
+    }
+    std::int64_t last_old = 0;
+    for (const auto& [seq, event] : outbox_) {
+        if (event.at < before) {
+            last_old = seq;
+        } else if (event.at <= clock_.wall()) {
+            break;
+        }
+    }
+    return std::erase_if(outbox_, [&](const auto& entry) { return entry.first <= last_old; });
+}
+
 // Until there is no more: then everything is gone that is old enough, and nothing else.
 void StoreModelRun::prune(const Move& m) {
     const Millis age = m.a % 3 == 0 ? kDay * 2 : kDay;
@@ -647,10 +677,11 @@ void StoreModelRun::prune(const Move& m) {
     }
     const int keys = before ? model_.forget_keys_before(*before) : 0;
     check_told();  // the deletions are events, too, and count
-    const auto events = std::erase_if(outbox_, [&](const auto& entry) {
-        return entry.first <= last_seq_ - keep.events_max ||
-               (keep.events && before && entry.second.at < *before);
-    });
+    auto events = std::erase_if(
+        outbox_, [&](const auto& entry) { return entry.first <= last_seq_ - keep.events_max; });
+    if (keep.events && before) {
+        events += forget_old_events(*before);
+    }
     must(std::cmp_equal(all.media, ended.size()) && gone == blobs, "which media went");
     must(all.attempts == attempts, fmt::format("{} attempts are old", attempts));
     must(all.idempotency_keys == keys, fmt::format("{} keys are old", keys));

@@ -70,6 +70,7 @@ class StoreModelRun {
     void recover(const NodeId& self);
     void rescue(const Move& m);
     void prune(const Move& m);
+    std::size_t forget_old_events(WallTime before);
     void edit(const Move& m);
 
     // -- choices --

@@ -70,11 +70,12 @@ Answer<Made> StoreModel::submit(const ports::NewMedia& m) {
     media[m.id] = {.id = m.id,
                    .title = m.title,
                    .source = m.source.sha256,
+                   .source_bytes = m.source.size_bytes,
                    .created_at = clock_.wall(),
                    .duration = {},
                    .newest = m.task_id};
     told.push_back({"media.created", m.id, {}});
-    create_task(m.id, m.task_id, m.options);
+    create_task(m.id, m.task_id, m.options, {});
     keep(m.idempotency, made);
     return made;
 }
@@ -220,29 +221,31 @@ Answer<Made> StoreModel::submit_task(const ports::NewTask& n,
         const bool known = replaced && made.replaced.contains(*replaced);
         (void)request_cancel(known ? *replaced : *made.replaced.begin());
     }
-    create_task(n.media_id, n.id, n.options);
+    create_task(n.media_id, n.id, n.options, n.choice);
     media[n.media_id].newest = n.id;
     keep(n.idempotency, made);
     return made;
 }
 
-const ModelTask* StoreModel::newest_with_chunks(const MediaId& id) const {
+const ModelTask* StoreModel::newest_with_chunks(const MediaId& id, std::optional<int> track) const {
     const ModelTask* newest = nullptr;
     for (const auto& [task_id, t] : tasks) {
         // Of a silent media there are no chunks, and its empty transcript is as good as any.
         const bool silent = t.state == TaskState::completed && !has_unit(t, Step::transcribe);
         const bool chunks = has_unit(t, Step::transcribe, UnitState::completed);
-        if (t.media == id && !t.active() && (chunks || silent) && newer(t, newest)) {
+        if (t.media == id && t.options.audio_track == track && !t.active() && (chunks || silent) &&
+            newer(t, newest)) {
             newest = &t;
         }
     }
     return newest;
 }
 
-const ModelTask* StoreModel::newest_with_audio(const MediaId& id) const {
+const ModelTask* StoreModel::newest_with_audio(const MediaId& id, std::optional<int> track) const {
     const ModelTask* newest = nullptr;
     for (const auto& [task_id, t] : tasks) {
-        if (t.media == id && !t.pcm.empty() && has_unit(t, Step::transcribe) && newer(t, newest)) {
+        if (t.media == id && t.options.audio_track == track && !t.pcm.empty() &&
+            has_unit(t, Step::transcribe) && newer(t, newest)) {
             newest = &t;
         }
     }
@@ -250,16 +253,16 @@ const ModelTask* StoreModel::newest_with_audio(const MediaId& id) const {
 }
 
 // A task that asks to start at a later step takes over what an older one left, or starts earlier.
-void StoreModel::create_task(const MediaId& media_id, const TaskId& id,
-                             domain::TaskOptions options) {
+void StoreModel::create_task(const MediaId& media_id, const TaskId& id, domain::TaskOptions options,
+                             const domain::ModelChoice& choice) {
     const ModelTask* old = nullptr;
     Step first = Step::extract;
     if (options.from_step && *options.from_step > Step::transcribe) {
-        old = newest_with_chunks(media_id);
+        old = newest_with_chunks(media_id, options.audio_track);
         first = options.diarize ? *options.from_step : Step::finalize;
     }
     if (old == nullptr && options.from_step && *options.from_step >= Step::transcribe) {
-        old = newest_with_audio(media_id);
+        old = newest_with_audio(media_id, options.audio_track);
         first = Step::transcribe;
     }
     options.from_step = old != nullptr ? std::optional(first) : std::nullopt;
@@ -274,9 +277,13 @@ void StoreModel::create_task(const MediaId& media_id, const TaskId& id,
         t.audio = old->audio;
         t.engine = old->engine;
         t.model = old->model;
+        t.model_reason = old->model_reason;
         spans = {domain::AudioSpan{Millis{0}, old->audio}};
         if (first == Step::transcribe) {
             spans.clear();
+            t.engine = choice.engine;
+            t.model = choice.model;
+            t.model_reason = choice.reason;
         }
         for (const ModelUnit& chunk : old->units) {
             if (chunk.step != Step::transcribe) {
@@ -372,6 +379,7 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
         (u.state == UnitState::failed ? retried.failed : retried.cancelled) += 1;
         u.state = UnitState::pending;
         u.attempts = u.crashes = 0;
+        u.model.clear();
         u.failures.clear();
         u.audio_done = Millis{0};
         u.completed_at.reset();

@@ -101,6 +101,26 @@ Answer<int> StoreModel::edit(const ports::TranscriptEdit& edit, std::optional<st
     return newest + 1;
 }
 
+// What the chunks hold is shown, whatever an earlier run of the task had joined.
+void StoreModel::join_without_finalize(ModelTask& t) {
+    std::vector<std::string> texts;
+    bool recognised = false;
+    for (const ModelUnit& u : t.units) {
+        recognised = recognised || (u.step == domain::Step::transcribe &&
+                                    u.state == domain::UnitState::completed);
+        texts.insert(texts.end(), u.texts.begin(), u.texts.end());
+    }
+    if (!recognised) {
+        return;
+    }
+    recognised_again(t, texts);
+    t.document.reset();
+    t.joined.reset();
+    if (!texts.empty()) {
+        t.joined = std::move(texts);
+    }
+}
+
 // What was recognised is in every revision, whatever was edited of it later.
 void StoreModel::recognised_again(ModelTask& t, const std::vector<std::string>& texts) {
     if (t.revisions.empty()) {

@@ -109,9 +109,19 @@ std::vector<std::pair<TaskId, std::int64_t>> StoreModel::claimable(Lane lane) co
     if (paused) {
         return list;
     }
+    // Of what is long one is loaded at a time.
+    const auto is_long = [&](const ModelTask& t) {
+        return lane == Lane::media && media.at(t.media).source_bytes > 32 << 20;
+    };
+    const bool loads_long_one = std::ranges::any_of(tasks, [&](const auto& entry) {
+        return is_long(entry.second) &&
+               std::ranges::any_of(entry.second.units, [](const ModelUnit& u) {
+                   return u.step == Step::extract && u.state == UnitState::processing;
+               });
+    });
     for (const auto& [id, t] : tasks) {
         const auto first = std::ranges::find_if(t.units, &ModelUnit::claimable);
-        if (first != t.units.end() && t.lane == lane) {
+        if (first != t.units.end() && t.lane == lane && !(loads_long_one && is_long(t))) {
             list.emplace_back(id, first->id);
         }
     }
@@ -233,6 +243,7 @@ Answer<ports::UnitEnd> StoreModel::finish_extract(const ports::Lease& lease,
     t->audio = result.info.duration;
     t->engine = result.choice.engine;
     t->model = result.choice.model;
+    t->model_reason = result.choice.reason;
     media[t->media].duration = result.info.duration;
     told.push_back({"media.updated", t->media, {}});
     complete(*t, *u);
@@ -334,6 +345,9 @@ Answer<ports::UnitEnd> StoreModel::fail_unit(const ports::Lease& lease,
     const ModelUnit ended = *u;
     if (!again) {
         open_what_follows(*t, ended.step);
+        if (ended.step == Step::finalize) {
+            join_without_finalize(*t);
+        }
     }
     settle(*t);
     return outcome(*t, ended, quarantined);

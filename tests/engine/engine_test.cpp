@@ -709,6 +709,83 @@ TEST_F(EngineTest, AChunkThatRanOutOfMemoryDoesNotMakeTheModelOfTheOthersSmaller
     }
 }
 
+TEST_F(EngineTest, FromTranscribeAModelIsChosenForWhatIsAskedNow) {
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted",
+             .model = "english",
+             .memory_bytes = 4'000,
+             .accuracy = 3,
+             .languages = {"en"}},
+            {.engine = "scripted", .model = "large", .memory_bytes = 4'000, .accuracy = 2},
+            {.engine = "scripted", .model = "small", .memory_bytes = 1'000, .accuracy = 1}};
+    };
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    workers_.on_transcribe = [&](const ports::TranscribeJob& job,
+                                 const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
+        const std::scoped_lock lock(mutex);
+        asked.push_back(job.engine + " " + job.model);
+        if (job.span.start == Millis{0} && job.model == "english") {
+            return fail(ErrorClass::input, "cannot_hear", "This part cannot be recognised.");
+        }
+        if (job.model == "large") {
+            return fail(ErrorClass::memory, "memory_limit", "Too large.");
+        }
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.model = job.model;
+        return outcome;
+    };
+    start();
+    const auto first = upload();  // its gap keeps the decoded audio
+    ASSERT_EQ(wait_until_ended(first.task.id).state, domain::TaskState::partial_failure);
+    ASSERT_EQ(store_->task(first.task.id)->model, "english");
+    const int extracts = workers_.extracts;
+    asked.clear();
+
+    const auto expect_done_with_a_smaller_one = [&](const ports::TaskRow& made) {
+        EXPECT_EQ(made.options.from_step, domain::Step::transcribe);
+        EXPECT_EQ(made.engine, "scripted");
+        EXPECT_EQ(made.model, "large");
+        const auto ended = wait_until_ended(made.id);
+        EXPECT_EQ(ended.state, domain::TaskState::completed);
+        EXPECT_EQ(ended.model_reason, made.model_reason);
+        const std::scoped_lock lock(mutex);
+        EXPECT_FALSE(asked.empty());
+        EXPECT_EQ(std::ranges::count(asked, "scripted large"),
+                  std::ranges::count(asked, "scripted small"));
+        EXPECT_EQ(std::ranges::count(asked, "scripted english"), 0);
+        asked.clear();
+        for (const ports::AttemptRow& attempt : *store_->attempts(made.id)) {
+            EXPECT_TRUE(attempt.step != domain::Step::transcribe || attempt.model == "large" ||
+                        attempt.model == "small")
+                << attempt.model;
+        }
+    };
+    const domain::TaskOptions chinese{.language = "zh", .from_step = domain::Step::transcribe};
+    const auto by_itself = engine_->submit_task(first.media.id, chinese, false);
+    ASSERT_TRUE(by_itself) << by_itself.error().message;
+    EXPECT_NE(by_itself->task.model_reason.find("large is the most accurate"), std::string::npos)
+        << by_itself->task.model_reason;
+    expect_done_with_a_smaller_one(by_itself->task);
+
+    domain::TaskOptions named = chinese;
+    named.model = "large";
+    const auto as_named = engine_->submit_task(first.media.id, named, false);
+    ASSERT_TRUE(as_named) << as_named.error().message;
+    expect_done_with_a_smaller_one(as_named->task);
+
+    Engine::NewBatch batch;
+    batch.items.emplace_back(Engine::NewBatch::Again{first.media.id, chinese});
+    const auto in_a_batch = engine_->submit_batch(batch);
+    ASSERT_TRUE(in_a_batch) << in_a_batch.error().message;
+    const auto row = store_->task(in_a_batch->items.front().task_id);
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->model, "large");
+    EXPECT_EQ(wait_until_ended(row->id).state, domain::TaskState::completed);
+    EXPECT_EQ(workers_.extracts, extracts) << "nothing is decoded again";
+}
+
 TEST_F(EngineTest, WorkersStartOnlyWhereTheirModelFits) {
     settings_.speech_slots = 3;
     settings_.worker_memory_bytes = 100;

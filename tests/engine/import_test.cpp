@@ -127,6 +127,35 @@ class ImportTest : public ::testing::Test {
     std::condition_variable_any never_;
 };
 
+// Counts the workers of downloads.
+class FetchStarts final : public Observer {
+  public:
+    void unit_done(const UnitDone&) noexcept override {}
+    void attempt_failed(domain::Step, ErrorClass, bool) noexcept override {}
+    void leases_expired(int) noexcept override {}
+    void worker_started(domain::Lane lane, bool) noexcept override {
+        count += lane == domain::Lane::fetch ? 1 : 0;
+    }
+    std::atomic<int> count{0};
+};
+
+TEST_F(ImportTest, EachDownloadsWorkerIsCounted) {
+    FetchStarts starts;
+    settings_.observer = &starts;
+    std::atomic<int> asked{0};
+    workers_.on_fetch = [&asked](const ports::FetchJob& job, const ports::RunControl&) {
+        if (++asked == 1) {
+            return lost();
+        }
+        send(job.output_fd, {.total = 5}, "hello");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    start();
+    EXPECT_EQ(ended(import().task.id).state, domain::TaskState::completed);
+    engine_.reset();
+    EXPECT_EQ(starts.count, 2);
+}
+
 TEST_F(ImportTest, WhatIsFetchedIsTranscribed) {
     workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
         EXPECT_EQ(job.url, kUrl);

@@ -52,6 +52,49 @@ await steps({
     await page.keyboard.type(' x')
     await page.keyboard.press('Escape')
     assert.equal((await texts(page))[0], begun[0])
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'segment-time', 'the row has the focus')
+  },
+
+  async 'Escape takes back what had saved itself, too'() {
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page).getByRole('textbox').fill('saved by itself')
+    await until('it is saved', async () => (await there())[0].text === 'saved by itself')
+    await page.keyboard.press('Escape')
+    await until('it is as it was when the field was opened', async () => (await there())[0].text === begun[0])
+    await until('it is shown', async () => (await texts(page))[0] === begun[0])
+  },
+
+  async 'a server that is killed takes no correction with it'() {
+    await first(page).locator('p.segment-text').dblclick()
+    const field = first(page).getByRole('textbox')
+    await field.fill('typed while it died')
+    await server.stop('SIGKILL')
+    await page.keyboard.press('Enter')
+    await first(page).locator('[data-trouble=away]').waitFor()
+    assert.equal(await field.inputValue(), 'typed while it died')
+    await server.start()
+    await until('it is saved without being told to', async () => (await there())[0].text === 'typed while it died')
+    await page.keyboard.press('Enter')
+    await field.waitFor({ state: 'detached' })
+  },
+
+  async 'nor does one that is left, whatever was edited next'() {
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page).getByRole('textbox').fill('left while it was away')
+    await server.stop('SIGKILL')
+    await page.keyboard.press('ArrowDown')
+    await first(page).locator('[data-trouble=away]').waitFor()
+    await page.locator('[data-segment="1"]').hover()
+    await page.locator('[data-segment="1"]').getByRole('button', { name: /Edit text/ }).click()
+    await page.getByTestId('unsaved').getByText('left while it was away').waitFor()
+    await expectAccessible(page, 'a correction that is not saved')
+    await server.start()
+    await until('it is saved', async () => (await there())[0].text === 'left while it was away')
+    await page.getByTestId('unsaved').waitFor({ state: 'detached' })
+    await page.keyboard.press('Escape')
+    const [segment] = await there()
+    await server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text: begun[0] } })
+    await until('it is shown', async () => (await texts(page))[0] === begun[0])
   },
 
   async 'a paragraph is split at the cursor, and joined again'() {
@@ -113,6 +156,7 @@ await steps({
     const before = (await there()).map((s) => s.text).join('\n')
     await page.keyboard.press('Control+f')
     await page.getByRole('textbox', { name: 'Find' }).fill(word)
+    await expectAccessible(page, 'find and replace')
     await until('they are counted', async () => (await page.getByTestId('find-count').innerText()) === `1 of ${count(before)}`)
     await page.getByRole('textbox', { name: 'Replace with' }).fill('REPLACED')
     await page.getByRole('button', { name: 'Replace all' }).click()
@@ -132,7 +176,9 @@ await steps({
     const [segment] = await there()
     await server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text: 'theirs' } })
     await page.getByRole('alert').getByText(/Somebody else/).waitFor()
+    await first(page).getByText('theirs', { exact: true }).waitFor()
     assert.equal((await there())[0].text, 'theirs')
+    assert.equal(await first(page).getByRole('textbox').inputValue(), 'mine')
     await page.keyboard.press('End')
     await page.keyboard.type('!')
     await until('mine is saved once it was seen', async () => (await there())[0].text === 'mine!')
@@ -153,6 +199,36 @@ await steps({
     assert.equal(await hit.locator('mark').innerText(), 'mine')
     await hit.click()
     await page.locator('.segment.now').getByText('mine!').waitFor()
+  },
+
+  async 'an address with a second is gone to once, whatever is asked for anew'() {
+    const time = () => page.evaluate(() => document.querySelector('audio').currentTime)
+    const [segment, next] = await there()
+    const change = (text) => server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text } })
+    await page.goto(`${server.url}/#/media/${made.id}?t=1.5`)
+    await until('it is there', async () => Math.abs((await time()) - 1.5) < 0.1)
+    await page.locator('[data-segment="1"] .segment-time').click()
+    await until('it is elsewhere', async () => Math.abs((await time()) - next.start) < 0.1)
+    await page.route('**/segments', (route) => route.fulfill({ status: 500, body: '{}' }))
+    await Promise.all([page.waitForResponse((r) => r.url().endsWith('/segments') && r.status() === 500), change('not seen')])
+    await page.unroute('**/segments')
+    await change('seen')
+    await first(page).getByText('seen', { exact: true }).waitFor()
+    assert(Math.abs((await time()) - next.start) < 0.1, `${await time()}`)
+  },
+
+  async 'a Chinese paragraph is split where the cursor is'() {
+    const [segment] = await there()
+    await server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text: '今天天气很好，我们出去走走。' } })
+    await first(page).getByText('今天天气很好').waitFor()
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page)
+      .getByRole('textbox')
+      .evaluate((e) => e.setSelectionRange(7, 7))
+    await page.keyboard.press('Control+Enter')
+    await until('it is split', async () => (await there())[1].text === '我们出去走走。')
+    assert.equal((await there())[0].text, '今天天气很好，')
+    await page.locator('[data-segment="1"]').getByRole('textbox').press('Escape')
   },
 
   async 'texts that try to run are saved, shown and found as text'() {

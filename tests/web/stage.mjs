@@ -131,12 +131,17 @@ export async function openContext(server, options = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1200, height: 860 }, locale: 'en-GB', ...options })
   context.setDefaultTimeout(60_000)
   context.faults = []
+  context.askedToStay = 0
   const allowed = new URL(server.url).origin
   await context.addInitScript(() => {
     addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
   })
   context.on('page', (page) => {
     page.on('dialog', (dialog) => {
+      if (dialog.type() === 'beforeunload') {
+        context.askedToStay += 1
+        return void dialog.accept()
+      }
       context.faults.push(`dialog: ${dialog.message()}`)
       void dialog.dismiss()
     })
@@ -170,6 +175,39 @@ export async function expectAccessible(page, where) {
     bad.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html} (${n.any.map((a) => a.message).join('; ')})`).slice(0, 5).join(' | ')}`),
     [],
     where,
+  )
+}
+
+/** Nothing is wider than the window. */
+export async function expectFits(page, where) {
+  const over = await page.evaluate(() => {
+    const wide = document.documentElement.scrollWidth - innerWidth
+    if (wide <= 0) return ''
+    const worst = [...document.querySelectorAll('body *')].sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0]
+    return `${wide} px: ${worst.outerHTML.slice(0, 200)}`
+  })
+  assert.equal(over, '', where)
+}
+
+// Names, formats, units and keys, which are the same in every language.
+const SAME =
+  /durascribe|English|pocketsphinx|whisper|en-us|\ben\b|SQLite|SubRip|WebVTT|JSON|Webhook|WAV|MP3|MP4|MATROSKA|\.(?:srt|vtt|txt|json)|TRANSCRIPTION_TIMEOUT|ALLOW_PRIVATE_ADDRESSES|https?:\/\/\S*|\bLandlock\b|\bCPU\b|RLIMIT_DATA|seccomp|\b(?:B|KB|MB|GB|TB|kHz|ms)\b|\b(?:Enter|Esc|Ctrl|Shift|Space|Backspace)\b|\b[A-Z]\b/gi
+/** What a Chinese reader is told is Chinese: texts, labels, titles and placeholders; not what was recognised, nor the log. */
+export async function expectChinese(page, where) {
+  const said = await page.evaluate(() => {
+    const others = 'p.segment-text, .segment-body .sr-only, .log, noscript, script, style, [lang=en]'
+    const found = []
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) if (!node.parentElement.closest(others)) found.push(node.nodeValue)
+    for (const element of document.body.querySelectorAll('[aria-label], [title], [placeholder]')) {
+      for (const name of ['aria-label', 'title', 'placeholder']) found.push(element.getAttribute(name) ?? '')
+    }
+    return found.concat(document.title)
+  })
+  assert.deepEqual(
+    said.filter((text) => /[a-z]{2,}/i.test(text.replace(SAME, ''))),
+    [],
+    `${where}: not in Chinese`,
   )
 }
 

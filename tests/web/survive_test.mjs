@@ -11,11 +11,12 @@ const wav = Buffer.concat([tone(60, 5), Buffer.alloc(length)])
 wav.writeUInt32LE(wav.length - 8, 4)
 wav.writeUInt32LE(wav.length - 44, 40)
 writeFileSync(big, wav)
-const row = (title) => page.locator('.row', { has: page.getByRole('link', { name: title, exact: true }) })
+const row = (title, where = page) => where.locator('.row', { has: where.getByRole('link', { name: title, exact: true }) })
 const offset = async () => {
   const url = await page.evaluate(() => Object.keys(localStorage).filter((k) => k.startsWith('tus::')).map((k) => JSON.parse(localStorage[k]).uploadUrl)[0])
   return url ? (await server.api(new URL(url, server.url).pathname)).offset : 0
 }
+let line = null
 async function slow(bytesPerSecond) {
   const session = await context.newCDPSession(page)
   await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond })
@@ -24,7 +25,7 @@ async function slow(bytesPerSecond) {
 
 await steps({
   async 'an upload is paused and resumed'() {
-    const line = await slow(6 << 20)
+    line = await slow(6 << 20)
     await page.setInputFiles('[data-testid=files]', big)
     await page.locator('.upload[data-state=sending]').waitFor()
     await until('some of it was sent', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 5)
@@ -35,21 +36,40 @@ await steps({
     await page.getByRole('button', { name: 'Resume: big.wav' }).click()
     await page.locator('.upload[data-state=sending]').waitFor()
     await until('it goes on', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 20)
-    await line.detach()
   },
 
-  async 'a reload in the middle: what came is kept, and the same file goes on from there'() {
-    await page.reload()
-    await page.locator('.upload[data-state=unfinished]').waitFor()
-    const kept = await offset()
-    assert(kept > 0 && kept < wav.length, `${kept}`)
-    let sent = 0
+  async 'a reload in the middle asks first; what came is kept, also of what was paused, and the same file goes on from there'() {
+    const sent = []
     page.on('request', (request) => {
-      if (request.method() === 'PATCH') sent = Number(request.headers()['upload-offset'])
+      if (request.method() === 'PATCH') sent.push(Number(request.headers()['upload-offset']))
     })
+    const unfinished = (name) => page.locator('.upload[data-state=unfinished]', { hasText: name })
+    // One that the server does not know of yet, and one that it does; both are paused.
+    await page.route('**/api/v1/uploads', () => {})
+    await page.setInputFiles('[data-testid=files]', `${samples}/short.wav`)
+    for (const name of ['short.wav', 'big.wav']) await page.getByRole('button', { name: `Pause: ${name}` }).click()
+    await page.reload()
+    assert.equal(context.askedToStay, 1)
+    for (const name of ['short.wav', 'big.wav']) await unfinished(name).waitFor()
+    await page.unroute('**/api/v1/uploads')
+    const paused = await offset()
+    assert(paused > 0 && paused < wav.length, `${paused}`)
+    sent.length = 0
+    await page.setInputFiles('[data-testid=files]', [`${samples}/short.wav`, big])
+    await row('short').waitFor()
+    await until('it goes on where it was', () => sent.includes(paused))
+    await until('more was sent', async () => (await offset()) > paused || Number(await page.locator('.upload[data-state=sending] [role=progressbar]').getAttribute('aria-valuenow')) > (100 * paused) / wav.length + 5)
+
+    await page.reload()
+    assert.equal(context.askedToStay, 2)
+    await unfinished('big.wav').waitFor()
+    const kept = await offset()
+    assert(kept > paused && kept < wav.length, `${kept} after ${paused}`)
+    await line.detach()
+    sent.length = 0
     await page.setInputFiles('[data-testid=files]', big)
     await page.locator('.upload[data-state=done]').waitFor({ timeout: 60_000 })
-    assert.equal(sent, kept, 'it went on where it was')
+    assert.equal(sent.at(-1), kept, 'it went on where it was')
     await row('big').waitFor()
     const [media] = (await server.api('/api/v1/media?search=big')).items
     assert.equal(media.size_bytes, wav.length)
@@ -73,6 +93,32 @@ await steps({
     await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click()
     await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()
     assert.equal((await server.status(id)).status, 'cancelled')
+  },
+
+  async 'a server that hangs is said to be lost, though its line stands'() {
+    const window = await context.newPage()
+    await window.clock.install()
+    await window.goto(`${server.url}/`)
+    await window.locator('[data-testid=connection][data-state=live]').waitFor()
+    process.kill(server.child.pid, 'SIGSTOP')
+    await window.clock.fastForward(20_000)
+    await window.getByTestId('lost').waitFor()
+    process.kill(server.child.pid, 'SIGCONT')
+    await window.getByTestId('lost').waitFor({ state: 'detached' })
+    await window.close()
+  },
+
+  async 'windows that nobody sees leave their connections to the one that is seen'() {
+    const hidden = []
+    for (let i = 0; i < 7; ++i) {
+      const window = await context.newPage()
+      await window.addInitScript(() => Object.defineProperty(document, 'hidden', { get: () => true }))
+      await window.goto(`${server.url}/`, { waitUntil: 'commit' })
+      hidden.push(window)
+    }
+    const seen = await openPage(context, server)
+    await row('talk', seen).waitFor()
+    for (const window of [...hidden, seen]) await window.close()
   },
 
   async 'what happened while it was away is shown without a reload'() {

@@ -11,6 +11,7 @@ import { useCounts } from './queue/use-queue'
 import { useText, useTongue } from './text'
 import { DropZone, useChooseFiles } from './uploads/drop'
 import { uploads } from './uploads/store'
+import { Boundary } from './ui/boundary'
 import { applyTheme, savedTheme, type Theme, useHash, useKeys } from './ui/hooks'
 import { GaugeIcon, KeyboardIcon, ListIcon, PlusIcon, QueueIcon } from './ui/icons'
 import { signOut } from './ui/gate'
@@ -84,10 +85,12 @@ function Frame() {
       <TopBar route={route} onHelp={() => setHelp(true)} />
       <Line />
       <main id="main" ref={main} tabIndex={-1}>
-        {route.view === 'library' && <LibraryView route={route} />}
-        {route.view === 'media' && <MediaView key={route.id} id={route.id} at={route.at} />}
-        {route.view === 'queue' && <QueueView />}
-        {route.view === 'system' && <SystemView />}
+        <Boundary key={place}>
+          {route.view === 'library' && <LibraryView route={route} />}
+          {route.view === 'media' && <MediaView id={route.id} at={route.at} />}
+          {route.view === 'queue' && <QueueView />}
+          {route.view === 'system' && <SystemView />}
+        </Boundary>
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
     </>

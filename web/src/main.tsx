@@ -6,6 +6,7 @@ import { Gate } from './ui/gate'
 import { ApiError } from './api/client'
 import { LiveProvider } from './live/provider'
 import { TextProvider } from './text'
+import { Boundary } from './ui/boundary'
 import { applyTheme, savedTheme } from './ui/hooks'
 import { NoticesProvider } from './ui/notices'
 import './styles/colours.css'
@@ -46,11 +47,13 @@ createRoot(root).render(
     <QueryClientProvider client={client}>
       <TextProvider>
         <NoticesProvider>
-          <LiveProvider>
-            <Gate>
-              <App />
-            </Gate>
-          </LiveProvider>
+          <Boundary>
+            <LiveProvider>
+              <Gate>
+                <App />
+              </Gate>
+            </LiveProvider>
+          </Boundary>
         </NoticesProvider>
       </TextProvider>
     </QueryClientProvider>

@@ -54,11 +54,7 @@ Result<Open> open_transcript(WriteTx& tx, const ports::TranscriptEdit& edit) {
     Rows task =
         tx.db.query("SELECT state FROM tasks WHERE id = ? AND media_id = ?", open.task, edit.media);
     if (!task.step()) {
-        return std::unexpected(edit.task ? task_not_found(*edit.task)
-                                         : Error{ErrorClass::request,
-                                                 "no_transcript",
-                                                 "This media was never transcribed.",
-                                                 {}});
+        return std::unexpected(task_not_found(open.task));
     }
     if (!domain::is_terminal(*domain::task_state_from(task.bytes()))) {
         return fail(ErrorClass::request, "transcript_not_final",

@@ -13,6 +13,9 @@ constexpr Millis kBetweenMarks = kDay * 5 / 6;
 // Between marks further apart no server ran, or the clock has jumped.
 constexpr Millis kLongestDay = kDay * 2;
 
+// So many events from a time when the clock was ahead are looked through for one that is old.
+constexpr int kAheadMax = 10'000;
+
 // In one transaction: each may have thousands of segments, and goes from the search with them.
 constexpr int kMediaMax = 20;
 
@@ -49,9 +52,31 @@ std::vector<MediaId> media_ended_before(WriteTx& tx, WallTime time, int limit) {
     return ids;
 }
 
+// Up to which number events go by age; 0: none does. They came in the order of their numbers, and
+// go in it: what stands before one that is old is older, whatever its time says. So one from ahead
+// of now, where the clock once was, is judged by those after it; the first that is neither ends it.
+std::int64_t last_old_event(WriteTx& tx, WallTime before, int limit) {
+    if (before > tx.now) {
+        return 0;  // the clock is behind
+    }
+    Rows rows = tx.db.query("SELECT seq, at FROM events ORDER BY seq LIMIT ?",
+                            std::int64_t{limit} + kAheadMax);
+    std::int64_t last_old = 0;
+    for (int old = 0; old < limit && rows.step();) {
+        const std::int64_t seq = rows.integer();
+        const WallTime at = rows.wall();
+        if (at < before) {
+            last_old = seq;
+            ++old;
+        } else if (at <= tx.now) {
+            break;
+        }
+    }
+    return last_old;
+}
+
 int prune_events(WriteTx& tx, const ports::Retention& retention, int limit) {
-    // The last that was given, not the last that is left: by age the newest can go before others,
-    // where the wall clock has jumped.
+    // The last that was given, not the last that is left: all may have gone by age.
     Rows rows =
         tx.db.query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'");
     DURASCRIBE_ASSERT(rows.step());
@@ -64,10 +89,11 @@ int prune_events(WriteTx& tx, const ports::Retention& retention, int limit) {
         std::min(told, last - std::max<std::int64_t>(retention.events_max, 0)), limit);
     const auto before = retention.events ? time_before(tx.db, *retention.events) : std::nullopt;
     if (before && gone < limit) {
+        const int left = limit - gone;
         gone += tx.db.execute(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? AND seq <= ?"
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq"
             " LIMIT ?)",
-            *before, told, limit - gone);
+            std::min(told, last_old_event(tx, *before, left)), left);
     }
     return gone;
 }

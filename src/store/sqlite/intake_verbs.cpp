@@ -35,14 +35,17 @@ struct Inheritance {
     ports::BlobRef pcm;
     Millis audio{0};
     std::vector<domain::AudioSpan> spans{domain::AudioSpan{}};  // of the first step's units
-    ports::TaskRow before;                                      // engine, model, model_reason
+    domain::ModelChoice choice;                                 // that did the work, or will
 };
 
-std::optional<TaskId> newest_with(WriteTx& tx, const MediaId& media, std::string_view condition) {
-    Rows rows = tx.db.query(fmt::format("SELECT id FROM tasks t WHERE media_id = ? AND {}"
+// The newest that heard the same audio track, and of which the condition is true.
+std::optional<TaskId> newest_with(WriteTx& tx, const MediaId& media, std::optional<int> audio_track,
+                                  std::string_view condition) {
+    Rows rows = tx.db.query(fmt::format("SELECT id FROM tasks t WHERE media_id = ? AND"
+                                        " json_extract(options, '$.audio_track') IS ? AND {}"
                                         " ORDER BY created_at DESC, id DESC LIMIT 1",
                                         condition),
-                            media);
+                            media, audio_track);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
 
@@ -59,14 +62,15 @@ std::vector<domain::AudioSpan> chunks_of(WriteTx& tx, const TaskId& task) {
     return spans;
 }
 
-Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions& asked) {
+Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions& asked,
+                    const domain::ModelChoice& choice) {
     Inheritance i{.options = asked};
     if (!asked.from_step) {
         return i;
     }
     if (*asked.from_step > Step::transcribe) {
         // A silent media has no chunks, and its empty transcript is as good as any.
-        i.from = newest_with(tx, media,
+        i.from = newest_with(tx, media, asked.audio_track,
                              "completed_at IS NOT NULL AND (EXISTS (SELECT 1 FROM units WHERE "
                              "task_id = t.id AND step = 2 AND state = 'completed')"
                              " OR (state = 'completed' AND NOT EXISTS (SELECT 1 FROM units WHERE "
@@ -74,7 +78,7 @@ Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions
         i.options.from_step = asked.diarize ? *asked.from_step : Step::finalize;
     }
     if (!i.from && *asked.from_step >= Step::transcribe) {
-        i.from = newest_with(tx, media,
+        i.from = newest_with(tx, media, asked.audio_track,
                              "pcm_sha256 <> '' AND EXISTS (SELECT 1 FROM units WHERE task_id = "
                              "t.id AND step = 2)");
         i.options.from_step = Step::transcribe;
@@ -85,16 +89,12 @@ Inheritance inherit(WriteTx& tx, const MediaId& media, const domain::TaskOptions
     }
     const TaskRecord old = *load_task(tx.db, *i.from);
     i.audio = old.audio;
-    i.before = old.row;
     i.pcm = old.pcm;  // a gap that is taken over may be retried
     if (*i.options.from_step == Step::transcribe) {
+        i.choice = choice;
         i.spans = chunks_of(tx, *i.from);
-        if (asked.engine != "auto" || asked.model != "auto") {
-            i.before.engine.clear();  // another one than before, perhaps
-            i.before.model.clear();
-            i.before.model_reason.clear();
-        }
     } else {
+        i.choice = {old.row.engine, old.row.model, old.row.model_reason};
         i.spans = {domain::AudioSpan{Millis{0}, i.audio}};
     }
     return i;
@@ -125,8 +125,9 @@ void copy_chunks(WriteTx& tx, const TaskId& from, const TaskId& to) {
 
 // The row, its first step's units, and "task.created".
 ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
-                           const domain::TaskOptions& asked, const std::optional<TokenId>& token) {
-    const Inheritance i = inherit(tx, media, asked);
+                           const domain::TaskOptions& asked, const std::optional<TokenId>& token,
+                           const domain::ModelChoice& choice = {}) {
+    const Inheritance i = inherit(tx, media, asked, choice);
     TaskRecord t;
     t.row = {.id = id,
              .media_id = media,
@@ -134,9 +135,9 @@ ports::TaskRow create_task(WriteTx& tx, const MediaId& media, const TaskId& id,
              .options = i.options,
              .created_at = tx.now,
              .updated_at = tx.now,
-             .engine = i.before.engine,
-             .model = i.before.model,
-             .model_reason = i.before.model_reason};
+             .engine = i.choice.engine,
+             .model = i.choice.model,
+             .model_reason = i.choice.reason};
     t.pcm = i.pcm;
     t.audio = i.audio;
     const domain::Step first = domain::steps_for(i.options).front();
@@ -370,7 +371,7 @@ Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task) {
                   task.media_id);
     domain::TaskOptions options = task.options;
     options.from_url = media->source.empty();  // what is there is not fetched again
-    made.task = create_task(tx, task.media_id, task.id, options, task.charge.token);
+    made.task = create_task(tx, task.media_id, task.id, options, task.charge.token, task.choice);
     if (task.idempotency) {
         keep_answer(tx, *task.idempotency, to_json(made));
     }

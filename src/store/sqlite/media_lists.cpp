@@ -232,9 +232,8 @@ std::string filter_condition(const ports::MediaFilter& filter) {
     }
     if (filter.has_transcript) {
         condition += fmt::format(
-            " AND {} EXISTS (SELECT 1 FROM tasks t WHERE t.media_id = m.id AND (t.state ="
-            " 'completed' OR t.state = 'partial_failure' OR EXISTS (SELECT 1 FROM documents WHERE"
-            " task_id = t.id)))",
+            " AND {} EXISTS (SELECT 1 FROM tasks t WHERE t.media_id = m.id"
+            " AND " DURASCRIBE_TASK_DELIVERED ")",
             *filter.has_transcript ? "" : "NOT");
     }
     return condition;

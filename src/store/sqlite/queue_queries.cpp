@@ -51,19 +51,24 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
                              .units_ahead = units_higher + tasks_before};
 }
 
-// Of a higher priority everything; of the same one as many of each task as this one has left.
+// Of a higher priority everything; of the same one as many of each task as this one has left, in
+// the lane media of those before it alone.
 Result<int> units_before_end(Connection& db, const TaskId& task) {
-    Rows mine = db.query("SELECT lane, priority, u_claimable FROM tasks WHERE id = ?", task);
+    Rows mine = db.query(
+        "SELECT lane, priority, u_claimable, fair_tag, created_at FROM tasks WHERE id = ?", task);
     if (!mine.step()) {
         return std::unexpected(task_not_found(task));
     }
     const int lane = mine.small();
     const int priority = mine.small();
     const int left = mine.small();
+    const std::int64_t tag = mine.integer();
+    const std::int64_t created_at = mine.integer();
     Rows others = db.query(
         "SELECT coalesce(sum(iif(priority > ?2, u_claimable, min(u_claimable, ?3))), 0) FROM tasks"
-        " WHERE lane = ?1 AND u_claimable > 0 AND priority >= ?2 AND id <> ?4",
-        lane, priority, left, task);
+        " WHERE lane = ?1 AND u_claimable > 0 AND priority >= ?2 AND id <> ?4"
+        " AND (?1 <> ?5 OR priority > ?2 OR (fair_tag, created_at, id) < (?6, ?7, ?4))",
+        lane, priority, left, task, static_cast<int>(domain::Lane::media), tag, created_at);
     DURASCRIBE_ASSERT(others.step());
     return others.small();
 }
@@ -77,14 +82,15 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
     for (int lane = 0; lane < domain::kLanes; ++lane) {
         Rows rows = db.query("SELECT " DURASCRIBE_TASK_COLUMNS
                              ", u_claimable FROM tasks WHERE lane = ? AND u_claimable > 0"
-                             " ORDER BY priority DESC, fair_tag, created_at, id LIMIT ?",
-                             lane, limit);
+                             " ORDER BY priority DESC, fair_tag, created_at, id",
+                             lane);
         std::optional<int> priority;
         int position = 0;
         int units_higher = 0;  // of the priorities above
         int units_here = 0;
         int tasks_here = 0;
-        while (rows.step()) {
+        int listed = 0;
+        while (listed < limit && rows.step()) {
             ports::QueuedTask queued{.task = read_task(rows), .place = {}};
             if (priority != queued.task.options.priority) {
                 priority = queued.task.options.priority;
@@ -98,6 +104,7 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
             units_here += rows.small();
             if (queued.task.state == domain::TaskState::pending) {
                 list.push_back(std::move(queued));
+                ++listed;
             }
         }
     }

@@ -1,8 +1,11 @@
 // Who goes next, and whether anyone does: start-time fair queueing within a priority (Goyal, Vin,
-// Cheng 1996), and aging across them, as ports::Store::claim says.
+// Cheng 1996), in the lane media the smaller source first, and aging across them, as
+// ports::Store::claim says.
 #include "durascribe/store/sqlite/verbs.h"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -13,17 +16,71 @@ namespace {
 
 // What a unit without a span costs in the fair order: about as much as a chunk.
 constexpr Millis kSpanlessCost{30'000};
+// What is loaded as quickly as anything: smaller sources do not go before it.
+constexpr std::int64_t kSmallSource = std::int64_t{1} << 20;
+constexpr std::int64_t kLargestSource = std::int64_t{1} << 50;  // so that the tag fits
+// What may take long to be loaded: an hour of compressed audio and more. One at a time, so that a
+// slot is left for what is short; to load two of them beside each other ends neither much earlier.
+constexpr std::int64_t kLongSource = std::int64_t{32} << 20;
 
 bool is_paused(WriteTx& tx) {
     return tx.db.query("SELECT 1 FROM queue_state WHERE paused_at IS NOT NULL").step();
 }
 
+// In the lane media a task has one unit, however long its file: nothing that it was served says
+// what it will cost. So it is tagged with that: by powers of two, within which those that came
+// first go first.
+std::int64_t tag_by_source(WriteTx& tx, const MediaId& media) {
+    Rows rows = tx.db.query("SELECT source_size FROM media WHERE id = ?", media);
+    DURASCRIBE_ASSERT(rows.step());
+    return static_cast<std::int64_t>(std::bit_ceil(
+        static_cast<std::uint64_t>(std::clamp(rows.integer(), kSmallSource, kLargestSource))));
+}
+
+// Whether a long one is being loaded: those at work are few.
+bool loads_long_one(WriteTx& tx) {
+    return tx.db
+        .query(
+            "SELECT 1 FROM units u INDEXED BY units_leased JOIN tasks t ON t.id = u.task_id"
+            " JOIN media m ON m.id = t.media_id"
+            " WHERE u.state = 'processing' AND u.step = ? AND m.source_size > ? LIMIT 1",
+            static_cast<int>(domain::Step::extract), kLongSource)
+        .step();
+}
+
+// The long one that is to be loaded must wait.
+bool must_wait(WriteTx& tx, domain::Lane lane, std::int64_t tag) {
+    return lane == domain::Lane::media && tag > kLongSource && loads_long_one(tx);
+}
+
 std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
     Rows rows = tx.db.query(
-        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0 AND waiting_since <= ?"
+        "SELECT id, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0 AND waiting_since <= ?"
         " ORDER BY waiting_since, rowid LIMIT 1",
         static_cast<int>(lane), tx.queue.now(tx.mono) - ports::kAgingAfter);
-    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    TaskId id{rows.text()};
+    return must_wait(tx, lane, rows.integer()) ? std::nullopt : std::optional{std::move(id)};
+}
+
+// The best of a priority below that one; where it must wait, so must all behind it of its priority.
+std::optional<TaskId> best_below(WriteTx& tx, domain::Lane lane, std::int64_t below) {
+    while (true) {
+        Rows rows = tx.db.query(
+            "SELECT id, priority, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0"
+            " AND priority < ? ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
+            static_cast<int>(lane), below);
+        if (!rows.step()) {
+            return std::nullopt;
+        }
+        TaskId id{rows.text()};
+        below = rows.integer();
+        if (!must_wait(tx, lane, rows.integer())) {
+            return id;
+        }
+    }
 }
 
 }  // namespace
@@ -35,6 +92,11 @@ QueueClock start_queue_clock(Connection& db, MonoTime mono) {
 }
 
 void join_queue(WriteTx& tx, TaskRecord& t) {
+    t.waiting_since = tx.queue.now(tx.mono);
+    if (t.lane == domain::Lane::media) {
+        t.fair_tag = tag_by_source(tx, t.row.media_id);
+        return;
+    }
     Rows rows = tx.db.query(
         "SELECT fair_tag FROM tasks WHERE lane = ? AND priority = ? AND u_claimable > 0"
         " ORDER BY fair_tag LIMIT 1",
@@ -46,7 +108,6 @@ void join_queue(WriteTx& tx, TaskRecord& t) {
     if (last.priority == t.row.options.priority) {
         t.fair_tag = std::min(t.fair_tag, last.tag);
     }
-    t.waiting_since = tx.queue.now(tx.mono);
 }
 
 std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane) {
@@ -60,11 +121,7 @@ std::optional<TaskId> next_task(WriteTx& tx, domain::Lane lane) {
             return aged;
         }
     }
-    Rows rows = tx.db.query(
-        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
-        static_cast<int>(lane));
-    return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
+    return best_below(tx, lane, std::numeric_limits<std::int64_t>::max());
 }
 
 void charge_claim(WriteTx& tx, TaskRecord& t, const domain::AudioSpan& span) {

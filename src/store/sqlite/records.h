@@ -29,6 +29,14 @@ ports::TaskRow read_task(Rows& rows);
     "model"
 ports::UnitRow read_unit(Rows& rows);
 
+// Of a task `t`: whether it has ever delivered. One that is retried keeps what was joined until it
+// is joined anew. (A silent one has documents without segments; one that could not be finalized,
+// segments without documents.)
+#define DURASCRIBE_TASK_DELIVERED                                                     \
+    "(t.state = 'completed' OR t.state = 'partial_failure' OR EXISTS (SELECT 1 FROM " \
+    "documents WHERE task_id = t.id) OR EXISTS (SELECT 1 FROM segments WHERE "        \
+    "task_id = t.id AND unit_id = 0))"
+
 // Of a transcript; the words as they are stored, for those who only pass them on.
 struct StoredSegment {
     std::int64_t id = 0;

@@ -317,8 +317,8 @@ TEST_F(SqliteFile, AFullQueueMakesCallersWaitAndLosesNone) {
 TEST_F(SqliteFile, AClaimReadsAnIndex) {
     ASSERT_TRUE(open().has_value());
     const std::string task = plan(
-        "SELECT id FROM tasks WHERE lane = ? AND u_claimable > 0"
-        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1");
+        "SELECT id, priority, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0"
+        " AND priority < ? ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1");
     EXPECT_THAT(task, HasSubstr("INDEX tasks_claimable"));
     EXPECT_THAT(task, ::testing::Not(HasSubstr("TEMP B-TREE")));
     const std::string unit = plan(

@@ -51,13 +51,10 @@ std::vector<std::int64_t> ids_of(std::string_view text) {
 }  // namespace
 
 std::optional<TaskId> shown_task_id(Connection& db, const MediaId& media) {
-    // A task that is retried keeps what it once wrote until it writes anew. By rowid, in the order
-    // in which they were made: a wall clock may have gone back between them.
-    Rows rows = db.query(
-        "SELECT id FROM tasks t WHERE media_id = ? AND (state = 'completed' OR state ="
-        " 'partial_failure' OR EXISTS (SELECT 1 FROM documents WHERE task_id = t.id))"
-        " ORDER BY rowid DESC LIMIT 1",
-        media);
+    // By rowid, in the order in which they were made: a wall clock may have gone back between them.
+    Rows rows = db.query("SELECT id FROM tasks t WHERE media_id = ? AND " DURASCRIBE_TASK_DELIVERED
+                         " ORDER BY rowid DESC LIMIT 1",
+                         media);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
 }
 

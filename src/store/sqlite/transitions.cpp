@@ -244,6 +244,7 @@ void clear_unit_fields(UnitRecord& u, Field clears) {
     if (has(clears, Field::retry_count)) {
         r.attempts = 0;
         r.crashes = 0;
+        r.model.clear();
         r.audio_done = Millis{0};
     }
 }

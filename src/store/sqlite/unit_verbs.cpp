@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/store/sqlite/json.h"
+#include "durascribe/store/sqlite/queries.h"
 
 namespace durascribe::store {
 namespace {
@@ -89,6 +90,21 @@ bool has_chunks(WriteTx& tx, const TaskRecord& t) {
         .query("SELECT 1 FROM units WHERE task_id = ? AND step = ? AND state = 'completed' LIMIT 1",
                t.row.id, static_cast<int>(Step::transcribe))
         .step();
+}
+
+// In place of a finalize that failed for good: the chunks that were recognised since an earlier run
+// was finalized would be hidden behind what that one had joined. Documents are written when they
+// are asked for.
+Result<void> join_without_finalize(WriteTx& tx, const TaskRecord& t) {
+    auto heard = chunk_segments(tx.db, t.row.id);
+    if (!heard) {
+        return std::unexpected(heard.error());
+    }
+    const auto joined = domain::join_chunks({std::move(*heard)});
+    write_segments(tx, t.row.id, UnitId{0}, joined);
+    recognised_again(tx, t, joined);
+    tx.db.execute("DELETE FROM documents WHERE task_id = ?", t.row.id);
+    return {};
 }
 
 domain::RetryHistory history_of(WriteTx& tx, const TaskRecord& t, const UnitRecord& u,
@@ -400,6 +416,11 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
         // The transcript is there in its chunks, whatever was to be done with it afterwards.
         if (u.row.step > Step::transcribe && has_chunks(tx, t)) {
             t.delivered = true;
+            if (u.row.step == Step::finalize) {
+                if (auto joined = join_without_finalize(tx, t); !joined) {
+                    return std::unexpected(joined.error());
+                }
+            }
         }
     }
     if (auto settled = settle_task(tx, t); !settled) {

@@ -1,4 +1,6 @@
 // Requests to the API, and their failures as values that a person can read.
+import { currentText } from '../text/current'
+import { learnClock } from './clock'
 import { csrfHeader, tellSignedOut } from './session'
 
 export class ApiError extends Error {
@@ -35,8 +37,9 @@ async function send(path: string, ask: Ask): Promise<Response> {
     })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiError(0, 'offline', 'The server cannot be reached.')
+    throw new ApiError(0, 'offline', currentText().unreachable)
   }
+  learnClock(response)
   if (response.ok) return response
   if (response.status === 401 && path !== '/api/v1/session') tellSignedOut()
   let problem: Record<string, unknown> = {}
@@ -45,12 +48,9 @@ async function send(path: string, ask: Ask): Promise<Response> {
   } catch {
     // Not a problem document: the status says it alone.
   }
-  throw new ApiError(
-    response.status,
-    typeof problem.code === 'string' ? problem.code : `http_${response.status}`,
-    typeof problem.detail === 'string' ? problem.detail : `${response.status} ${response.statusText}`,
-    problem,
-  )
+  const code = typeof problem.code === 'string' ? problem.code : `http_${response.status}`
+  const detail = typeof problem.detail === 'string' ? problem.detail : `${response.status} ${response.statusText}`
+  throw new ApiError(response.status, code, currentText().problem(response.status, code, detail), problem)
 }
 
 export async function api<T>(path: string, ask: Ask = {}): Promise<T> {

@@ -247,6 +247,9 @@ export interface Ready {
   tasks: Counts | null
 }
 
+/** What `/health/ready` says: to who is not known, the status alone. */
+export type Health = Ready | { status: string; tasks?: undefined }
+
 /** A message of the event stream. */
 export type LiveMessage =
   | { type: 'snapshot'; seq: number; tasks: Status[]; truncated: boolean; paused: boolean; counts: Counts }
@@ -257,6 +260,7 @@ export interface LiveEvent {
   type:
     | 'task.created'
     | 'task.state'
+    | 'task.updated'
     | 'task.progress'
     | 'unit.completed'
     | 'unit.failed'

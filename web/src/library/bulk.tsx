@@ -18,6 +18,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
   const actions = useActions()
   const { show } = useNotices()
   const [asking, setAsking] = useState<'' | 'cancel' | 'remove'>('')
+  const [busy, setBusy] = useState<{ done: number; of: number } | null>(null)
   const statusOf = (m: MediaSummary) => client.getQueryData<Status>(keys.status(m.id)) ?? (m as Pick<Status, 'status' | 'task_id'>)
   const may = useMay()
   const active = picked.filter((m) => isActive(statusOf(m).status))
@@ -30,6 +31,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
     let failed = 0
     let why = ''
     for (const m of some) {
+      setBusy({ done: done + failed, of: some.length })
       try {
         await run(m)
         done += 1
@@ -38,6 +40,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
         why = reason(error)
       }
     }
+    setBusy(null)
     if (done > 0) show({ text: said(done) })
     if (failed > 0) show({ text: text.bulkFailed(failed, why), tone: 'bad' })
     onSelect(new Set())
@@ -56,28 +59,28 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
     )
   }
   return (
-    <div className="bulk" role="toolbar" aria-label={text.selected(picked.length)}>
-      <IconButton label={text.unselect} onClick={() => onSelect(new Set())}>
+    <div className="bulk" role="toolbar" aria-label={text.selected(picked.length)} aria-busy={busy !== null}>
+      <IconButton label={text.unselect} disabled={busy !== null} onClick={() => onSelect(new Set())}>
         <CloseIcon />
       </IconButton>
-      <strong>{text.selected(picked.length)}</strong>
-      {picked.length < all.length && (
+      <strong role="status">{busy ? text.uploadOf(String(busy.done), String(busy.of)) : text.selected(picked.length)}</strong>
+      {!busy && picked.length < all.length && (
         <button type="button" className="link" onClick={() => onSelect(new Set(all.map((m) => m.id)))}>
           {text.selectAll}
         </button>
       )}
       <span className="grow" />
       {may.change && active.length > 0 && (
-        <Button small icon={<StopIcon />} onClick={() => setAsking('cancel')}>
+        <Button small icon={<StopIcon />} disabled={busy !== null} onClick={() => setAsking('cancel')}>
           {text.cancel}
         </Button>
       )}
       {may.change && retryable.length > 0 && (
-        <Button small icon={<RetryIcon />} onClick={() => void each(retryable, (m) => actions.retry(taskOf(m)), text.retriedN)}>
+        <Button small icon={<RetryIcon />} disabled={busy !== null} onClick={() => void each(retryable, (m) => actions.retry(taskOf(m)), text.retriedN)}>
           {text.retry}
         </Button>
       )}
-      {exportable.length > 0 && (
+      {exportable.length > 0 && !busy && (
         <Menu
           label={text.exportAs}
           button={
@@ -90,7 +93,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
         />
       )}
       {may.change && (
-        <Button small kind="danger" icon={<TrashIcon />} disabled={removable.length === 0} title={removable.length === 0 ? text.removeActive : undefined} onClick={() => setAsking('remove')}>
+        <Button small kind="danger" icon={<TrashIcon />} disabled={busy !== null || removable.length === 0} title={removable.length === 0 ? text.removeActive : undefined} onClick={() => setAsking('remove')}>
           {text.remove}
         </Button>
       )}

@@ -1,9 +1,11 @@
 // Places in transcripts that match, each opening at its second.
-import { useQuery } from '@tanstack/react-query'
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { api } from '../api/client'
+import type { Page } from '../api/types'
 import { keys } from '../live/apply'
 import { useText } from '../text'
 import { clock } from '../text/format'
+import { Button } from '../ui/parts'
 import { mediaHash } from '../ui/route'
 
 interface Hit {
@@ -30,19 +32,24 @@ export function markedPieces(text: string, marks: readonly { start: number; end:
 
 export function SearchHits({ query }: { query: string }) {
   const text = useText()
-  const found = useQuery({
+  const found = useInfiniteQuery({
     queryKey: [...keys.search, query],
-    queryFn: ({ signal }) => api<{ items: Hit[]; next_cursor: string | null }>(`/api/v1/search?limit=50&q=${encodeURIComponent(query)}`, { signal }),
+    queryFn: ({ pageParam, signal }) => {
+      const asked = new URLSearchParams({ limit: '50', q: query, ...(pageParam === null ? {} : { cursor: pageParam }) })
+      return api<Page<Hit>>(`/api/v1/search?${asked}`, { signal })
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
   })
-  const hits = (found.data?.items ?? []).filter((h) => h.kind === 'segment')
-  if (hits.length === 0) return null
+  const hits = (found.data?.pages ?? []).flatMap((page) => page.items).filter((h) => h.kind === 'segment')
+  if (hits.length === 0 && !found.hasNextPage) return null
   return (
     <section className="hits card" aria-label={text.inTranscripts}>
       <header>
         <h2>{text.inTranscripts}</h2>
         <span className="muted" data-testid="hits">
-          {found.data?.next_cursor ? `${hits.length}+` : text.hits(hits.length)}
+          {found.hasNextPage ? `${hits.length}+` : text.hits(hits.length)}
         </span>
       </header>
       <ul role="list">
@@ -60,6 +67,11 @@ export function SearchHits({ query }: { query: string }) {
           </li>
         ))}
       </ul>
+      {found.hasNextPage && (
+        <Button small disabled={found.isFetching} onClick={() => void found.fetchNextPage()}>
+          {text.hitsMore}
+        </Button>
+      )}
     </section>
   )
 }

@@ -4,11 +4,12 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
 import type { MediaSummary, Page } from '../api/types'
+import { isForgotten } from '../live/apply'
 import { libraryKey, libraryPage } from '../live/library'
 import { reason } from '../media/actions'
 import { useText } from '../text'
 import { useChooseFiles } from '../uploads/drop'
-import { UploadPanel, useUploads } from '../uploads/panel'
+import { UploadPanel, useAnyUpload } from '../uploads/panel'
 import { useKeys, useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
 import { SearchIcon } from '../ui/icons'
@@ -20,6 +21,7 @@ import { Row } from './row'
 import { SearchHits } from './search'
 
 const ROW_PX = 68
+const rowHeight = () => ROW_PX
 
 export function LibraryView({ route }: { route: Extract<Route, { view: 'library' }> }) {
   const text = useText()
@@ -27,7 +29,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   const features = useFeatures()
   const may = useMay()
   const choose = useChooseFiles()
-  const anyUpload = useUploads().length > 0
+  const anyUpload = useAnyUpload()
   useTitle(text.appName)
 
   // Typing changes the address soon after, without a step in the history for each letter.
@@ -53,7 +55,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
   })
-  const items = useDeferredValue(useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data]))
+  const items = useDeferredValue(useMemo(() => list.data?.pages.flatMap((p) => p.items.filter((m) => !isForgotten(client, m.id))) ?? [], [list.data, client]))
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
 
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
@@ -75,7 +77,14 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     observer.observe(document.body)
     return () => observer.disconnect()
   }, [])
-  const virtual = useWindowVirtualizer({ count: items.length, estimateSize: () => ROW_PX, overscan: 8, scrollMargin, getItemKey: (i) => items[i]?.id ?? i })
+  const virtual = useWindowVirtualizer({
+    count: items.length,
+    estimateSize: rowHeight,
+    overscan: 8,
+    scrollMargin,
+    useFlushSync: false,
+    getItemKey: useCallback((i: number) => items[i]?.id ?? i, [items]),
+  })
   const rows = virtual.getVirtualItems()
   const lastShown = rows[rows.length - 1]?.index ?? -1
   useEffect(() => {
@@ -110,7 +119,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
 
   const filtered = filter.status !== '' || filter.search !== ''
   const blank = list.isSuccess && items.length === 0 && !filtered
-  const states = ['processing', 'pending', 'completed', 'partial_failure', 'failed', 'cancelled'] as const
+  const states = ['processing', 'pending', 'retrying', 'completed', 'partial_failure', 'failed', 'cancelled'] as const
 
   return (
     <div className="library">

@@ -1,8 +1,9 @@
-import { QueryClient } from '@tanstack/react-query'
+import { QueryClient, QueryObserver } from '@tanstack/react-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveEvent, MediaSummary, Status } from '../api/types'
-import { applyMessage, keys, type LibraryData, Refresher, setStatus, takeSummaries } from './apply'
-import { joinHead } from './library'
+import { applyMessage, keys, type LibraryData, setStatus, takeStatuses, takeSummaries } from './apply'
+import { joinHead, libraryPage, lookForNew, takeOne } from './library'
+import { Refresher } from './refresher'
 
 const status = (media: string, change: Partial<Status> = {}): Status => ({
   media_id: media,
@@ -58,6 +59,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.unstubAllGlobals()
   client.clear()
 })
 
@@ -158,6 +160,142 @@ describe('what an event changes', () => {
       await vi.advanceTimersByTimeAsync(100)
     }
     expect(ask.mock.calls.length).toBeLessThanOrEqual(3)
+  })
+})
+
+/** Something of the page that shows it: how often it was asked for. */
+function shown(key: readonly unknown[], answer: () => unknown | Promise<unknown>): { asked: number } {
+  const counted = { asked: 0 }
+  new QueryObserver(client, {
+    queryKey: key,
+    queryFn: () => {
+      counted.asked += 1
+      return answer()
+    },
+  }).subscribe(() => {})
+  return counted
+}
+
+describe('the places of those that wait', () => {
+  it('are asked for when another ends, is queued, moved or deleted: at most every 2 s, and only of those', async () => {
+    setStatus(client, status('wait', { status: 'pending', queue_position: 5 }))
+    setStatus(client, status('run'))
+    const waits = shown(keys.status('wait'), () => status('wait', { status: 'pending', queue_position: 4 }))
+    const runs = shown(keys.status('run'), () => status('run'))
+    for (const type of ['task.state', 'task.created', 'task.updated', 'media.deleted'] as const) {
+      const before = waits.asked
+      for (let i = 0; i < 20; ++i) applyMessage(client, refresh, event(type, 'other', { status: status('other', { status: 'completed' }) }))
+      await vi.advanceTimersByTimeAsync(2100)
+      expect(waits.asked, type).toBe(before + 1)
+    }
+    expect(known('wait')?.queue_position).toBe(4)
+    applyMessage(client, refresh, event('task.progress', 'other', { status: status('other') }))
+    await vi.advanceTimersByTimeAsync(2100)
+    expect([waits.asked, runs.asked]).toEqual([4, 0])
+  })
+
+  it('come with the queue where that is shown; one told meanwhile is newer, and an older task does not count', async () => {
+    setStatus(client, status('wait', { status: 'pending', queue_position: 5 }))
+    const waits = shown(keys.status('wait'), () => status('wait'))
+    shown(keys.queue, () => ({}))
+    refresh.places()
+    await vi.advanceTimersByTimeAsync(2100)
+    expect(waits.asked).toBe(0)
+    const asked = Date.now() + 1
+    const place = (n: number) => status('wait', { status: 'pending', queue_position: n })
+    takeStatuses(client, [place(4)], asked)
+    expect(known('wait')?.queue_position).toBe(4)
+    await vi.advanceTimersByTimeAsync(5)
+    setStatus(client, place(2))
+    takeStatuses(client, [place(3)], asked)
+    expect(known('wait')?.queue_position).toBe(2)
+    const next = Date.now() + 1
+    takeStatuses(client, [{ ...place(1), task_id: 's-older' }, { ...place(1), task_id: 't-wait-2' }], next)
+    expect(known('wait')?.task_id).toBe('t-wait-2')
+  })
+})
+
+it('what an older task of a media still says does not stand for its newer one: the server is asked', async () => {
+  setStatus(client, status('a', { task_id: 't-2', status: 'pending' }))
+  const asked = shown(keys.status('a'), () => status('a', { task_id: 't-2', status: 'processing' }))
+  applyMessage(client, refresh, event('task.state', 'a', { task_id: 't-1', status: status('a', { task_id: 't-1', status: 'cancelled' }) }))
+  expect(known('a')).toMatchObject({ task_id: 't-2', status: 'pending' })
+  await vi.advanceTimersByTimeAsync(600)
+  expect(asked.asked).toBeGreaterThan(0)
+  expect(known('a')?.status).toBe('processing')
+})
+
+describe('lists in a busy batch', () => {
+  const answers = (answer: (path: string) => unknown) => {
+    const asked: string[] = []
+    vi.stubGlobal('fetch', async (path: string) => {
+      asked.push(path)
+      return new Response(JSON.stringify(answer(path)), { headers: { 'Content-Type': 'application/json' } })
+    })
+    return asked
+  }
+  const titles = () => client.getQueryData<LibraryData>(keys.libraryAll)?.pages.flatMap((p) => p.items.map((m) => m.title))
+
+  it('a media that changed is asked for alone, and put where it stands', async () => {
+    client.setQueryData<LibraryData>(keys.libraryAll, library([summary('b'), summary('a')]))
+    refresh.takeOne = (id) => takeOne(client, id)
+    const asked = answers(() => ({ ...summary('a', { title: 'new' }), media_info: null, task: null }))
+    for (let i = 0; i < 5; ++i) applyMessage(client, refresh, event('media.updated', 'a'))
+    applyMessage(client, refresh, event('media.updated', 'of nobody'))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(titles()).toEqual(['b', 'new'])
+    expect(asked).toEqual(['/api/v1/media/a'])
+  })
+
+  it('what takes long comes to an end however much happens meanwhile, and is asked for once more then', async () => {
+    const slow: { asked: number } = shown(keys.librarySome, () => new Promise((done) => setTimeout(done, 1500, slow.asked)))
+    await vi.advanceTimersByTimeAsync(1600)
+    for (let i = 0; i < 100; ++i) {
+      refresh.soon(keys.librarySome, 300)
+      await vi.advanceTimersByTimeAsync(50)
+    }
+    expect(client.getQueryData(keys.librarySome)).toBe(2)
+    expect(slow.asked).toBeLessThanOrEqual(3)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(client.getQueryData(keys.librarySome)).toBe(3)
+  })
+
+  it('a request that fails late is asked for as rarely as one that answers late', async () => {
+    await refresh.timed(keys.queue, () => vi.advanceTimersByTimeAsync(1000).then(() => Promise.reject(new Error('no')))).catch(() => {})
+    const ask = vi.spyOn(client, 'invalidateQueries')
+    for (let i = 0; i < 100; ++i) {
+      refresh.soon(keys.queue, 100)
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    expect(ask.mock.calls.length).toBeLessThanOrEqual(3)
+  })
+
+  it('what was deleted does not come back with an answer that was on its way', async () => {
+    client.setQueryData<LibraryData>(keys.libraryAll, library([summary('b'), summary('a')]))
+    answers(() => ({ items: [summary('b'), summary('a')], next_cursor: null }))
+    const page = libraryPage(client, { status: '', search: '', sort: '' }, null)
+    applyMessage(client, refresh, event('media.deleted', 'a'))
+    expect((await page).items.map((m) => m.id)).toEqual(['b'])
+    expect(known('a')).toBeUndefined()
+    expect(titles()).toEqual(['b'])
+  })
+
+  it('what is new is looked for again where a list that may not have it is on its way', async () => {
+    client.setQueryData<LibraryData>(keys.libraryAll, library([summary('a')]))
+    refresh.lookForNew = () => lookForNew(client)
+    answers(() => ({ items: [summary('b'), summary('a')], next_cursor: null }))
+    let come: (data: LibraryData) => void = () => {}
+    shown(keys.libraryAll, () => new Promise<LibraryData>((done) => (come = done)))
+    void client.invalidateQueries({ queryKey: keys.libraryAll })
+    await vi.advanceTimersByTimeAsync(10)
+    applyMessage(client, refresh, event('media.created', 'b'))
+    await vi.advanceTimersByTimeAsync(50)
+    expect(titles()).toEqual(['b', 'a'])
+    come(library([summary('a')]))
+    await vi.advanceTimersByTimeAsync(10)
+    expect(titles()).toEqual(['a'])
+    await vi.advanceTimersByTimeAsync(600)
+    expect(titles()).toEqual(['b', 'a'])
   })
 })
 

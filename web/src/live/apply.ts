@@ -1,84 +1,33 @@
 // What a message of the event stream changes in the page's memory. The cache of queries is the only
 // place that holds state of the server; whatever is shown reads it.
-import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query'
+import type { InfiniteData, QueryClient } from '@tanstack/react-query'
 import type { Counts, LiveEvent, LiveMessage, Media, MediaSummary, Page, Segments, Status, TaskState, Unit } from '../api/types'
+import { keys } from './keys'
+import type { Refresher } from './refresher'
 
-export const keys = {
-  status: (media: string) => ['status', media] as const,
-  media: (media: string) => ['media', media] as const,
-  task: (task: string) => ['task', task] as const,
-  units: (task: string) => ['units', task] as const,
-  attempts: (task: string) => ['attempts', task] as const,
-  log: (task: string) => ['log', task] as const,
-  segments: (media: string) => ['segments', media] as const,
-  waveform: (media: string) => ['waveform', media] as const,
-  library: ['library'] as const,
-  libraryAll: ['library', 'all'] as const, // newest first, whatever its state
-  librarySome: ['library', 'some'] as const, // chosen by state or words, or in another order
-  search: ['search'] as const,
-  queue: ['queue'] as const,
-  ready: ['ready'] as const,
-  counts: ['counts'] as const,
-  paused: ['paused'] as const,
-}
+export { keys }
 
 export type LibraryData = InfiniteData<Page<MediaSummary>, string | null>
 
-/** Asks anew for what is shown, soon, and not more often than once in `everyMs`. */
-export class Refresher {
-  /** Set by the page: looks for what came at the head of the library. */
-  lookForNew: () => Promise<void> = async () => {}
-  private readonly waiting = new Map<string, ReturnType<typeof setTimeout>>()
-  private readonly last = new Map<string, number>()
-  private readonly took = new Map<string, number>()
-
-  constructor(
-    private readonly client: QueryClient,
-    private readonly now: () => number = () => Date.now(),
-  ) {}
-
-  /** Runs a request and notes how long it takes: what takes long is asked for more rarely. */
-  async timed<T>(key: QueryKey, ask: () => Promise<T>): Promise<T> {
-    const begun = this.now()
-    const value = await ask()
-    this.took.set(JSON.stringify(key), this.now() - begun)
-    return value
-  }
-
-  newest(): void {
-    this.once('newest', 250, () => void this.lookForNew())
-  }
-
-  soon(key: QueryKey, everyMs = 300): void {
-    const name = JSON.stringify(key)
-    this.once(name, Math.max(everyMs, (this.took.get(name) ?? 0) * 5), () => {
-      // One that is under way may have begun before the change.
-      void this.client.invalidateQueries({ queryKey: key })
-    })
-  }
-
-  private once(name: string, everyMs: number, run: () => void): void {
-    if (this.waiting.has(name)) return
-    const since = this.now() - (this.last.get(name) ?? 0)
-    this.waiting.set(
-      name,
-      setTimeout(
-        () => {
-          this.waiting.delete(name)
-          this.last.set(name, this.now())
-          run()
-        },
-        Math.max(30, everyMs - since),
-      ),
-    )
-  }
-}
-
-/** A status that was told is newer than any answer that is still on its way. */
-export function setStatus(client: QueryClient, status: Status): void {
+/**
+ * A status that was told is newer than any answer that is still on its way. False, and nothing is
+ * changed: it is of a task before the one that is known, which may end after its successor was made
+ * (ids are UUIDv7: they sort by age).
+ */
+export function setStatus(client: QueryClient, status: Status): boolean {
   const key = keys.status(status.media_id)
+  const known = client.getQueryData<Status>(key)?.task_id
+  if (known && status.task_id && status.task_id < known) return false
   void client.cancelQueries({ queryKey: key }, { revert: false, silent: true })
   client.setQueryData<Status>(key, status)
+  return true
+}
+
+/** Statuses of an answer that was asked for at `asked` (ms): taken where nothing newer was told. */
+export function takeStatuses(client: QueryClient, statuses: readonly Status[], asked: number): void {
+  // Of a media there may be two: one task that is stopping, and the next.
+  const fresh = statuses.filter((s) => !isForgotten(client, s.media_id) && (client.getQueryState(keys.status(s.media_id))?.dataUpdatedAt ?? 0) < asked)
+  for (const status of fresh) setStatus(client, status)
 }
 
 /** From an entry of a list, which says less: nothing that is known better is lost. */
@@ -108,6 +57,7 @@ export function statusOfSummary(item: MediaSummary, known: Status | undefined): 
 /** Entries of a list that was asked for at `asked` (ms). */
 export function takeSummaries(client: QueryClient, items: MediaSummary[], asked: number): void {
   for (const item of items) {
+    if (isForgotten(client, item.id)) continue
     const state = client.getQueryState<Status>(keys.status(item.id))
     if ((state?.dataUpdatedAt ?? 0) < asked) {
       client.setQueryData<Status>(keys.status(item.id), (known) => statusOfSummary(item, known))
@@ -145,14 +95,23 @@ function statusOfEvent(event: LiveEvent, known: Status | undefined): Status | un
   }
 }
 
-function patchLists(client: QueryClient, change: (page: Page<MediaSummary>) => Page<MediaSummary>): void {
-  client.setQueriesData<LibraryData>({ queryKey: keys.library }, (data) =>
-    data ? { ...data, pages: data.pages.map(change) } : data,
-  )
+/** Changes an entry in every list that has it; undefined: it is taken out. */
+export function patchLists(client: QueryClient, id: string, change: (item: MediaSummary) => MediaSummary | undefined): void {
+  const patch = (page: Page<MediaSummary>): Page<MediaSummary> =>
+    page.items.some((m) => m.id === id) ? { ...page, items: page.items.flatMap((m) => (m.id === id ? (change(m) ?? []) : m)) } : page
+  client.setQueriesData<LibraryData>({ queryKey: keys.library }, (data) => {
+    const pages = data?.pages.map(patch)
+    return data && pages?.some((page, i) => page !== data.pages[i]) ? { ...data, pages } : data
+  })
 }
 
+const forgotten = new WeakMap<QueryClient, Set<string>>()
+/** Deleted: an answer that was on its way may still have it. */
+export const isForgotten = (client: QueryClient, id: string): boolean => forgotten.get(client)?.has(id) ?? false
+
 export function forgetMedia(client: QueryClient, id: string): void {
-  patchLists(client, (page) => (page.items.some((m) => m.id === id) ? { ...page, items: page.items.filter((m) => m.id !== id) } : page))
+  forgotten.set(client, (forgotten.get(client) ?? new Set()).add(id))
+  patchLists(client, id, () => undefined)
   for (const key of [keys.status(id), keys.segments(id), keys.waveform(id)]) client.removeQueries({ queryKey: key })
 }
 
@@ -162,17 +121,16 @@ function applyTask(client: QueryClient, refresh: Refresher, event: LiveEvent): v
   if (!media || !task) return
   const known = client.getQueryData<Status>(keys.status(media))
   const status = event.status ?? statusOfEvent(event, known)
-  if (status) {
-    setStatus(client, status)
-    if (!event.status) refresh.soon(keys.status(media), 500)
-  }
+  if (status && (!setStatus(client, status) || !event.status)) refresh.soon(keys.status(media), 500)
+  if (event.type === 'task.updated') refresh.places()
   if (event.type === 'task.state' || event.type === 'task.created') {
     refresh.soon(keys.media(media), 50)
     refresh.soon(keys.segments(media), 400)
     refresh.soon(keys.attempts(task), 500)
     refresh.soon(keys.librarySome, 1000)
     refresh.soon(keys.queue, 200)
-    refresh.soon(keys.counts, 500)
+    refresh.soon(keys.counts, 1000)
+    refresh.places()
     // The waveform comes with the first step.
     if (!client.getQueryData(keys.waveform(media))) refresh.soon(keys.waveform(media), 500)
   }
@@ -203,7 +161,8 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
     case 'media.updated':
       if (message.media_id) {
         refresh.soon(keys.media(message.media_id), 50)
-        refresh.soon(keys.library, 300)
+        refresh.one(message.media_id)
+        refresh.soon(keys.librarySome, 1000)
         refresh.soon(keys.queue, 300)
       }
       return
@@ -214,7 +173,8 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
         refresh.soon(keys.librarySome, 1000)
         refresh.soon(keys.search, 300)
         refresh.soon(keys.queue, 300)
-        refresh.soon(keys.counts, 500)
+        refresh.soon(keys.counts, 1000)
+        refresh.places()
       }
       return
     case 'transcript.updated':
@@ -230,6 +190,7 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
     case 'queue.resumed':
       client.setQueryData<boolean>(keys.paused, message.type === 'queue.paused')
       refresh.soon(keys.queue, 50)
+      refresh.places()
       return
     default:
       applyTask(client, refresh, message)

@@ -1,8 +1,8 @@
 // The library's list: pages from the server, and what came at its head since.
 import type { QueryClient } from '@tanstack/react-query'
-import { api } from '../api/client'
-import type { MediaSummary, Page } from '../api/types'
-import { type LibraryData, keys, takeSummaries } from './apply'
+import { api, mediaPath } from '../api/client'
+import type { Media, MediaSummary, Page } from '../api/types'
+import { isForgotten, type LibraryData, keys, patchLists, takeSummaries } from './apply'
 
 export interface LibraryFilter {
   status: string
@@ -43,7 +43,7 @@ export async function libraryPage(client: QueryClient, filter: LibraryFilter, cu
   const asked = Date.now()
   const page = await api<Page<MediaSummary>>(`/api/v1/media?${libraryQuery(filter, cursor)}`, { signal })
   takeSummaries(client, page.items, asked)
-  return page
+  return { ...page, items: page.items.filter((m) => !isForgotten(client, m.id)) }
 }
 
 /** What of `fresh` is put before what is known; null: they do not meet, more than one page is new. */
@@ -55,14 +55,16 @@ export function joinHead(known: MediaSummary[], fresh: MediaSummary[]): MediaSum
   return [...fresh.slice(0, meets), ...known]
 }
 
-export async function lookForNew(client: QueryClient): Promise<void> {
+/** True: to be done once more, as the list is being fetched, and what comes may not know what is new. */
+export async function lookForNew(client: QueryClient): Promise<boolean> {
   const data = client.getQueryData<LibraryData>(keys.libraryAll)
-  if (!data) return
+  const fetching = client.isFetching({ queryKey: keys.libraryAll }) > 0
+  if (!data) return fetching
   let page: Page<MediaSummary>
   try {
     page = await libraryPage(client, { status: '', search: '', sort: '' }, null)
   } catch {
-    return // The line is lost: on its return everything is asked for.
+    return false // The line is lost: on its return everything is asked for.
   }
   let met = true
   client.setQueryData<LibraryData>(keys.libraryAll, (now) => {
@@ -73,4 +75,19 @@ export async function lookForNew(client: QueryClient): Promise<void> {
     return items ? { ...now, pages: [{ ...first, items }, ...now.pages.slice(1)] } : now
   })
   if (!met) await client.invalidateQueries({ queryKey: keys.libraryAll })
+  return met && fetching
+}
+
+/** Gets one media anew, for the lists that have it. True: once more, as a list is being fetched that may have it as it was. */
+export async function takeOne(client: QueryClient, id: string): Promise<boolean> {
+  const fetching = client.isFetching({ queryKey: keys.library }) > 0
+  const lists = client.getQueriesData<LibraryData>({ queryKey: keys.library })
+  if (!lists.some(([, data]) => data?.pages.some((page) => page.items.some((m) => m.id === id)))) return fetching
+  try {
+    const { media_info, task, ...item } = await api<Media>(mediaPath(id))
+    patchLists(client, id, () => item)
+  } catch {
+    return false // Deleted, which is told; or the line is lost, and on its return everything is asked for.
+  }
+  return fetching
 }

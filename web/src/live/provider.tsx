@@ -2,12 +2,15 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import { SESSION_KEY } from '../api/session'
-import { applyMessage, Refresher } from './apply'
-import { lookForNew } from './library'
+import { applyMessage } from './apply'
+import { lookForNew, takeOne } from './library'
+import { Refresher } from './refresher'
 import { type Connection, type EventSourceLike, LiveStream } from './stream'
 
-/** How long a hidden window keeps its connection. */
-const HIDDEN_MS = 60_000
+/** How long a hidden window keeps its connection: browsers allow six to one server. */
+const HIDDEN_MS = 5_000
+/** How long the server may take to say that it lives. */
+const ANSWER_MS = 5_000
 
 interface Live {
   connection: Connection
@@ -32,11 +35,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     refresher.lookForNew = () => lookForNew(client)
+    refresher.takeOne = (media) => takeOne(client, media)
     const stream = new LiveStream(
       {
         open: (url) => new EventSource(url) as EventSourceLike,
         probe: () =>
-          fetch('/health/live', { cache: 'no-store' }).then(
+          fetch('/health/live', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) }).then(
             (r) => r.ok,
             () => false,
           ),
@@ -62,6 +66,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       if (document.hidden) hidden = window.setTimeout(() => stream.sleep(), HIDDEN_MS)
       else stream.wake()
     }
+    onVisibility() // it may have been opened in the background
     const hurry = () => stream.hurry()
     document.addEventListener('visibilitychange', onVisibility)
     addEventListener('online', hurry)

@@ -21,7 +21,7 @@ function stage() {
   const messages: LiveMessage[] = []
   const states: Connection[] = []
   const returned: boolean[] = []
-  const timers: { run: () => void; ms: number }[] = []
+  const all: { run: () => void; ms: number; cleared?: true }[] = []
   let alive = true
   const stream = new LiveStream(
     {
@@ -31,9 +31,9 @@ function stage() {
         return source
       },
       probe: async () => alive,
-      setTimer: (run, ms) => timers.push({ run, ms }),
+      setTimer: (run, ms) => all.push({ run, ms }),
       clearTimer: (timer) => {
-        timers[timer - 1] = { run: () => {}, ms: -1 }
+        all[timer - 1] = { run: () => {}, ms: all[timer - 1]?.ms ?? 0, cleared: true }
       },
     },
     { message: (m) => messages.push(m), connection: (c) => states.push(c), returned: (replayed) => returned.push(replayed) },
@@ -46,7 +46,31 @@ function stage() {
   const settle = async () => {
     for (let i = 0; i < 5; ++i) await Promise.resolve()
   }
-  return { stream, sources, messages, states, returned, timers, last, settle, setAlive: (is: boolean) => (alive = is) }
+  /** Twenty seconds pass without a message. */
+  const silence = async () => {
+    const watch = all.find((t) => t.ms === 20_000 && !t.cleared)
+    if (!watch) throw new Error('nobody looks after the line')
+    watch.cleared = true
+    watch.run()
+    await settle()
+  }
+  return {
+    stream,
+    sources,
+    messages,
+    states,
+    returned,
+    last,
+    settle,
+    silence,
+    setAlive: (is: boolean) => (alive = is),
+    get timers() {
+      return all.filter((t) => t.ms !== 20_000)
+    },
+    get watched() {
+      return all.some((t) => t.ms === 20_000 && !t.cleared)
+    },
+  }
 }
 
 describe('the event stream', () => {
@@ -117,6 +141,44 @@ describe('the event stream', () => {
     expect(s.last().url).toBe('/api/v1/events?after=7')
   })
 
+  it('is lost where nothing comes and the server does not answer', async () => {
+    const s = stage()
+    s.stream.start()
+    s.last().onopen?.()
+    s.last().send({ type: 'snapshot', seq: 7 }, 7)
+    await s.silence()
+    expect(s.states, 'a server that answers is believed').toEqual(['live'])
+    s.setAlive(false)
+    await s.silence()
+    expect(s.states).toEqual(['live', 'lost'])
+    expect(s.last().closed).toBe(true)
+    expect(s.watched).toBe(false)
+    s.timers[0]?.run()
+    expect(s.last().url).toBe('/api/v1/events?after=7')
+    await s.silence()
+    expect(s.timers.length, 'one that hangs before it is open is given up, too').toBe(2)
+  })
+
+  it('is made anew, without a word, where nothing comes for long', async () => {
+    const s = stage()
+    s.stream.start()
+    s.last().onopen?.()
+    s.last().send({ type: 'snapshot', seq: 7 }, 7)
+    for (let i = 0; i < 3; ++i) await s.silence()
+    expect(s.sources.map((o) => [o.url, o.closed])).toEqual([
+      ['/api/v1/events', true],
+      ['/api/v1/events?after=7', false],
+    ])
+    s.last().onopen?.()
+    expect(s.states).toEqual(['live'])
+    expect(s.returned, 'nothing was missed').toEqual([])
+    await s.silence()
+    await s.silence()
+    s.last().send({ type: 'task.state', seq: 8 }, 8)
+    await s.silence()
+    expect(s.sources.length, 'what is heard of stays').toBe(2)
+  })
+
   it('gives its connection back while nobody looks', async () => {
     const s = stage()
     s.stream.start()
@@ -124,6 +186,7 @@ describe('the event stream', () => {
     s.last().send({ type: 'snapshot', seq: 3 }, 3)
     s.stream.sleep()
     expect(s.last().closed).toBe(true)
+    expect(s.watched).toBe(false)
     s.stream.hurry()
     expect(s.sources.length).toBe(1)
     s.stream.wake()

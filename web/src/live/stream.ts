@@ -7,7 +7,7 @@ export type Connection = 'connecting' | 'live' | 'lost'
 /** What the stream needs of the browser; tests give their own. */
 export interface StreamHost {
   open(url: string): EventSourceLike
-  /** Whether the server answers at all. */
+  /** Whether the server answers at all, and soon. */
   probe(): Promise<boolean>
   setTimer(run: () => void, ms: number): number
   clearTimer(timer: number): void
@@ -29,11 +29,16 @@ export interface StreamEvents {
 
 const FIRST_WAIT_MS = 300
 const LONGEST_WAIT_MS = 4000
-/** The server writes a comment every 15 s, which EventSource does not show; a dead line shows as an error. */
+/** A line that has been silent so long is looked after: EventSource shows neither the server's comments nor a line that is dead. */
+const SILENT_MS = 20_000
+/** As often is a server believed that answers, then the line is made anew: it may be dead for itself alone. */
+const SILENCES = 3
 
 export class LiveStream {
   private source: EventSourceLike | null = null
   private timer: number | null = null
+  private watch: number | null = null
+  private silences = 0
   private after: number | null = null
   private waitMs = FIRST_WAIT_MS
   private broken = false
@@ -81,17 +86,21 @@ export class LiveStream {
   private connect(): void {
     this.timer = null
     const replaying = this.after !== null
+    this.heard()
     const source = this.host.open(replaying ? `/api/v1/events?after=${this.after}` : '/api/v1/events')
     this.source = source
     let opened = false
     source.onopen = () => {
+      if (this.source !== source) return
       opened = true
+      this.heard()
       this.waitMs = FIRST_WAIT_MS
       this.tell('live')
       if (this.broken) this.events.returned(replaying)
       this.broken = false
     }
     source.onmessage = (event) => {
+      this.heard()
       const message = JSON.parse(event.data) as LiveMessage
       if (event.lastEventId !== '') this.after = Number(event.lastEventId)
       this.events.message(message)
@@ -102,6 +111,31 @@ export class LiveStream {
       this.broken = true
       this.tell('lost')
       void this.again(replaying && !opened)
+    }
+  }
+
+  private heard(): void {
+    this.silences = 0
+    this.watchOn()
+  }
+
+  private watchOn(): void {
+    if (this.watch !== null) this.host.clearTimer(this.watch)
+    this.watch = this.host.setTimer(() => void this.lookAfter(), SILENT_MS)
+  }
+
+  private async lookAfter(): Promise<void> {
+    this.watch = null
+    const source = this.source
+    const answers = await this.host.probe()
+    if (this.source !== source || source === null || this.watch !== null) return // it was heard of meanwhile
+    if (!answers) {
+      source.onerror?.()
+    } else if (++this.silences >= SILENCES) {
+      this.drop()
+      this.connect()
+    } else {
+      this.watchOn()
     }
   }
 
@@ -118,6 +152,8 @@ export class LiveStream {
     const source = this.source
     this.source = null
     source?.close()
+    if (this.watch !== null) this.host.clearTimer(this.watch)
+    this.watch = null
   }
 
   private tell(state: Connection): void {

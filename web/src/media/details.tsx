@@ -18,7 +18,7 @@ export function Details({ media, task, taskId }: { media: Media; task: Task | un
     [text.added, fullTime(media.created_at, text.tag)],
     [text.language, task?.options.language ?? null],
     [text.model, task?.model ? `${task.engine} · ${task.model}` : null],
-    [text.modelReason, task?.model_reason ?? null],
+    [text.modelReason, task?.model_reason ? text.sentence(task.model_reason) : null],
     [text.speed, speed ? text.timesRealtime(speed) : null],
   ]
   return (
@@ -42,7 +42,7 @@ export function Details({ media, task, taskId }: { media: Media; task: Task | un
             <ul className="plain-list">
               {info.warnings.map((w, i) => (
                 <li key={i} dir="auto">
-                  {w}
+                  {text.sentence(w)}
                 </li>
               ))}
             </ul>

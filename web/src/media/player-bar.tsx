@@ -18,16 +18,24 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
   const shown = useRef<HTMLSpanElement>(null)
   const slider = useRef<HTMLInputElement>(null)
   const [film, setFilm] = useState(false)
-  useEffect(
-    () =>
-      player.onTime((seconds) => {
-        if (shown.current) shown.current.textContent = clock(seconds)
-        if (slider.current && document.activeElement !== slider.current) slider.current.value = String(seconds)
-        else if (slider.current) slider.current.value = String(seconds)
-        slider.current?.setAttribute('aria-valuetext', clock(seconds))
-      }),
-    [player],
-  )
+  // Time is told in every frame; what a frame does not change is not written.
+  useEffect(() => {
+    let told = ''
+    let tenths = -1
+    return player.onTime((seconds) => {
+      const now = clock(seconds)
+      if (now !== told) {
+        told = now
+        if (shown.current) shown.current.textContent = now
+        slider.current?.setAttribute('aria-valuetext', now)
+      }
+      const at = Math.round(seconds * 10)
+      if (at !== tenths) {
+        tenths = at
+        if (slider.current) slider.current.value = String(at / 10)
+      }
+    })
+  }, [player, duration])
   const isFilm = FILMS.test(media.filename)
   const done = chunks.filter((c) => c.status === 'completed').length
   const failed = chunks.filter((c) => c.status === 'failed').length

@@ -28,11 +28,11 @@ export function ProgressPanel({ status, line, task, media }: { status: Status; l
   // Read out when the state changes, and at each tenth.
   const said = useRef('')
   useEffect(() => {
-    const tenth = Math.floor(status.progress / 10) * 10
+    const tenth = Math.floor((line.percent ?? 0) / 10) * 10
     const now = `${media.title}: ${line.stopping ? text.stopping : text.state(status.status)}${active && tenth > 0 ? ` ${text.percent(tenth)}` : ''}`
     if (said.current !== '' && said.current !== now) say(now)
     said.current = now
-  }, [status.status, status.progress, line.stopping, active, media.title, say, text])
+  }, [status.status, line.percent, line.stopping, active, media.title, say, text])
 
   if (active) {
     return (

@@ -32,6 +32,11 @@ describe('the line of a task', () => {
     expect(statusLine(waiting, false, at, at + 900_000, en).detail).toBe('3rd in line, starts in a moment')
     expect(statusLine(waiting, false, at, at, zh).detail).toBe('排在第 3 位，约 4 分钟后开始')
   })
+  it('has a bar while it waits only where some of the recognition was done', () => {
+    const waiting = { ...base, progress: 86 }
+    expect(['queued', 'acquire', 'extract', null].map((step) => statusLine({ ...waiting, current_step: step }, false, at, at, en).percent)).toEqual([null, null, null, null])
+    expect(['transcribe', 'finalize', 'retry_queued'].map((step) => statusLine({ ...waiting, current_step: step }, false, at, at, en).percent)).toEqual([86, 86, 86])
+  })
   it('says that the queue is paused instead', () => {
     expect(statusLine({ ...base, queue_position: 1 }, true, at, at, en).detail).toBe('The queue is paused')
   })
@@ -47,6 +52,12 @@ describe('the line of a task', () => {
   it('says when it is tried again', () => {
     const line = statusLine({ ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }, false, at, at, en)
     expect(line.detail).toBe('tries again in 30 s')
+  })
+  it('says it by the clock of the server, whatever the reader’s is', () => {
+    const hour = 3_600_000
+    const retrying = { ...base, status: 'retrying' as const, next_attempt_at: new Date(at + 30_000).toISOString() }
+    expect(statusLine(retrying, false, at - hour, at - hour, en, hour).detail).toBe('tries again in 30 s')
+    expect(statusLine(retrying, false, at + hour, at + hour, en, -hour).detail).toBe('tries again in 30 s')
   })
   it('says why it failed', () => {
     const failed = { ...base, status: 'failed' as const, error: { class: 'input', code: 'no_audio', message: 'There is no sound in this file.' } }

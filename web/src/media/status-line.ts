@@ -14,8 +14,11 @@ export interface Line {
   stopping: boolean
 }
 
-/** `at`: when the status was told; `now`: the time; both in ms. */
-export function statusLine(status: Status, paused: boolean, at: number, now: number, text: Text): Line {
+// Steps after which "86 %" is of the work that people mean: before them it is of fetching and loading.
+const FAR_ENOUGH: readonly string[] = ['transcribe', 'diarize', 'finalize', 'retry_queued']
+
+/** `at`: when the status was told; `now`: the time; `ahead`: of this clock, the server's; all in ms. */
+export function statusLine(status: Status, paused: boolean, at: number, now: number, text: Text, ahead = 0): Line {
   const line: Line = { tone: 'wait', label: text.state(status.status), detail: '', percent: null, stopping: false }
   if (isActive(status.status) && status.cancel_requested) {
     return { ...line, tone: 'off', label: text.stopping, percent: status.progress, stopping: true }
@@ -23,7 +26,7 @@ export function statusLine(status: Status, paused: boolean, at: number, now: num
   const parts: string[] = []
   switch (status.status) {
     case 'pending': {
-      if (status.progress > 0) line.percent = status.progress
+      if (status.progress > 0 && FAR_ENOUGH.includes(status.current_step ?? '')) line.percent = status.progress
       if (paused) {
         parts.push(text.pausedQueue)
         break
@@ -42,7 +45,7 @@ export function statusLine(status: Status, paused: boolean, at: number, now: num
     case 'retrying':
       line.tone = 'warn'
       line.percent = status.progress
-      if (status.next_attempt_at) parts.push(text.nextTry(Math.max(0, (Date.parse(status.next_attempt_at) - now) / 1000)))
+      if (status.next_attempt_at) parts.push(text.nextTry(Math.max(0, (Date.parse(status.next_attempt_at) - now - ahead) / 1000)))
       break
     case 'completed':
       line.tone = 'good'

@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, mediaPath } from '../api/client'
+import { serverAhead } from '../api/clock'
 import { isActive, type Status } from '../api/types'
 import { keys } from '../live/apply'
 import { useText } from '../text'
@@ -30,5 +31,5 @@ export function useStatusLine(media: string): { status: Status | undefined; line
   const { status, at } = useStatus(media)
   const paused = usePaused()
   const now = useNow(status !== undefined && isActive(status.status))
-  return { status, line: status ? statusLine(status, paused, at, now, text) : null }
+  return { status, line: status ? statusLine(status, paused, at, now, text, serverAhead()) : null }
 }

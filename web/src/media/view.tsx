@@ -1,9 +1,9 @@
 // One recording: how it stands, its sound, its words.
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import { ApiError, api, mediaPath, taskPath } from '../api/client'
 import { useFeatures } from '../api/features'
-import { isActive, isRetryable, type Media, type Segments, type Task, type Unit, type Waveform } from '../api/types'
+import { type Gap, isActive, isRetryable, type Media, type Segments, type Task, type Unit, type Waveform } from '../api/types'
 import { chunksOf, keys } from '../live/apply'
 import { useLive } from '../live/provider'
 import { useText } from '../text'
@@ -22,6 +22,10 @@ import { usePlayer } from './player'
 import { ProgressPanel } from './progress'
 import { RenameDialog } from './rename'
 import { useStatusLine } from './use-status'
+
+// The same at each render: what hangs on them is not made anew.
+const NO_GAPS: Gap[] = []
+const NO_CHUNKS: Unit[] = []
 
 export function MediaView({ id, at }: { id: string; at: number | null }) {
   const text = useText()
@@ -76,8 +80,12 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
   useTitle(media.data ? `${media.data.title} · ${text.appName}` : text.appName)
 
   const duration = media.data?.duration_seconds ?? 0
+  // Once for each address: what is asked for anew later leaves the player where it is.
+  const sought = useRef<number | null>(null)
   useEffect(() => {
-    if (at !== null && segments.isSuccess) player.seek(at)
+    if (at === sought.current || (at !== null && !segments.isSuccess)) return
+    sought.current = at
+    if (at !== null) player.seek(at)
   }, [at, segments.isSuccess, player])
 
   if (media.data === null) {
@@ -110,6 +118,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
     ...(may.change ? [null, { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') }] : []),
   ]
   const exports = exportItems(id, text, state)
+  const gaps = segments.data?.gaps ?? NO_GAPS
   return (
     <article className="media">
       <header className="media-head">
@@ -156,8 +165,8 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
       <div className="media-grid">
         <div className="media-main">
           {line && status && <ProgressPanel status={status} line={line} task={task.data} media={m} />}
-          <PlayerBar player={player} media={m} waveform={waveform.data ?? null} chunks={chunks} gaps={segments.data?.gaps ?? []} active={active} />
-          {(state !== 'failed' || (segments.data?.segments.length ?? 0) > 0) && <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} />}
+          <PlayerBar player={player} media={m} waveform={waveform.data ?? null} chunks={chunks} gaps={gaps} active={active} />
+          {(state !== 'failed' || (segments.data?.segments.length ?? 0) > 0) && <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} chunks={gaps.length > 0 ? chunks : NO_CHUNKS} />}
         </div>
         <aside className="media-side">
           <Details media={m} task={task.data} taskId={taskId} />

@@ -1,5 +1,5 @@
 // Who runs, who waits, and in what order.
-import { useState } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
 import type { QueueEntry } from '../api/types'
 import { reason, useActions } from '../media/actions'
@@ -18,6 +18,8 @@ export function QueueView() {
   const actions = useActions()
   const queue = useQueue()
   const may = useMay()
+  // Of what is asked about: it may run, or have ended, before that is answered.
+  const [asking, setAsking] = useState<string | null>(null)
   useTitle(`${text.queue} · ${text.appName}`)
   if (queue.isError && !queue.data) {
     return (
@@ -50,13 +52,13 @@ export function QueueView() {
         <h2 id="queue-running">
           {text.running} <span className="muted">{q.running.length}</span>
         </h2>
-        {q.running.length === 0 ? <p className="muted none">{text.nothingRuns}</p> : <Entries entries={q.running} />}
+        {q.running.length === 0 ? <p className="muted none">{text.nothingRuns}</p> : <Entries entries={q.running} onCancel={setAsking} />}
       </section>
       <section aria-labelledby="queue-waiting">
         <h2 id="queue-waiting">
           {text.waiting} <span className="muted">{q.waiting.length}</span>
         </h2>
-        {q.waiting.length === 0 ? <p className="muted none">{text.nothingWaits}</p> : <Entries entries={q.waiting} waiting />}
+        {q.waiting.length === 0 ? <p className="muted none">{text.nothingWaits}</p> : <Entries entries={q.waiting} onCancel={setAsking} waiting />}
         {q.truncated && <p className="muted">{text.truncated}</p>}
       </section>
       <section aria-labelledby="queue-workers">
@@ -79,33 +81,79 @@ export function QueueView() {
           })}
         </ul>
       </section>
+      {asking !== null && (
+        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(asking))} onClose={() => setAsking(null)} />
+      )}
     </div>
   )
 }
 
-function Entries({ entries, waiting }: { entries: QueueEntry[]; waiting?: boolean }) {
+function Entries({ entries, onCancel, waiting = false }: { entries: QueueEntry[]; onCancel: (task: string) => void; waiting?: boolean }) {
+  // A row that moves takes the focus with it.
+  const pressed = useRef<HTMLElement | null>(null)
+  useEffect(() => {
+    const elsewhere = (e: PointerEvent) => {
+      if (!pressed.current?.contains(e.target as Node)) pressed.current = null
+    }
+    document.addEventListener('pointerdown', elsewhere)
+    return () => document.removeEventListener('pointerdown', elsewhere)
+  }, [])
+  useLayoutEffect(() => {
+    if (document.activeElement === document.body) pressed.current?.focus()
+  }, [entries])
   return (
-    <ol className="entries card" role="list">
+    <ol
+      className="entries card"
+      role="list"
+      onFocus={(e) => {
+        pressed.current = e.target
+      }}
+      onBlur={(e) => {
+        if (e.relatedTarget) pressed.current = null
+      }}
+    >
       {entries.map((e) => (
-        <Entry key={e.task_id} entry={e} waiting={waiting ?? false} />
+        <Entry key={e.task_id} entry={e} waiting={waiting} onCancel={onCancel} />
       ))}
     </ol>
   )
 }
 
-function Entry({ entry, waiting }: { entry: QueueEntry; waiting: boolean }) {
+const PRIORITY = { least: -100, most: 100 }
+
+/** The priority of a task as it is, or as it was last asked for: clicks that come faster than answers add up. */
+function usePriority(task: string | null, known: number): { priority: number; change: (by: number) => void } {
+  const actions = useActions()
+  const [asked, setAsked] = useState<number | null>(null)
+  const wanted = useRef<number | null>(null)
+  const change = (by: number) => {
+    if (!task) return
+    const sending = wanted.current !== null
+    wanted.current = Math.max(PRIORITY.least, Math.min(PRIORITY.most, (wanted.current ?? known) + by))
+    setAsked(wanted.current)
+    if (sending) return
+    const send = async () => {
+      for (let sent = NaN; sent !== wanted.current; ) {
+        sent = wanted.current ?? known
+        if (!(await actions.attempt(() => actions.setPriority(task, sent)))) break
+      }
+      wanted.current = null
+      setAsked(null)
+    }
+    void send()
+  }
+  return { priority: asked ?? known, change }
+}
+
+function Entry({ entry, waiting, onCancel }: { entry: QueueEntry; waiting: boolean; onCancel: (task: string) => void }) {
   const text = useText()
   const features = useFeatures()
-  const actions = useActions()
   const may = useMay()
   const { line } = useStatusLine(entry.media_id)
-  const [asking, setAsking] = useState(false)
   const task = entry.task_id
-  const change = (by: number) => {
-    if (task) void actions.attempt(() => actions.setPriority(task, Math.max(-100, Math.min(100, entry.priority + by))))
-  }
+  const { priority, change } = usePriority(task, entry.priority)
   return (
-    <li data-task={task} data-priority={entry.priority}>
+    <li data-task={task} data-priority={priority}>
       <div className="entry-main">
         <a href={mediaHash(entry.media_id)} dir="auto">
           {entry.title}
@@ -118,28 +166,25 @@ function Entry({ entry, waiting }: { entry: QueueEntry; waiting: boolean }) {
         )}
         {!waiting && line?.percent != null && <Bar percent={line.percent} label={entry.title} tone={line.tone} />}
       </div>
-      {entry.priority !== 0 && (
-        <span className={`priority ${entry.priority > 0 ? 'up' : 'down'}`} title={text.priority}>
-          {entry.priority > 0 ? `+${entry.priority}` : entry.priority}
+      {priority !== 0 && (
+        <span className={`priority ${priority > 0 ? 'up' : 'down'}`} title={text.priority}>
+          {priority > 0 ? `+${priority}` : priority}
         </span>
       )}
       {features.priority && may.change && waiting && (
         <span className="entry-order">
-          <IconButton label={`${text.moveUp}: ${entry.title}`} onClick={() => change(1)}>
+          <IconButton label={`${text.moveUp}: ${entry.title}`} disabled={priority >= PRIORITY.most} onClick={() => change(1)}>
             <UpIcon />
           </IconButton>
-          <IconButton label={`${text.moveDown}: ${entry.title}`} onClick={() => change(-1)}>
+          <IconButton label={`${text.moveDown}: ${entry.title}`} disabled={priority <= PRIORITY.least} onClick={() => change(-1)}>
             <DownIcon />
           </IconButton>
         </span>
       )}
-      {may.change && (
-        <IconButton label={`${text.cancel}: ${entry.title}`} disabled={line?.stopping} onClick={() => setAsking(true)}>
+      {may.change && task && (
+        <IconButton label={`${text.cancel}: ${entry.title}`} disabled={line?.stopping} onClick={() => onCancel(task)}>
           <StopIcon />
         </IconButton>
-      )}
-      {asking && task && (
-        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void actions.attempt(() => actions.cancel(task))} onClose={() => setAsking(false)} />
       )}
     </li>
   )

@@ -52,7 +52,7 @@ export function Webhooks() {
               <span className="muted" dir="auto">
                 {text.webhookStatus[w.status] ?? w.status}
                 {w.waiting > 0 ? ` · ${text.waitingN(w.waiting)}` : ''}
-                {w.status_reason ? ` · ${w.status_reason}` : ''}
+                {w.status_reason ? ` · ${text.sentence(w.status_reason)}` : ''}
               </span>
             </div>
             <button type="button" className="link" aria-expanded={opened === w.id} onClick={() => setOpened(opened === w.id ? '' : w.id)}>

@@ -1,5 +1,6 @@
 // Everything the page says, in English. zh.ts says the same.
 import type { TaskError, TaskState } from '../api/types'
+import { coarse } from './format'
 
 const plural = (n: number, one: string, many: string) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`
 const ordinal = (n: number) => {
@@ -10,10 +11,8 @@ const ordinal = (n: number) => {
 /** "in about 4 min": coarse on purpose, so that it does not flicker. */
 function about(seconds: number): string {
   if (seconds < 5) return 'a few seconds'
-  if (seconds < 60) return `${Math.ceil(seconds / 5) * 5} s`
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`
-  const hours = Math.floor(seconds / 3600)
-  const minutes = Math.round((seconds % 3600) / 60)
+  const { hours, minutes, seconds: s } = coarse(seconds)
+  if (hours === 0) return minutes === 0 ? `${s} s` : `${minutes} min`
   return minutes === 0 ? `${hours} h` : `${hours} h ${minutes} min`
 }
 
@@ -62,9 +61,15 @@ export const en = {
   // connection
   connecting: 'Connecting…',
   lost: 'The server cannot be reached. Trying again…',
+  unreachable: 'The server cannot be reached.',
   lostHint: 'What you see may be out of date. Work on the server goes on.',
   back: 'Connected again. Everything is up to date.',
   live: 'Live',
+  /** What a refused request was answered. */
+  problem: (_status: number, _code: string, detail: string): string => detail,
+  broken: 'This view has met an error',
+  brokenHint: 'Work on the server goes on. Reload the page; if that does not help, report what stands here.',
+  reload: 'Reload',
   signIn: 'Sign in',
   signInText: 'This server asks who you are. Paste an access token; its operator makes one with “durascribe token create”.',
   signOut: 'Sign out',
@@ -159,6 +164,7 @@ export const en = {
   rename: 'Rename',
   renamedElsewhere: 'It was renamed elsewhere meanwhile. Rename again to replace that title.',
   exportAs: 'Export',
+  plainText: 'Text',
   source: 'Original file',
   deleted: (n: number) => `Deleted ${plural(n, 'recording', 'recordings')}`,
   cancelledN: (n: number) => `Stopping ${plural(n, 'task', 'tasks')}`,
@@ -198,6 +204,8 @@ export const en = {
   retryingTitle: 'An attempt failed; it is tried again by itself',
   remedy: (error: TaskError): string => remediesOfCodes[error.code] ?? remedies[error.class] ?? 'Retry. If it fails again, the log says more.',
   errorText: (error: TaskError): string => error.message,
+  /** A sentence that the server has written about a recording, a model or a webhook. */
+  sentence: (sentence: string): string => sentence,
   sourceGone: 'The uploaded file is no longer there. Upload the same file again to bring it back; the transcript stays.',
   warnings: 'Notes on this file',
   // player
@@ -215,6 +223,8 @@ export const en = {
   waitingWords: 'The transcript appears here once it starts.',
   gap: (from: string, to: string, reason: string) => `Missing from ${from} to ${to}. ${reason}`,
   unsure: 'The recogniser was unsure of this word',
+  unsureWords: (words: readonly string[]) => `Unsure: ${words.join(', ')}`,
+  noneUnsure: 'There is no word that the recogniser was unsure of.',
   words: (n: number) => plural(n, 'word', 'words'),
   edit: 'Edit text',
   editHint: 'Enter saves, Esc leaves, Ctrl+Enter splits here',
@@ -245,7 +255,12 @@ export const en = {
   copyTimes: 'Copy with times',
   copied: 'Copied',
   changedElsewhere: 'The transcript was changed elsewhere meanwhile. Look at it and try again.',
-  conflict: 'Somebody else has just changed this. Theirs is shown; yours is in the field.',
+  conflict: 'Somebody else has just changed this, to what stands below. Enter saves yours in its place, Esc leaves theirs.',
+  draftAway: 'Not saved yet: the server cannot be reached. This is kept, and saved once it is back.',
+  draftConflict: 'Not saved: somebody else has changed this paragraph since. Edit it to choose.',
+  draftGone: 'Not saved: this paragraph is no longer there. Copy it, and put it where it belongs.',
+  unsaved: 'Corrections that are not saved yet',
+  splitNowhere: 'Put the cursor between two words, then split.',
   // queue
   running: 'Running',
   waiting: 'Waiting',
@@ -275,7 +290,8 @@ export const en = {
   database: 'Database',
   diskFree: 'Free disk',
   sandbox: 'Sandbox of the workers',
-  sandboxLevels: { full: 'Full', partial: 'In part', none: 'None' } as Record<string, string>,
+  /** What the server says is in force. */
+  sandboxLevel: (said: string): string => said,
   engine: 'Recogniser',
   ready: 'Ready to work',
   warm: (warm: number, all: number) => `${warm} of ${all} warm`,
@@ -336,6 +352,7 @@ export const en = {
     skip: '5 seconds back, on',
     segment: 'Next, previous paragraph',
     editIt: 'Edit the paragraph',
+    unsure: 'Next word that is unsure; with Shift the one before',
     splitIt: 'Split at the cursor',
     mergeIt: 'Join with the one before, at its start',
     undo: 'Undo, redo',

@@ -39,5 +39,13 @@ export function when(iso: string, tag: string, now: Date = new Date()): string {
 
 export const fullTime = (iso: string, tag: string): string => new Date(iso).toLocaleString(tag, { dateStyle: 'full', timeStyle: 'medium' })
 
+/** A length of time as it is told: whole minutes, and hours from 60 of them on; seconds in fives below that. */
+export function coarse(seconds: number): { hours: number; minutes: number; seconds: number } {
+  const fives = Math.ceil(seconds / 5) * 5
+  if (fives < 60) return { hours: 0, minutes: 0, seconds: fives }
+  const minutes = Math.max(1, Math.round(seconds / 60))
+  return { hours: Math.floor(minutes / 60), minutes: minutes % 60, seconds: 0 }
+}
+
 /** What is left now of an estimate made at `at` (ms); never below 0. */
 export const leftOf = (seconds: number, at: number, now: number): number => Math.max(0, seconds - (now - at) / 1000)

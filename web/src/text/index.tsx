@@ -1,5 +1,6 @@
 // The language of the page: the browser's, or the one that the reader chose.
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
+import { setCurrentText } from './current'
 import { en, type Text } from './en'
 import { zh } from './zh'
 
@@ -25,6 +26,7 @@ export function tongueOf(saved: string | null, languages: readonly string[]): To
 
 export function TextProvider({ children }: { children: ReactNode }) {
   const [tongue, setTongue] = useState<Tongue>(() => tongueOf(localStorage.getItem(SAVED), navigator.languages))
+  setCurrentText(tongue === 'zh' ? zh : en)
   useEffect(() => {
     document.documentElement.lang = tongue === 'zh' ? 'zh-Hans' : 'en'
   }, [tongue])

@@ -34,7 +34,8 @@ describe('the languages', () => {
       '101st in line',
       '111th in line',
     ])
-    expect(en.about(3700)).toBe('1 h 2 min')
+    expect([3, 41, 58, 89, 3569, 3580, 3700, 7180, 7199].map(en.about)).toEqual(['a few seconds', '45 s', '1 min', '1 min', '59 min', '1 h', '1 h 2 min', '2 h', '2 h'])
+    expect([3, 41, 58, 3580, 7180, 3700].map(zh.about)).toEqual(['几秒', '45 秒', '1 分钟', '1 小时', '2 小时', '1 小时 2 分钟'])
     expect(en.recordings(1, false)).toBe('1 recording')
   })
 })

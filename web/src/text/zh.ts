@@ -1,13 +1,13 @@
 // 页面上的全部文字（简体中文）。与 en.ts 一一对应。
 import type { TaskError, TaskState } from '../api/types'
 import type { Text } from './en'
+import { coarse } from './format'
+import { errorInChinese, problemInChinese, sandboxInChinese, sentenceInChinese } from './zh-errors'
 
 function about(seconds: number): string {
   if (seconds < 5) return '几秒'
-  if (seconds < 60) return `${Math.ceil(seconds / 5) * 5} 秒`
-  if (seconds < 3600) return `${Math.round(seconds / 60)} 分钟`
-  const hours = Math.floor(seconds / 3600)
-  const minutes = Math.round((seconds % 3600) / 60)
+  const { hours, minutes, seconds: s } = coarse(seconds)
+  if (hours === 0) return minutes === 0 ? `${s} 秒` : `${minutes} 分钟`
   return minutes === 0 ? `${hours} 小时` : `${hours} 小时 ${minutes} 分钟`
 }
 
@@ -32,14 +32,6 @@ const remedies: Record<string, string> = {
   storage: '请腾出磁盘空间，之后会自动继续。',
 }
 
-const errors: Record<string, string> = {
-  not_media: '这不是音频或视频文件。',
-  no_audio: '这个文件里没有声音。',
-  crash: '识别器崩溃了。',
-  stall: '识别器没有进展，已被终止。',
-  timeout: '超过了允许的时间。',
-}
-
 const remediesOfCodes: Record<string, string> = {
   download_refused: '请在浏览器中打开该网址：浏览器打不开的，服务器也无法获取。也可自行下载后添加文件。',
   web_page: '这是一个网页的地址。请粘贴录音文件本身的网址，或下载后添加文件。',
@@ -61,9 +53,14 @@ export const zh: Text = {
   system: '系统',
   connecting: '正在连接…',
   lost: '无法连接服务器，正在重试…',
+  unreachable: '无法连接服务器。',
   lostHint: '当前显示的内容可能已过时。服务器上的工作不受影响。',
   back: '已重新连接，内容均为最新。',
   live: '实时',
+  problem: problemInChinese,
+  broken: '这个页面出错了',
+  brokenHint: '服务器上的工作不受影响。请重新加载页面；若仍出错，请报告以下内容。',
+  reload: '重新加载',
   signIn: '登录',
   signInText: '此服务器需要验证身份。请粘贴访问令牌；管理员可用“durascribe token create”生成。',
   signOut: '退出登录',
@@ -133,9 +130,18 @@ export const zh: Text = {
       Finalizing: '正在收尾',
       Downloading: '正在下载',
       'Waiting for a free slot': '等待空闲位置',
+      'Waiting for the next attempt': '等待下一次尝试',
+      Transcribing: '转写中',
+      Stopping: '正在停止',
       Completed: '已完成',
+      'Completed: no speech was found': '已完成，没有检测到语音',
+      'Completed, with parts missing': '已完成，有缺失',
+      Failed: '失败',
+      Cancelled: '已取消',
     }
-    return stage === null ? '' : (known[stage] ?? stage)
+    const part = /^Transcribing (\d+) of (\d+)$/.exec(stage ?? '')
+    if (part) return `转写第 ${part[1]}/${part[2]} 段`
+    return stage === null ? '' : (known[stage] ?? '')
   },
   queued: '排队等待中',
   retryQueued: '等待重试',
@@ -162,6 +168,7 @@ export const zh: Text = {
   rename: '重命名',
   renamedElsewhere: '标题刚刚在别处被修改。再次重命名即可覆盖。',
   exportAs: '导出',
+  plainText: '纯文本',
   source: '原始文件',
   deleted: (n) => `已删除 ${n} 个录音`,
   cancelledN: (n) => `正在停止 ${n} 个任务`,
@@ -192,7 +199,8 @@ export const zh: Text = {
   partialText: (n) => `${n} 段未能转写，其余内容见下。`,
   retryingTitle: '一次尝试失败，系统会自动重试',
   remedy: (error: TaskError) => remediesOfCodes[error.code] ?? remedies[error.class] ?? '请重试。如果再次失败，日志中有更多信息。',
-  errorText: (error: TaskError) => errors[error.code] ?? error.message,
+  errorText: errorInChinese,
+  sentence: sentenceInChinese,
   sourceGone: '上传的文件已不在服务器上。再次上传同一文件即可恢复；文字稿仍保留。',
   warnings: '关于此文件',
   play: '播放',
@@ -207,6 +215,8 @@ export const zh: Text = {
   waitingWords: '开始转写后，文字会显示在这里。',
   gap: (from, to, reason) => `${from} 至 ${to} 缺失。${reason}`,
   unsure: '识别器对这个词没有把握',
+  unsureWords: (words) => `没有把握：${words.join('、')}`,
+  noneUnsure: '没有识别器不确定的词。',
   words: (n) => `${n} 个词`,
   edit: '编辑文字',
   editHint: 'Enter 保存，Esc 离开，Ctrl+Enter 在此拆分',
@@ -237,7 +247,12 @@ export const zh: Text = {
   copyTimes: '连同时间复制',
   copied: '已复制',
   changedElsewhere: '文字稿刚刚在别处被修改。请查看后重试。',
-  conflict: '刚刚有人修改了这一段。现显示对方的版本，你的版本在输入框中。',
+  conflict: '刚刚有人把这一段改成了下面的内容。按 Enter 保存你的版本，按 Esc 保留对方的。',
+  draftAway: '尚未保存：无法连接服务器。内容已保留，恢复后会自动保存。',
+  draftConflict: '未保存：这一段已被他人修改。请编辑并选择保留哪个版本。',
+  draftGone: '未保存：这一段已不存在。请复制内容，放到合适的位置。',
+  unsaved: '尚未保存的修改',
+  splitNowhere: '请把光标放在两个词之间再拆分。',
   running: '正在运行',
   waiting: '等待中',
   nothingRuns: '没有正在运行的任务',
@@ -261,7 +276,7 @@ export const zh: Text = {
   database: '数据库',
   diskFree: '可用磁盘',
   sandbox: '工作进程沙箱',
-  sandboxLevels: { full: '完整', partial: '部分', none: '无' },
+  sandboxLevel: sandboxInChinese,
   engine: '识别器',
   ready: '待命',
   warm: (warm, all) => `${all} 个中 ${warm} 个就绪`,
@@ -321,6 +336,7 @@ export const zh: Text = {
     skip: '后退、前进 5 秒',
     segment: '下一段、上一段',
     editIt: '编辑这一段',
+    unsure: '下一个不确定的词；加 Shift 为上一个',
     splitIt: '在光标处拆分',
     mergeIt: '在段首与前一段合并',
     undo: '撤销、重做',

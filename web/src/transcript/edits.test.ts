@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Segment, Segments } from '../api/types'
 import { markedPieces } from '../library/search'
 import { transcriptText } from './copy'
-import { applyEdit, canRedo, canUndo, didEdit, didRedo, didUndo, joinSteps, NO_HISTORY, wordIndexAt } from './edits'
+import { applyEdit, canRedo, canUndo, didEdit, didRedo, didUndo, NO_HISTORY, replaceEach } from './edits'
 import { findAll, findIn, replaceIn } from './find'
 
 const segment = (id: number, start: number, text: string, speaker: string | null = null): Segment => ({
@@ -76,15 +76,21 @@ describe('steps back and forth', () => {
     expect(canUndo(h, 5)).toBe(false)
     expect(didEdit(h, 5, 6).undo).toEqual([{ before: 5, after: 6 }])
   })
-  it('of a replacement everywhere are one', () => {
+  it('of a replacement everywhere are one, however many places there are', () => {
     let h = didEdit(NO_HISTORY, 1, 2)
-    for (let r = 2; r < 5; ++r) h = didEdit(h, r, r + 1)
-    h = joinSteps(h, 3)
+    for (let r = 2; r < 302; ++r) h = didEdit(h, r, r + 1, r > 2)
     expect(h.undo).toEqual([
       { before: 1, after: 2 },
-      { before: 2, after: 5 },
+      { before: 2, after: 302 },
     ])
-    expect(didEdit(h, 5, 5)).toBe(h)
+    expect(canUndo(h, 302)).toBe(true)
+    expect(didEdit(h, 302, 302)).toBe(h)
+  })
+  it('of a replacement do not take back what somebody else wrote meanwhile', () => {
+    let h = didEdit(NO_HISTORY, 1, 2)
+    h = didEdit(h, 2, 3)
+    h = didEdit(h, 4, 5, true)
+    expect(h.undo).toEqual([{ before: 4, after: 5 }])
   })
 })
 
@@ -112,13 +118,28 @@ describe('find and replace', () => {
     expect(found.map((m) => m.segment)).toEqual([0, 0, 1])
     expect(replaceIn('aa b aa', findIn('aa b aa', 'aa', false), '$&x')).toBe('$&x b $&x')
   })
+  it('leaves what was changed meanwhile, and tells what it did', async () => {
+    const all = [segment(1, 0, 'a'), segment(2, 1, 'a a'), segment(3, 2, 'a a a'), segment(4, 3, 'a a a a')]
+    const set: [number | null | undefined, boolean][] = []
+    const changes = all.map((s) => ({ segment: s, text: 'b' }))
+    const made = await replaceEach(
+      changes,
+      (s) => (s.id === 1 ? { ...s, text: 'theirs' } : s),
+      async (s, _, joined) => {
+        set.push([s.id, joined])
+        return s.id !== 4
+      },
+    )
+    expect(set).toEqual([
+      [2, false],
+      [3, true],
+      [4, true],
+    ])
+    expect(made).toEqual([changes[1], changes[2]])
+  })
 })
 
 describe('words and text', () => {
-  it('a split begins the second half with the word after the cursor', () => {
-    expect([0, 3, 4, 5, 7, 8].map((at) => wordIndexAt('one two three', at))).toEqual([0, 1, 1, 2, 2, 2])
-    expect(wordIndexAt('one two', 3)).toBe(1)
-  })
   it('is copied with times and speakers', () => {
     const all = [segment(1, 0, 'Hello.', 'Ann'), segment(2, 65, 'Yes.', 'Ann'), segment(3, 70, 'No.', 'Ben')]
     expect(transcriptText(all, true)).toBe('[0:00] Ann: Hello.\n[1:05] Yes.\n[1:10] Ben: No.')

@@ -14,11 +14,6 @@ export function applyEdit(data: Segments, edited: Edited): Segments {
   return { ...data, segments, revision: edited.revision, newest_revision: edited.revision }
 }
 
-/** Which word of the text begins at or after a place in it; for a split there. */
-export function wordIndexAt(text: string, place: number): number {
-  return text.slice(0, place).split(/\s+/u).filter(Boolean).length
-}
-
 export interface Step {
   /** The revision that undoing it restores. */
   before: number
@@ -36,21 +31,36 @@ export interface History {
 export const NO_HISTORY: History = { undo: [], redo: [], head: -1 }
 const KEPT = 200
 
-/** An edit of ours, from what was newest before it to what is newest now. */
-export function didEdit(history: History, before: number, after: number): History {
+/**
+ * An edit of ours, from what was newest before it to what is newest now. `joined`: it is one step with
+ * the edit of ours before it, so that a replacement everywhere is undone at once.
+ */
+export function didEdit(history: History, before: number, after: number, joined = false): History {
   if (after === before) return history
   const known = history.head === before ? history.undo : []
-  return { undo: [...known, { before, after }].slice(-KEPT), redo: [], head: after }
+  const last = joined ? known[known.length - 1] : undefined
+  const undo = last ? [...known.slice(0, -1), { before: last.before, after }] : [...known, { before, after }]
+  return { undo: undo.slice(-KEPT), redo: [], head: after }
 }
 
-/** Several edits become one step: a replacement everywhere is undone at once. */
-export function joinSteps(history: History, count: number): History {
-  if (count < 2) return history
-  const joined = history.undo.slice(-count)
-  const first = joined[0]
-  const last = joined[joined.length - 1]
-  if (!first || !last || joined.length < count) return history
-  return { ...history, undo: [...history.undo.slice(0, -count), { before: first.before, after: last.after }] }
+export interface Change {
+  segment: Segment
+  text: string
+}
+
+/**
+ * Makes the changes one after the other, each where the segment still says what it was made from; gives
+ * those that were made. `set` says whether it is saved; the first that is not ends it.
+ */
+export async function replaceEach(changes: readonly Change[], newestOf: (segment: Segment) => Segment | undefined, set: (segment: Segment, text: string, joined: boolean) => Promise<boolean>): Promise<Change[]> {
+  const made: Change[] = []
+  for (const change of changes) {
+    const now = newestOf(change.segment)
+    if (!now || now.text !== change.segment.text) continue
+    if (!(await set(now, change.text, made.length > 0))) break
+    made.push(change)
+  }
+  return made
 }
 
 export const canUndo = (history: History, newest: number): boolean => history.undo.length > 0 && history.head === newest

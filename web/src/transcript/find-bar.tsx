@@ -50,7 +50,7 @@ export function FindBar(props: {
     const segment = current ? segments[current.segment] : undefined
     if (!current || !segment || busy) return
     setBusy(true)
-    await edits.setText(segment, replaceIn(segment.text, [current], by))
+    await edits.replaceAll([{ segment, text: replaceIn(segment.text, [current], by) }])
     setBusy(false)
     onShow(current)
   }
@@ -63,8 +63,8 @@ export function FindBar(props: {
       const replaced = replaceIn(segment.text, findIn(segment.text, query, matchCase), by)
       return replaced.trim() === '' ? [] : [{ segment, text: replaced }]
     })
-    const done = await edits.replaceAll(changes)
-    const count = changes.slice(0, done).reduce((n, c) => n + findIn(c.segment.text, query, matchCase).length, 0)
+    const made = await edits.replaceAll(changes)
+    const count = made.reduce((n, c) => n + findIn(c.segment.text, query, matchCase).length, 0)
     setBusy(false)
     show({ text: text.replaced(count) })
   }

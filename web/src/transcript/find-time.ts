@@ -50,3 +50,31 @@ export function piecesOf(segment: Segment): Piece[] {
 }
 
 export const UNSURE_BELOW = 0.5
+
+/** Whether the recogniser was unsure of a word of the segment. */
+export const isUnsure = (segment: Segment, word: number): boolean => (segment.words[word]?.confidence ?? 1) < UNSURE_BELOW
+
+/** The words in the text that it was unsure of, in order. */
+export const unsureWords = (segment: Segment): string[] =>
+  segment.words.some((w) => w.confidence < UNSURE_BELOW) ? piecesOf(segment).flatMap((p) => (p.word >= 0 && isUnsure(segment, p.word) ? [p.text] : [])) : []
+
+export interface Place {
+  /** Place of the segment in the list. */
+  segment: number
+  word: number
+}
+
+/** The next word, or the one before, that it was unsure of; round from the end to the beginning. */
+export function nextUnsure(segments: readonly Segment[], from: Place, by: 1 | -1): Place | null {
+  const count = segments.length
+  for (let step = 0; step <= count; ++step) {
+    const index = (((from.segment + by * step) % count) + count) % count
+    const segment = segments[index]
+    if (!segment) return null
+    const words = piecesOf(segment).flatMap((p) => (p.word >= 0 && isUnsure(segment, p.word) ? [p.word] : []))
+    const here = step === 0 ? words.filter((w) => (by > 0 ? w > from.word : w < from.word)) : words
+    const word = by > 0 ? here[0] : here[here.length - 1]
+    if (word !== undefined) return { segment: index, word }
+  }
+  return null
+}

@@ -24,24 +24,34 @@ function rangeIn(element: Element, start: number, end: number): Range | null {
   return null
 }
 
+/** Whether the browser holds highlights of ours. */
+let shown = false
+
+export function clearHighlights(): void {
+  if (!shown) return
+  shown = false
+  CSS.highlights.delete('found')
+  CSS.highlights.delete('found-now')
+}
+
 export function highlight(list: Element, segments: readonly Segment[], find: FindState): void {
   if (!('highlights' in CSS)) return
+  if (find.query === '') return clearHighlights()
   const all = new Highlight()
   const current = new Highlight()
-  if (find.query !== '') {
-    for (const row of list.querySelectorAll<HTMLElement>('[data-segment]')) {
-      const index = Number(row.dataset.segment)
-      const segment = segments[index]
-      const element = row.querySelector('p.segment-text')
-      if (!segment || !element) continue
-      for (const match of findIn(segment.text, find.query, find.matchCase)) {
-        const range = rangeIn(element, match.start, match.end)
-        if (!range) continue
-        const isCurrent = find.current?.segment === index && find.current.start === match.start
-        ;(isCurrent ? current : all).add(range)
-      }
+  for (const row of list.querySelectorAll<HTMLElement>('[data-segment]')) {
+    const index = Number(row.dataset.segment)
+    const segment = segments[index]
+    const element = row.querySelector('p.segment-text')
+    if (!segment || !element) continue
+    for (const match of findIn(segment.text, find.query, find.matchCase)) {
+      const range = rangeIn(element, match.start, match.end)
+      if (!range) continue
+      const isCurrent = find.current?.segment === index && find.current.start === match.start
+      ;(isCurrent ? current : all).add(range)
     }
   }
   CSS.highlights.set('found', all)
   CSS.highlights.set('found-now', current)
+  shown = true
 }

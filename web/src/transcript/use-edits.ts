@@ -7,7 +7,7 @@ import { keys } from '../live/apply'
 import { reason } from '../media/actions'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
-import { applyEdit, canRedo, canUndo, didEdit, didRedo, didUndo, type History, joinSteps, NO_HISTORY } from './edits'
+import { applyEdit, canRedo, canUndo, type Change, didEdit, didRedo, didUndo, type History, NO_HISTORY, replaceEach } from './edits'
 
 export type Saving = '' | 'saving' | 'saved' | 'failed'
 
@@ -15,14 +15,18 @@ export interface Edits {
   saving: Saving
   canUndo: boolean
   canRedo: boolean
-  /** 'conflict': somebody else has changed it; `segment` is what is newest, if it is still there. */
-  setText(segment: Segment, text: string): Promise<{ kind: 'saved' | 'conflict' | 'failed'; segment: Segment | undefined }>
+  /**
+   * 'conflict': somebody else has changed it; 'away': the server cannot be reached, or takes nothing just
+   * now; 'failed': it was refused, which was said. `segment` is what is newest, if it is still there.
+   */
+  setText(segment: Segment, text: string): Promise<{ kind: 'saved' | 'conflict' | 'away' | 'failed'; segment: Segment | undefined }>
   split(segment: Segment, word: number): Promise<boolean>
   /** With the one that follows. */
   merge(segment: Segment): Promise<boolean>
   setSpeaker(segment: Segment, name: string | null): Promise<boolean>
   renameSpeaker(from: string, to: string): Promise<boolean>
-  replaceAll(changes: { segment: Segment; text: string }[]): Promise<number>
+  /** As one step; gives those that were made. */
+  replaceAll(changes: Change[]): Promise<Change[]>
   undo(): Promise<void>
   redo(): Promise<void>
 }
@@ -75,8 +79,9 @@ export function useEdits(media: string, data: Segments | null): Edits {
 
   return useMemo<Edits>(() => {
     const newestNow = () => client.getQueryData<Segments | null>(key)?.newest_revision ?? 0
-    const did = (before: number, edited: Edited) => {
-      if (edited.edited) change(didEdit(historyNow.current, before, edited.revision))
+    // The revision before ours, which is newer than what was known where somebody else has edited.
+    const did = (edited: Edited, joined = false) => {
+      if (edited.edited) change(didEdit(historyNow.current, edited.revision - 1, edited.revision, joined))
     }
     const failed = (error: unknown): false => {
       setSaving('failed')
@@ -87,31 +92,38 @@ export function useEdits(media: string, data: Segments | null): Edits {
     }
     const whole = (known: Segments) => `"${known.task_id}.${known.newest_revision ?? 0}"`
     const edit = async (path: string, method: 'POST' | 'PATCH', body: unknown): Promise<boolean> => {
-      const before = newestNow()
       try {
-        did(before, await send(path, method, body, whole))
+        did(await send(path, method, body, whole))
         return true
       } catch (error) {
         return failed(error)
       }
     }
     const newestOf = (segment: Segment) => client.getQueryData<Segments | null>(key)?.segments.find((s) => s.id === segment.id)
-    const setText: Edits['setText'] = async (segment, value) => {
-      const before = newestNow()
+    const setTextAs = async (segment: Segment, value: string, joined: boolean): ReturnType<Edits['setText']> => {
       try {
-        const edited = await send(`/segments/${segment.id}`, 'PATCH', { text: value }, (known) => `"${known.task_id}.${segment.id}.${segment.revision ?? 0}"`)
-        did(before, edited)
+        did(await send(`/segments/${segment.id}`, 'PATCH', { text: value }, (known) => `"${known.task_id}.${segment.id}.${segment.revision ?? 0}"`), joined)
         return { kind: 'saved', segment: newestOf(segment) }
       } catch (error) {
-        setSaving('failed')
-        if (error instanceof ApiError && error.status === 412) {
+        const status = error instanceof ApiError ? error.status : -1
+        if (status === 412 || status === 404) {
           await client.refetchQueries({ queryKey: key })
-          return { kind: 'conflict', segment: newestOf(segment) }
+          const now = newestOf(segment)
+          // Ours, whose answer was lost.
+          if (now?.text === value) {
+            setSaving('saved')
+            return { kind: 'saved', segment: now }
+          }
+          setSaving('failed')
+          return { kind: 'conflict', segment: now }
         }
+        setSaving('failed')
+        if (status === 0 || status === 503) return { kind: 'away', segment: undefined }
         failed(error)
         return { kind: 'failed', segment: undefined }
       }
     }
+    const setText: Edits['setText'] = (segment, value) => setTextAs(segment, value, false)
     const restore = async (to: number): Promise<number | null> => {
       try {
         return (await send(`/revisions/${to}/restore`, 'POST', undefined, whole)).revision
@@ -129,18 +141,13 @@ export function useEdits(media: string, data: Segments | null): Edits {
       merge: (segment) => edit(`/segments/${segment.id}/merge`, 'POST', undefined),
       setSpeaker: (segment, name) => edit(`/segments/${segment.id}`, 'PATCH', { speaker: name }),
       renameSpeaker: (from, to) => edit(`/speakers/${encodeURIComponent(from)}`, 'PATCH', { name: to }),
-      async replaceAll(changes) {
-        let steps = 0
-        for (const { segment, text: value } of changes) {
-          const now = newestOf(segment)
-          if (!now || now.text !== segment.text) continue // changed meanwhile
-          const result = await setText(now, value)
-          if (result.kind !== 'saved') break
-          steps += 1
-        }
-        change(joinSteps(historyNow.current, steps))
-        return steps
-      },
+      replaceAll: (changes) =>
+        replaceEach(changes, newestOf, async (segment, value, joined) => {
+          const { kind } = await setTextAs(segment, value, joined)
+          if (kind === 'conflict') show({ text: text.changedElsewhere, tone: 'bad' })
+          if (kind === 'away') show({ text: text.lost, tone: 'bad' })
+          return kind === 'saved'
+        }),
       undo: () =>
         inTurn(async () => {
           const step = historyNow.current.undo[historyNow.current.undo.length - 1]

@@ -1,9 +1,8 @@
 // The words of a recording: only those near the window are in the document, so that ten thousand
 // scroll like ten.
-import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
-import { type Gap, isActive, type Media, type Segment, type Segments, type TaskState } from '../api/types'
+import { isActive, type Media, type Segments, type TaskState, type Unit } from '../api/types'
 import type { Player } from '../media/player'
 import { useText } from '../text'
 import { clock } from '../text/format'
@@ -13,24 +12,31 @@ import { CopyIcon, RedoIcon, SearchIcon, UndoIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
 import { IconButton, Menu } from '../ui/parts'
 import { copyText, transcriptText } from './copy'
+import { Drafts } from './drafts'
 import type { Match } from './find'
 import { FindBar, type FindState } from './find-bar'
-import { segmentAt, wordAt } from './find-time'
-import { highlight } from './highlight'
+import { segmentAt } from './find-time'
+import { clearHighlights, highlight } from './highlight'
+import { gapReason, itemsOf } from './items'
 import { type RowEvents, SegmentRow } from './segment-row'
 import { SpeakerDialog } from './speaker-dialog'
+import { Unsaved } from './unsaved'
 import { useEdits } from './use-edits'
+import { useRows } from './use-rows'
+import { useSpoken } from './use-spoken'
+import { useUnsure } from './use-unsure'
 
-type Item = { kind: 'segment'; segment: Segment; index: number } | { kind: 'gap'; gap: Gap }
-
-export function itemsOf(data: Segments): Item[] {
-  const items: Item[] = data.segments.map((segment, index) => ({ kind: 'segment', segment, index }))
-  for (const gap of data.gaps) items.push({ kind: 'gap', gap })
-  const start = (i: Item) => (i.kind === 'segment' ? i.segment.start : i.gap.start)
-  return items.sort((a, b) => start(a) - start(b))
+interface Props {
+  media: Media
+  state: TaskState
+  data: Segments | null
+  player: Player
+  loading: boolean
+  /** Of the task; what they say of a gap is better than its own words. */
+  chunks: Unit[]
 }
 
-export function Transcript(props: { media: Media; state: TaskState; data: Segments | null; player: Player; loading: boolean }) {
+export const Transcript = memo(function Transcript(props: Props) {
   const { media, data, player, state } = props
   const text = useText()
   const features = useFeatures()
@@ -48,63 +54,10 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
   const [find, setFind] = useState<FindState>({ query: '', matchCase: false, current: null })
   const segmentsNow = useRef(segments)
   segmentsNow.current = segments
-  const list = useRef<HTMLDivElement>(null)
-  const [scrollMargin, setScrollMargin] = useState(0)
-  useLayoutEffect(() => {
-    const measure = () => {
-      const box = list.current?.getBoundingClientRect()
-      if (box) setScrollMargin(Math.round(box.top + scrollY))
-    }
-    measure()
-    const observer = new ResizeObserver(measure)
-    observer.observe(document.body)
-    return () => observer.disconnect()
-  }, [])
-  const virtual = useWindowVirtualizer({
-    count: items.length,
-    estimateSize: () => 56,
-    overscan: 12,
-    scrollMargin,
-    scrollPaddingStart: 220,
-    getItemKey: (i) => {
-      const item = items[i]
-      return item ? (item.kind === 'segment' ? `s${item.segment.id ?? item.segment.start}` : `g${item.gap.start}`) : i
-    },
-  })
-
-  // Lights the word that is spoken: classes on what is in the document, nothing is rendered.
-  const current = useRef(-1)
-  useEffect(() => {
-    let litSegment: Element | null = null
-    let litWord: Element | null = null
-    return player.onTime((seconds, jumped) => {
-      const at = segmentAt(segments, seconds)
-      const segment = segments[at]
-      const row = segment ? list.current?.querySelector(`[data-segment="${at}"]`) : null
-      if (row !== litSegment) {
-        litSegment?.classList.remove('now')
-        row?.classList.add('now')
-        litSegment = row ?? null
-      }
-      const word = segment && row ? wordAt(segment, seconds) : -1
-      const lit = word >= 0 ? (row?.querySelector(`[data-word="${word}"]`) ?? null) : null
-      if (lit !== litWord) {
-        litWord?.classList.remove('lit')
-        lit?.classList.add('lit')
-        litWord = lit
-      }
-      if (at !== current.current) {
-        current.current = at
-        if (at >= 0 && (jumped || player.read().playing)) follow(at)
-      }
-    })
-    function follow(at: number) {
-      const index = items.findIndex((i) => i.kind === 'segment' && i.index === at)
-      const row = list.current?.querySelector(`[data-segment="${at}"]`)
-      const box = row?.getBoundingClientRect()
-      if (!box || box.top < 240 || box.bottom > innerHeight - 80) virtual.scrollToIndex(index, { align: 'center' })
-    }
-  }, [player, segments, items, virtual])
+  const taskId = data?.task_id ?? ''
+  const drafts = useMemo(() => new Drafts(sessionStorage, `durascribe.drafts.${taskId}`), [taskId])
+  const { list, virtual, scrollMargin, edited } = useRows(items, segments, editing?.id ?? null)
+  useSpoken({ player, segments, items, list, virtual, held: edited })
 
   const showRow = useCallback(
     (index: number) => {
@@ -116,6 +69,16 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
   const showRowNow = useRef(showRow)
   showRowNow.current = showRow
 
+  // A field that closes gives the focus to its row.
+  const left = useRef<number | null>(null)
+  useEffect(() => {
+    const id = left.current
+    left.current = null
+    if (id === null || editing !== null) return
+    const index = segmentsNow.current.findIndex((s) => s.id === id)
+    list.current?.querySelector<HTMLElement>(`[data-segment="${index}"] .segment-time`)?.focus({ preventScroll: true })
+  }, [editing])
+
   const events = useMemo<RowEvents>(
     () => ({
       edit(index, caret) {
@@ -125,14 +88,17 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
         showRowNow.current(index)
       },
       speaker: (index) => setNaming(segmentsNow.current[index]?.id ?? null),
-      leave: () => setEditing(null),
+      leave: (id) => {
+        left.current = id
+        setEditing((now) => (now?.id === id ? null : now))
+      },
       async mergeBack(index) {
         const before = segmentsNow.current[index - 1]
         if (!before || !(await editsNow.current.merge(before))) return
         setEditing({ id: before.id ?? -1, caret: before.text.length + 1 })
       },
       async splitAt(index, segment, word) {
-        if (word < 1 || !(await editsNow.current.split(segment, word))) return
+        if (!(await editsNow.current.split(segment, word))) return
         setTimeout(() => this.edit(index + 1, 0))
       },
     }),
@@ -144,11 +110,13 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
     const segment = segments[Math.max(0, Math.min(segments.length - 1, currentIndex() + by))]
     if (segment) player.seek(segment.start)
   }
-  const copy = (times: boolean) =>
-    void copyText(transcriptText(segments, times)).then(
+  const copyThis = (what: string) =>
+    void copyText(what).then(
       () => show({ text: text.copied }),
       () => show({ text: text.copyFailed, tone: 'bad' }),
     )
+  const copy = (times: boolean) => copyThis(transcriptText(segments, times))
+  const unsure = useUnsure({ segments, list, from: currentIndex, showRow, edit: canEdit ? events.edit : null })
   const typing = () => document.activeElement instanceof HTMLTextAreaElement || document.activeElement instanceof HTMLInputElement
   const isIn = (e: KeyboardEvent, what: string) => e.target instanceof Element && e.target.closest(what) !== null
   useKeys({
@@ -159,6 +127,8 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
     ArrowDown: (e) => (isIn(e, '[tabindex="0"]') ? false : stepTo(1)),
     ArrowUp: (e) => (isIn(e, '[tabindex="0"]') ? false : stepTo(-1)),
     e: () => (canEdit ? events.edit(currentIndex()) : false),
+    u: (e) => (segments.length > 0 ? unsure.step(e.shiftKey ? -1 : 1) : false),
+    Enter: (e) => unsure.edit(e.target as Element),
     'ctrl+f': () => (segments.length > 0 ? setFinding(true) : false),
     'ctrl+z': (e) => (typing() ? false : void (e.shiftKey ? edits.redo() : edits.undo())),
     'ctrl+y': () => (typing() ? false : void edits.redo()),
@@ -172,6 +142,7 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
   useEffect(() => {
     if (list.current) highlight(list.current, segments, find)
   }, [segments, find, firstShown, lastShown, editing])
+  useEffect(() => clearHighlights, [])
   const onShowMatch = useCallback(
     (match: Match) => {
       const segment = segmentsNow.current[match.segment]
@@ -245,6 +216,7 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
           </>
         )}
       </header>
+      {data && canEdit && <Unsaved drafts={drafts} segments={segments} editing={editing?.id ?? null} edits={edits} onEdit={(index) => events.edit(index)} onCopy={copyThis} />}
       {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} onFind={setFind} onShow={onShowMatch} onClose={() => setFinding(false)} />}
       {items.length === 0 && !props.loading && (
         <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : ''}</p>
@@ -265,11 +237,12 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
                   caret={editing?.caret}
                   canEdit={canEdit}
                   edits={edits}
+                  drafts={drafts}
                   events={events}
                 />
               ) : (
                 <p className="gap" dir="auto">
-                  {text.gap(clock(item.gap.start), clock(item.gap.end), item.gap.reason)}
+                  {text.gap(clock(item.gap.start), clock(item.gap.end), gapReason(item.gap, props.chunks, text))}
                 </p>
               )}
             </div>
@@ -279,4 +252,4 @@ export function Transcript(props: { media: Media; state: TaskState; data: Segmen
       {named && <SpeakerDialog segment={named} names={names} edits={edits} onClose={() => setNaming(null)} />}
     </section>
   )
-}
+})

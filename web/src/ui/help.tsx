@@ -32,6 +32,7 @@ export function Help({ onClose }: { onClose: () => void }) {
         [['←', '→'], k.skip],
         [['↑', '↓'], k.segment],
         [['E'], k.editIt],
+        [['U'], k.unsure],
         [['Ctrl Enter'], k.splitIt],
         [['Backspace'], k.mergeIt],
         [['Ctrl Z', 'Ctrl Y'], k.undo],

@@ -1,16 +1,33 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { useEffect, useRef, useSyncExternalStore } from 'react'
 
-/** The time, every second while the window is seen. */
-export function useNow(on: boolean): number {
-  const [now, setNow] = useState(() => Date.now())
-  useEffect(() => {
-    if (!on) return
-    const tick = () => setNow(Date.now())
-    tick()
-    const timer = setInterval(tick, 1000)
-    return () => clearInterval(timer)
-  }, [on])
+// One clock for all that count down, so that they do it together.
+let now = Date.now()
+let clock: ReturnType<typeof setInterval> | undefined
+const watchers = new Set<() => void>()
+function watchClock(watcher: () => void): () => void {
+  if (watchers.size === 0) {
+    now = Date.now()
+    clock = setInterval(() => {
+      now = Date.now()
+      for (const each of watchers) each()
+    }, 1000)
+  }
+  watchers.add(watcher)
+  return () => {
+    watchers.delete(watcher)
+    if (watchers.size === 0) clearInterval(clock)
+  }
+}
+const watchNothing = () => () => {}
+const readClock = () => {
+  // Nobody has kept it.
+  if (watchers.size === 0 && Date.now() - now >= 1000) now = Date.now()
   return now
+}
+
+/** The time, every second while it is `on`. */
+export function useNow(on: boolean): number {
+  return useSyncExternalStore(on ? watchClock : watchNothing, readClock)
 }
 
 export const isTyping = (target: EventTarget | null): boolean =>

@@ -1,5 +1,5 @@
 // The parts that every view is made of.
-import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { useText } from '../text'
 import { CloseIcon, MoreIcon } from './icons'
 
@@ -31,25 +31,38 @@ export function Bar({ percent, label, tone = 'run' }: { percent: number; label: 
   )
 }
 
-/** A modal dialog: the browser's own, which holds the focus and closes with Esc. It begins at what has `data-first`. */
+/**
+ * A modal dialog: the browser's own, which holds the focus and closes with Esc. It begins at what has
+ * `data-first`, and gives the focus back to what had it; where that is gone, to the view.
+ */
 export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null)
+  const before = useRef<Element | null>(null)
   const text = useText()
   const id = useId()
-  useEffect(() => {
+  // Before anything is painted, and at the end while the dialog is still there: keys that come soon after go
+  // to where they are meant.
+  useLayoutEffect(() => {
     const dialog = ref.current
-    if (!dialog || dialog.open) return
+    if (!dialog) return
+    before.current ??= document.activeElement
     dialog.showModal()
     const first = dialog.querySelector<HTMLElement>('[data-first]')
     first?.focus()
     if (first instanceof HTMLInputElement) first.select()
+    return () => {
+      dialog.close()
+      giveBack(before.current)
+    }
   }, [])
   return (
     <dialog
       ref={ref}
       className={wide ? 'wide' : ''}
       aria-labelledby={id}
-      onClose={onClose}
+      onClose={() => {
+        if (!ref.current?.open) onClose()
+      }}
       onClick={(e) => {
         if (e.target === ref.current) ref.current?.close()
       }}
@@ -67,6 +80,13 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
       </div>
     </dialog>
   )
+}
+
+function giveBack(before: Element | null) {
+  const lost = document.activeElement === null || document.activeElement === document.body
+  if (!lost || !(before instanceof HTMLElement) || before === document.body) return
+  before.focus()
+  if (document.activeElement !== before) document.getElementById('main')?.focus({ preventScroll: true })
 }
 
 export function Confirm(props: { title: string; hint: string; yes: string; no: string; danger?: boolean; onYes: () => void; onClose: () => void }) {

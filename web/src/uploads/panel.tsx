@@ -9,6 +9,9 @@ import { type UploadEntry, uploads } from './store'
 
 export const useUploads = (): UploadEntry[] => useSyncExternalStore(uploads.subscribe, uploads.read)
 
+/** Whether there are any, which changes more rarely than how far they are. */
+export const useAnyUpload = (): boolean => useSyncExternalStore(uploads.subscribe, () => uploads.read().length > 0)
+
 export function uploadLine(entry: UploadEntry, text: Text): string {
   const done = text.uploadOf(bytes(entry.sent, text.tag), bytes(entry.size, text.tag))
   switch (entry.state) {

@@ -1,6 +1,6 @@
 // The uploads of this window, and those that an earlier one left unfinished. A file can't be read
 // again after a reload, so an unfinished upload waits until the same file is dropped once more;
-// then it goes on where it was.
+// then it goes on where it was. Of those that another window sends it is told by that window.
 import type { DetailedError, PreviousUpload, Upload as TusUpload } from 'tus-js-client'
 import { api, ApiError } from '../api/client'
 import { csrfHeader } from '../api/session'
@@ -20,7 +20,15 @@ export interface UploadEntry {
 }
 
 const ENDPOINT = '/api/v1/uploads'
-const AT_ONCE = 3
+/** With the event stream, half of the connections that a browser allows to one server. */
+const AT_ONCE = 2
+/** A window that was not heard of for so long no longer sends. */
+const FORGOTTEN_MS = 10_000
+const ASK_MS = 3_000
+/** Where the names are kept of those that the server knows nothing of yet. */
+const NAMES = 'durascribe.uploads'
+
+type Tus = typeof import('tus-js-client')
 
 interface Held {
   entry: UploadEntry
@@ -29,10 +37,13 @@ interface Held {
   url: string | null
   storageKey: string | null
   samples: { at: number; sent: number }[]
+  /** Of its last start: an earlier one that is still on its way is of no account. */
+  turn: number
 }
 
+/** Between the windows. `left`: it is not finished, and nobody sends it now. */
 interface Told {
-  kind: 'who' | 'mine' | 'gone'
+  kind: 'who' | 'mine' | 'gone' | 'left'
   url?: string
   sent?: number
 }
@@ -57,12 +68,22 @@ export class Uploads {
   private snapshot: UploadEntry[] = []
   private readonly listeners = new Set<() => void>()
   private readonly channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('durascribe-uploads')
-  private readonly elsewhere = new Map<string, number>()
+  private readonly elsewhere = new Map<string, { sent: number; at: number }>()
+  private watch: ReturnType<typeof setInterval> | undefined
   private counter = 0
-  private tus: typeof import('tus-js-client') | null = null
+  private turns = 0
+  private saved = ''
+  private guarded = false
+  private tus: Promise<Tus> | null = null
 
-  constructor() {
+  /** `load`: the library comes when it is first needed. */
+  constructor(private readonly load: () => Promise<Tus> = () => import('tus-js-client')) {
     this.channel?.addEventListener('message', (event: MessageEvent<Told>) => this.heard(event.data))
+    globalThis.addEventListener?.('pagehide', () => {
+      for (const held of this.held) if (this.isOurs(held)) this.tell(held, 'left')
+    })
+    for (const { name, size } of savedNames()) this.hold({ name, size, state: 'unfinished' })
+    this.publish()
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -83,22 +104,15 @@ export class Uploads {
 
   add(files: Iterable<File>, options: Record<string, string> = {}): void {
     for (const file of files) {
-      const known = this.held.find((h) => h.entry.state === 'unfinished' && h.entry.name === file.name && h.entry.size === file.size)
+      const same = this.held.filter((h) => !h.file && h.entry.name === file.name && h.entry.size === file.size)
+      const known = same.find((h) => h.entry.state === 'unfinished') ?? same.find((h) => h.entry.state === 'elsewhere')
       if (known) {
         known.file = file
-        this.change(known, { state: 'waiting', error: null })
+        // What another window sends goes on here once that one no longer does.
+        if (known.entry.state === 'unfinished') this.change(known, { state: 'waiting', error: null })
         continue
       }
-      const held: Held = {
-        entry: { id: `u${++this.counter}`, name: file.name, size: file.size, sent: 0, state: 'waiting', rate: 0, error: null, mediaId: null },
-        file,
-        upload: null,
-        url: null,
-        storageKey: null,
-        samples: [],
-      }
-      this.held.push(held)
-      this.options.set(held, options)
+      this.options.set(this.hold({ name: file.name, size: file.size, state: 'waiting' }, file), options)
     }
     this.publish()
     this.fill()
@@ -124,10 +138,12 @@ export class Uploads {
   async discard(id: string): Promise<void> {
     const held = this.find(id)
     if (!held) return
+    held.turn = 0
     this.held = this.held.filter((h) => h !== held)
     this.publish()
     this.fill()
     if (held.entry.state === 'done') return
+    this.tell(held, 'gone')
     const url = held.upload?.url ?? held.url
     await held.upload?.abort()
     if (held.storageKey) await (await this.library()).defaultOptions.urlStorage.removeUpload(held.storageKey)
@@ -149,13 +165,34 @@ export class Uploads {
 
   private readonly options = new WeakMap<Held, Record<string, string>>()
 
-  private async library(): Promise<typeof import('tus-js-client')> {
-    this.tus ??= await import('tus-js-client')
+  private library(): Promise<Tus> {
+    this.tus ??= this.load().catch((error: unknown) => {
+      this.tus = null // the next one tries again
+      throw error
+    })
     return this.tus
   }
 
   private find(id: string): Held | undefined {
     return this.held.find((h) => h.entry.id === id)
+  }
+
+  private hold(entry: Pick<UploadEntry, 'name' | 'size' | 'state'>, file: File | null = null, url: string | null = null, storageKey: string | null = null): Held {
+    const held: Held = {
+      entry: { sent: 0, rate: 0, error: null, mediaId: null, ...entry, id: `u${++this.counter}` },
+      file,
+      upload: null,
+      url,
+      storageKey,
+      samples: [],
+      turn: 0,
+    }
+    this.held.push(held)
+    return held
+  }
+
+  private isOurs(held: Held): boolean {
+    return held.file !== null && ['waiting', 'sending', 'paused', 'failed'].includes(held.entry.state)
   }
 
   private change(held: Held, change: Partial<UploadEntry>): void {
@@ -165,34 +202,86 @@ export class Uploads {
 
   private publish(): void {
     this.snapshot = this.held.map((h) => h.entry)
+    this.save()
+    this.guard()
     for (const listener of this.listeners) listener()
+  }
+
+  // What the server has can be gone on with; of the others a later page knows the names at least.
+  private save(): void {
+    const names = this.held.filter((h) => !(h.upload?.url ?? h.url) && h.entry.state !== 'done').map((h) => ({ name: h.entry.name, size: h.entry.size }))
+    const text = names.length > 0 ? JSON.stringify(names) : ''
+    if (text === this.saved) return
+    this.saved = text
+    if (text) sessionStorage.setItem(NAMES, text)
+    else sessionStorage.removeItem(NAMES)
+  }
+
+  // Leaving the page asks first while files would be lost.
+  private guard(): void {
+    const wanted = this.held.some((h) => h.file && ['waiting', 'sending', 'paused'].includes(h.entry.state))
+    if (wanted === this.guarded) return
+    this.guarded = wanted
+    if (wanted) addEventListener('beforeunload', askFirst)
+    else removeEventListener('beforeunload', askFirst)
   }
 
   private fill(): void {
     const busy = this.held.filter((h) => h.entry.state === 'sending').length
     const next = this.held.filter((h) => h.entry.state === 'waiting' && h.file).slice(0, Math.max(0, AT_ONCE - busy))
-    for (const held of next) void this.send(held)
+    for (const held of next) {
+      // Of the upload itself it is told below; what is needed for it may not have come.
+      this.send(held).catch(() => this.change(held, { state: 'failed', rate: 0, error: 'offline' }))
+    }
   }
 
   private async send(held: Held): Promise<void> {
     const file = held.file
     if (!file) return
+    const turn = ++this.turns
+    held.turn = turn
     this.change(held, { state: 'sending', error: null })
+    const mine = () => held.turn === turn && held.entry.state === 'sending' // else it was paused meanwhile
     const tus = await this.library()
-    if (held.entry.state !== 'sending') return // paused meanwhile
+    if (!mine()) return
     if (held.upload) {
       held.upload.start()
       return
     }
+    const upload = this.upload(tus, held, file)
+    const previous = await upload.findPreviousUploads()
+    if (!mine()) return
+    const newest = previous.filter((p) => p.uploadUrl).sort((a, b) => b.creationTime.localeCompare(a.creationTime))[0]
+    if (newest?.uploadUrl) {
+      held.storageKey = newest.urlStorageKey
+      held.url = newest.uploadUrl
+      const theirs = this.sentElsewhere(newest.uploadUrl)
+      if (theirs) {
+        this.change(held, { state: 'elsewhere', sent: theirs.sent })
+        this.watchOn()
+        this.fill()
+        return
+      }
+      upload.resumeFromPreviousUpload(newest)
+    }
+    held.upload = upload
+    upload.start()
+  }
+
+  private upload(tus: Tus, held: Held, file: File): TusUpload {
     const upload = new tus.Upload(file, {
       endpoint: ENDPOINT,
       retryDelays: [200, 500, 1000, 2000, 4000, 4000, 4000, 8000, 8000, 15000],
       removeFingerprintOnSuccess: true,
-      headers: csrfHeader(),
       metadata: { filename: file.name, ...this.options.get(held) },
+      // The word of the session that is now: one may end, and another begin, under an upload.
+      onBeforeRequest: (request) => {
+        for (const [name, value] of Object.entries(csrfHeader())) request.setHeader(name, value)
+      },
       onProgress: (sent) => this.progress(held, sent),
       onUploadUrlAvailable: () => {
         held.url = upload.url
+        this.publish()
       },
       onAfterResponse: (_request, response) => {
         const media = response.getHeader('X-Durascribe-Media-Id')
@@ -212,14 +301,7 @@ export class Uploads {
         this.fill()
       },
     })
-    held.upload = upload
-    const previous = await upload.findPreviousUploads()
-    const newest = previous.filter((p) => p.uploadUrl).sort((a, b) => b.creationTime.localeCompare(a.creationTime))[0]
-    if (newest) {
-      upload.resumeFromPreviousUpload(newest)
-      held.storageKey = newest.urlStorageKey
-    }
-    if (held.entry.state === 'sending') upload.start()
+    return upload
   }
 
   private progress(held: Held, sent: number): void {
@@ -231,27 +313,57 @@ export class Uploads {
   }
 
   private tell(held: Held, kind: Told['kind']): void {
-    const url = held.upload?.url
+    const url = held.upload?.url ?? held.url
     if (url) this.channel?.postMessage({ kind, url: pathOf(url), sent: held.entry.sent } satisfies Told)
   }
 
   private heard(told: Told): void {
     if (told.kind === 'who') {
-      for (const held of this.held) if (held.entry.state === 'sending' || held.entry.state === 'paused') this.tell(held, 'mine')
+      for (const held of this.held) if (this.isOurs(held)) this.tell(held, 'mine')
       return
     }
     if (!told.url) return
-    const ours = this.held.find((h) => h.url && pathOf(h.url) === told.url && !h.file)
-    if (told.kind === 'gone') {
-      this.elsewhere.delete(told.url)
-      if (ours) {
-        this.held = this.held.filter((h) => h !== ours)
-        this.publish()
-      }
+    const theirs = this.held.filter((h) => h.url && pathOf(h.url) === told.url && (h.entry.state === 'unfinished' || h.entry.state === 'elsewhere'))
+    if (told.kind === 'mine') {
+      this.elsewhere.set(told.url, { sent: told.sent ?? 0, at: Date.now() })
+      for (const held of theirs) this.change(held, { state: 'elsewhere', sent: told.sent ?? held.entry.sent })
+      if (theirs.length > 0) this.watchOn()
       return
     }
-    this.elsewhere.set(told.url, told.sent ?? 0)
-    if (ours) this.change(ours, { state: 'elsewhere', sent: told.sent ?? ours.entry.sent })
+    this.elsewhere.delete(told.url)
+    if (theirs.length === 0) return
+    if (told.kind === 'left') {
+      for (const held of theirs) this.release(held)
+      return
+    }
+    this.held = this.held.filter((h) => !theirs.includes(h))
+    this.publish()
+  }
+
+  private sentElsewhere(url: string): { sent: number; at: number } | undefined {
+    const told = this.elsewhere.get(pathOf(url))
+    return told && Date.now() - told.at < FORGOTTEN_MS ? told : undefined
+  }
+
+  // A window may end without a word. One that is there answers when it is asked, however slow its timers are.
+  private watchOn(): void {
+    this.watch ??= setInterval(() => {
+      const theirs = this.held.filter((h) => h.entry.state === 'elsewhere')
+      for (const held of theirs) if (!held.url || !this.sentElsewhere(held.url)) this.release(held)
+      if (this.held.some((h) => h.entry.state === 'elsewhere')) {
+        this.channel?.postMessage({ kind: 'who' } satisfies Told)
+      } else {
+        clearInterval(this.watch)
+        this.watch = undefined
+      }
+    }, ASK_MS)
+  }
+
+  // No other window sends it now: it goes on here, or waits for its file.
+  private release(held: Held): void {
+    if (held.entry.state !== 'elsewhere') return
+    this.change(held, { state: held.file ? 'waiting' : 'unfinished' })
+    this.fill()
   }
 
   private async restoreOne(previous: PreviousUpload): Promise<void> {
@@ -272,25 +384,27 @@ export class Uploads {
       return
     }
     if (this.held.some((h) => (h.upload?.url ?? h.url) === url)) return
-    const theirs = this.elsewhere.get(pathOf(url))
-    this.held.push({
-      entry: {
-        id: `u${++this.counter}`,
-        name: previous.metadata.filename ?? '',
-        size: previous.size ?? there?.length ?? 0,
-        sent: theirs ?? there?.offset ?? 0,
-        state: theirs === undefined ? 'unfinished' : 'elsewhere',
-        rate: 0,
-        error: null,
-        mediaId: null,
-      },
-      file: null,
-      upload: null,
+    const theirs = this.sentElsewhere(url)
+    const held = this.hold(
+      { name: previous.metadata.filename ?? '', size: previous.size ?? there?.length ?? 0, state: theirs ? 'elsewhere' : 'unfinished' },
+      null,
       url,
-      storageKey: previous.urlStorageKey,
-      samples: [],
-    })
-    this.publish()
+      previous.urlStorageKey,
+    )
+    this.change(held, { sent: theirs?.sent ?? there?.offset ?? 0 })
+    if (theirs) this.watchOn()
+  }
+}
+
+const askFirst = (event: BeforeUnloadEvent): void => event.preventDefault()
+
+function savedNames(): { name: string; size: number }[] {
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(NAMES) ?? '[]') as unknown
+    if (!Array.isArray(saved)) return []
+    return saved.filter((s: { name?: unknown; size?: unknown }): s is { name: string; size: number } => typeof s.name === 'string' && typeof s.size === 'number')
+  } catch {
+    return [] // Not what this page wrote.
   }
 }
 

@@ -1,0 +1,87 @@
+// Asks anew for what is shown: soon after it changed, but not more often than it can be answered.
+import type { QueryClient, QueryKey } from '@tanstack/react-query'
+import type { Status } from '../api/types'
+import { keys } from './keys'
+
+export class Refresher {
+  /** Set by the page: looks for what came at the head of the library. True: to be done once more. */
+  lookForNew: () => Promise<boolean> = async () => false
+  /** Set by the page: gets one media and puts it where it stands in the lists. True: once more. */
+  takeOne: (media: string) => Promise<boolean> = async () => false
+  private readonly waiting = new Map<string, ReturnType<typeof setTimeout>>()
+  /** What is under way, and what is to follow it. */
+  private readonly underWay = new Map<string, (() => void) | null>()
+  private readonly last = new Map<string, number>()
+  private readonly took = new Map<string, number>()
+  private readonly ran = new Map<string, number>()
+
+  constructor(
+    private readonly client: QueryClient,
+    private readonly now: () => number = () => Date.now(),
+  ) {}
+
+  /** Runs a request and notes how long it takes: what takes long is asked for more rarely. */
+  async timed<T>(key: QueryKey, ask: () => Promise<T>): Promise<T> {
+    const begun = this.now()
+    try {
+      return await ask()
+    } finally {
+      this.took.set(JSON.stringify(key), this.now() - begun)
+    }
+  }
+
+  newest(): void {
+    this.once('newest', 250, async () => {
+      if (await this.lookForNew()) this.newest()
+    })
+  }
+
+  one(media: string): void {
+    this.once(`one ${media}`, 300, async () => {
+      if (await this.takeOne(media)) this.one(media)
+    })
+  }
+
+  soon(key: QueryKey, everyMs = 300): void {
+    this.once(JSON.stringify(key), everyMs, () => this.client.invalidateQueries({ queryKey: key }))
+  }
+
+  /**
+   * The places of those that wait, which no event tells: they move up when another one ends. Where
+   * the queue is shown, its answer has them all.
+   */
+  places(): void {
+    this.once('places', 2000, () =>
+      this.client.invalidateQueries({
+        queryKey: keys.statuses,
+        refetchType: this.client.getQueryCache().find({ queryKey: keys.queue })?.isActive() ? 'none' : 'active',
+        predicate: (query) => (query.state.data as Status | undefined)?.status === 'pending',
+      }),
+    )
+  }
+
+  // One at a time of each name: what was begun is never broken off, so that it comes to an end
+  // however much happens. As it may have begun before the change, it is followed by another.
+  private once(name: string, everyMs: number, run: () => Promise<unknown>): void {
+    if (this.underWay.has(name)) {
+      this.underWay.set(name, () => this.once(name, everyMs, run))
+      return
+    }
+    if (this.waiting.has(name)) return
+    const pause = Math.max(everyMs, 5 * (this.took.get(name) ?? 0), 5 * (this.ran.get(name) ?? 0))
+    const since = this.now() - (this.last.get(name) ?? 0)
+    const begin = () => {
+      const begun = this.now()
+      this.waiting.delete(name)
+      this.last.set(name, begun)
+      this.underWay.set(name, null)
+      void run().finally(() => {
+        this.ran.set(name, this.now() - begun)
+        const next = this.underWay.get(name)
+        this.underWay.delete(name)
+        next?.()
+      })
+    }
+    this.waiting.set(name, setTimeout(begin, Math.max(30, pause - since)))
+  }
+}
