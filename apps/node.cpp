@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,10 +27,10 @@
 namespace durascribe {
 namespace {
 
-// Of the time to close, what requests in progress may take; the rest is for units.
+// Of the time to close, what requests in progress may take before their connections are closed.
 constexpr Millis kRequestGrace{2'000};
 
-constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // before one was measured
+constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // with a model that does not say
 constexpr Millis kDay{24LL * 3600 * 1000};
 
 // What the worker program finds, asked once: a model that is put there later is known after the
@@ -74,13 +75,15 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.lease_length = settings.lease;
     out.retry.max_attempts = settings.max_retry_attempts;
     out.chunks.parallel = settings.max_concurrent_transcriptions;
+    out.engine = settings.engine;
     out.model = settings.model;
+    out.language = settings.language;
     out.fetch_limit_bytes = settings.upload_limit_bytes;
     out.fetch_timeout = settings.import_timeout;
     out.fetch_stall = settings.import_stall_timeout;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
     out.models = models_of(program.worker);
-    out.free_memory_bytes = process::available_memory_bytes;
+    out.free_memory_bytes = [] { return process::available_memory_bytes(); };
     out.worker_memory_bytes = kSpeechWorkerBytes;
     out.retry.base = settings.retry_backoff;
     out.retry.cap = settings.retry_backoff_max;
@@ -238,15 +241,18 @@ class WholeNode final : public cli::Node {
         return {};
     }
 
+    // The units are handed back beside the requests: one of those may hold its thread for as long
+    // as a disk takes to read gigabytes back. What a request or a watched folder brings meanwhile
+    // waits in the store.
     void close(Millis grace) override {
-        const auto begun = std::chrono::steady_clock::now();
-        watch_.reset();
-        if (server_) {
-            server_->stop(std::min(grace, kRequestGrace));
+        engine_.stop_claiming();
+        {
+            const std::jthread handing_back([&] { engine_.stop(grace); });
+            if (server_) {
+                server_->stop(std::min(grace, kRequestGrace));
+            }
         }
-        const auto spent =
-            std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
-        engine_.stop(std::max(Millis{0}, grace - spent));
+        watch_.reset();
         server_.reset();
         if (subscription_) {
             engine_.feed().unsubscribe(*subscription_);

@@ -164,6 +164,7 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
     const int slots = std::max(speech_slots, 1);
     std::vector<Plan> plans;
     double seconds_in_all = 0;
+    double seconds_on_one_slot = 0;
     const bool timed = media_duration && *media_duration > Millis{0};
     const double media_seconds = timed ? seconds_of(*media_duration) : 0;
     for (const Step step : steps_for(options)) {
@@ -181,6 +182,7 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
             }
         }
         seconds_in_all += p.per_audio_second * media_seconds + p.fixed;
+        seconds_on_one_slot += p.on_one_slot * media_seconds + p.fixed;
         plans.push_back(p);
     }
     if (timed && seconds_in_all > 0) {
@@ -211,6 +213,7 @@ TaskProgress compute_progress(const TaskOptions& options, std::span<const StepFa
     }
     if (timed) {
         progress.total_seconds = seconds_in_all;
+        progress.seconds_on_one_slot = seconds_on_one_slot;
     }
     return progress;
 }

@@ -58,6 +58,9 @@ struct TaskProgress {
     std::optional<double>
         eta_seconds;  // of work left, on `slots` parallel speech slots; none: unknown
     std::optional<double> total_seconds;  // the same, of the whole task from its start
+    // Of the whole task where one slot serves it: as long as it can be at work with others beside
+    // it.
+    std::optional<double> seconds_on_one_slot;
 };
 
 // How long `slots` need for units of these lengths, each taken in turn by the first that is free.

@@ -62,6 +62,13 @@ TEST(Progress, TheLastChunkHasOneSlotOnly) {
                 1e-9);
 }
 
+TEST(Progress, OnOneSlotATaskTakesAsLongAsItCanBesideOthers) {
+    const auto p = compute_progress({}, nothing_done({}), kHour, {}, 8);
+    EXPECT_NEAR(*p.total_seconds, 7.25 + 54 + 0.01, 1e-9);
+    EXPECT_NEAR(*p.seconds_on_one_slot, 7.25 + 432 + 0.01, 1e-9);
+    EXPECT_EQ(compute_progress({}, {}, std::nullopt, {}, 8).seconds_on_one_slot, std::nullopt);
+}
+
 TEST(Progress, UnitsGoToTheSlotThatIsFreeFirst) {
     EXPECT_EQ(seconds_on_slots({}, 2), 0);
     const std::vector<double> units = {5, 1, 1, 1, 1, 8};

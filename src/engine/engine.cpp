@@ -14,7 +14,9 @@
 #include "durascribe/engine/document_of.h"
 #include "durascribe/engine/housekeeper.h"
 #include "durascribe/engine/lane_pace.h"
+#include "durascribe/engine/lease_watch.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/model_memory.h"
 #include "durascribe/engine/resumable_uploads.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
@@ -36,8 +38,11 @@ class Engine::Impl final : public ports::CommitListener {
           settings_(std::move(settings)),
           guard_(store, blobs),
           uploads_(store, blobs, guard_, settings_.uploads),
-          admission_(settings_.free_memory_bytes, settings_.worker_memory_bytes),
-          spare_(workers, admission_) {
+          memory_(settings_.models, settings_.worker_memory_bytes),
+          admission_(settings_.free_memory_bytes),
+          spare_(workers, admission_, [this] {
+              return memory_.needed(settings_.engine, settings_.model, settings_.language);
+          }) {
         store_.set_listener(this);
     }
 
@@ -60,6 +65,7 @@ class Engine::Impl final : public ports::CommitListener {
                                   .running = running_,
                                   .node = node_,
                                   .pace = pace_,
+                                  .memory = memory_,
                                   .admission = admission_,
                                   .spare = spare_,
                                   .unit_started = [this] { kick_supervisor(); }};
@@ -68,6 +74,7 @@ class Engine::Impl final : public ports::CommitListener {
             supervisor_ = std::make_unique<Supervisor>(self_, store_, clock_, settings_, running_,
                                                        node_, [this] { wake_lanes(); });
         }
+        lease_watch_ = std::make_unique<LeaseWatch>(running_, clock_, settings_.lease_length);
         const auto add_slots = [&](domain::Lane lane, int count) {
             for (int i = 0; i < count; ++i) {
                 slots_.push_back(std::make_unique<Slot>(
@@ -87,6 +94,14 @@ class Engine::Impl final : public ports::CommitListener {
         return {};
     }
 
+    void stop_claiming() {
+        draining_ = true;
+        spare_.stop();
+        for (const auto& slot : slots_) {
+            slot->request_stop();
+        }
+    }
+
     void stop(Millis grace) {
         draining_ = true;
         const std::scoped_lock stopping(stop_mutex_);
@@ -99,10 +114,7 @@ class Engine::Impl final : public ports::CommitListener {
         if (housekeeper) {
             housekeeper->request_stop();
         }
-        spare_.stop();
-        for (const auto& slot : slots_) {
-            slot->request_stop();
-        }
+        stop_claiming();
         if (!running_.wait_until_empty(grace)) {
             running_.stop_all(StopReason::drained);
             DURASCRIBE_FAILPOINT("drain.units_told");
@@ -111,6 +123,7 @@ class Engine::Impl final : public ports::CommitListener {
             slot->join();
         }
         DURASCRIBE_FAILPOINT("drain.slots_ended");
+        lease_watch_.reset();
         std::unique_ptr<Supervisor> supervisor;
         {
             const std::scoped_lock lock(supervisor_mutex_);
@@ -549,6 +562,7 @@ class Engine::Impl final : public ports::CommitListener {
     ResumableUploads uploads_;
     RunningUnits running_;
     LanePace pace_;
+    ModelMemory memory_;
     MemoryAdmission admission_;
     SpareWorker spare_;
     EventFeed feed_;
@@ -561,6 +575,7 @@ class Engine::Impl final : public ports::CommitListener {
     std::mutex supervisor_mutex_;
     std::unique_ptr<Supervisor> supervisor_;
     std::mutex stop_mutex_;
+    std::unique_ptr<LeaseWatch> lease_watch_;  // outlives the slots' threads
     std::vector<std::unique_ptr<Slot>> slots_;
     std::mutex housekeeper_mutex_;
     std::unique_ptr<Housekeeper> housekeeper_;
@@ -576,6 +591,9 @@ Engine::~Engine() {
 
 Result<void> Engine::start() {
     return impl_->start();
+}
+void Engine::stop_claiming() {
+    impl_->stop_claiming();
 }
 void Engine::stop(Millis grace) {
     impl_->stop(grace);

@@ -51,15 +51,19 @@ struct EngineSettings {
     ports::UploadLimits uploads;  // of those that come in pieces
     Millis housekeeping_interval{24LL * 3600 * 1000};
     domain::ChunkLimits chunks;
-    std::string model;  // what the speech workers load, for the attempt records
+    // What the speech workers load before their first unit; the model also for the attempt records.
+    std::string engine;
+    std::string model;
+    std::string language;
     // The models installed, for "auto" and after a failure of class memory; asked anew each time.
     std::function<std::vector<domain::ModelCandidate>()> models;
     std::int64_t memory_limit_bytes = 0;  // MAX_MEMORY_PER_TRANSCRIPTION; 0: none
     // What one more worker could take now without pushing others out; none: not limited.
     std::function<std::int64_t()> free_memory_bytes;
-    std::int64_t worker_memory_bytes = 0;  // that a speech worker needs before one was measured
-    NodeId node_name{"local"};             // of the machine: learned speeds are kept under it
-    Observer* observer = nullptr;          // not owned
+    // That a speech worker needs, where neither its model says it nor one was measured.
+    std::int64_t worker_memory_bytes = 0;
+    NodeId node_name{"local"};     // of the machine: learned speeds are kept under it
+    Observer* observer = nullptr;  // not owned
 };
 
 // Engine::check_request.
@@ -100,7 +104,9 @@ class Upload {
 };
 
 // Owner: the composition (apps/). Every method is thread-safe. Threads: one for each slot, the
-// supervisor (leases, persisted progress, retry times) and the housekeeper; all end in stop().
+// supervisor (leases, persisted progress, retry times), the lease watch and the housekeeper; all
+// end in stop(). What is asked after that is answered from the store, and what is submitted waits
+// there.
 class Engine {
   public:
     // The references must outlive the engine; it becomes the store's listener.
@@ -114,8 +120,12 @@ class Engine {
     // Returns before the workers are warm. Errors: the store's.
     Result<void> start();
 
-    // Takes nothing new, gives running units `grace` to end, then kills their workers and hands the
-    // units back with no attempt spent. Returns when every worker is dead. Idempotent.
+    // No unit is claimed any more (but by a claim that is under way, whose unit is handed back),
+    // and draining() is true. What runs goes on. Returns at once.
+    void stop_claiming();
+
+    // The same, gives running units `grace` to end, then kills their workers and hands the units
+    // back with no attempt spent. Returns when every worker is dead. Idempotent.
     void stop(Millis grace = Millis{0});
 
     // Whether a task with these options can be done here, or this key has its answer already. The

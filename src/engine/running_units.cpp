@@ -4,17 +4,19 @@
 
 namespace durascribe::engine {
 
-RunningUnits::Handle RunningUnits::add(const ports::ClaimedUnit& claimed, MonoTime now) {
-    auto unit = std::make_shared<RunningUnit>(claimed, now);
+RunningUnits::Handle RunningUnits::add(const ports::ClaimedUnit& claimed, MonoTime now,
+                                       MonoTime leased_at) {
+    auto unit = std::make_shared<RunningUnit>(claimed, now, leased_at);
     const std::scoped_lock lock(mutex_);
     units_.push_back(unit);
+    changed_.notify_all();
     return unit;
 }
 
 void RunningUnits::remove(const RunningUnit& unit) {
     const std::scoped_lock lock(mutex_);
     std::erase_if(units_, [&](const Handle& u) { return u.get() == &unit; });
-    removed_.notify_all();
+    changed_.notify_all();
 }
 
 std::vector<RunningUnits::Handle> RunningUnits::all() const {
@@ -51,12 +53,18 @@ void RunningUnits::stop_all(StopReason reason) {
 
 bool RunningUnits::wait_until_empty(Millis patience) {
     std::unique_lock lock(mutex_);
-    return removed_.wait_for(lock, patience, [&] { return units_.empty(); });
+    return changed_.wait_for(lock, patience, [&] { return units_.empty(); });
+}
+
+bool RunningUnits::wait_while_empty(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [&] { return !units_.empty(); });
+    return !stop.stop_requested();
 }
 
 void RunningUnits::wait_for_those_before(const RunningUnit& unit) {
     std::unique_lock lock(mutex_);
-    removed_.wait(lock, unit.stop_token(), [&] {
+    changed_.wait(lock, unit.stop_token(), [&] {
         for (const Handle& other : units_) {
             if (other.get() == &unit) {
                 break;

@@ -1,6 +1,7 @@
 // The units that this process works on right now: how far they are, and how to stop them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -14,13 +15,16 @@
 namespace durascribe::engine {
 
 // Why a running unit was told to stop: decides what is recorded when its worker is dead.
-enum class StopReason { none, cancelled, drained, lease_lost, expired };
+enum class StopReason { none, cancelled, drained, lease_lost, expired, no_memory };
 
 // Shared by the slot that runs the unit and whoever looks at it meanwhile (supervisor, views).
 class RunningUnit {
   public:
-    RunningUnit(ports::ClaimedUnit claimed, MonoTime started)
-        : claimed_(std::move(claimed)), started_(started) {}
+    // `leased_at`: when its lease was asked for; it holds for its length from then on.
+    RunningUnit(ports::ClaimedUnit claimed, MonoTime started, MonoTime leased_at)
+        : claimed_(std::move(claimed)),
+          started_(started),
+          lease_known_ms_(leased_at.since_boot.count()) {}
 
     const ports::ClaimedUnit& claimed() const { return claimed_; }
     MonoTime started() const { return started_; }
@@ -61,6 +65,13 @@ class RunningUnit {
         return prepared < Millis{0} ? Millis{0} : now - started_ - prepared;
     }
 
+    // The last moment from which its lease is known to hold for its length: of the claim, or of the
+    // renewal that was answered last.
+    MonoTime lease_known() const { return {Millis{lease_known_ms_.load()}}; }
+    void lease_renewed(MonoTime asked_at) { know_lease(asked_at); }
+    // Time in which nobody on this machine could renew it is not counted.
+    void excuse(Millis passed, MonoTime now) { know_lease(std::min(lease_known() + passed, now)); }
+
     // The task's time is over; `error` is what its record says.
     void expire(const Error& error) {
         {
@@ -89,10 +100,18 @@ class RunningUnit {
     std::stop_token drain_token() const { return drain_.get_token(); }
 
   private:
+    void know_lease(MonoTime at) {  // never back: a renewal may be told of late
+        std::int64_t known = lease_known_ms_.load();
+        while (known < at.since_boot.count() &&
+               !lease_known_ms_.compare_exchange_weak(known, at.since_boot.count())) {
+        }
+    }
+
     const ports::ClaimedUnit claimed_;
     const MonoTime started_;
     std::atomic<std::int64_t> audio_done_ms_{0};
     std::atomic<std::int64_t> prepared_ms_{-1};  // after started_; negative: not yet
+    std::atomic<std::int64_t> lease_known_ms_;   // MonoTime::since_boot
     std::atomic<StopReason> reason_{StopReason::none};
     mutable std::mutex mutex_;
     Error expired_;              // guarded by mutex_
@@ -108,7 +127,7 @@ class RunningUnits {
   public:
     using Handle = std::shared_ptr<RunningUnit>;
 
-    Handle add(const ports::ClaimedUnit& claimed, MonoTime now);
+    Handle add(const ports::ClaimedUnit& claimed, MonoTime now, MonoTime leased_at);
     void remove(const RunningUnit& unit);
 
     std::vector<Handle> all() const;
@@ -122,6 +141,8 @@ class RunningUnits {
 
     // Blocks until none is left or `patience` is over; returns whether none is left.
     bool wait_until_empty(Millis patience);
+    // Blocks until there is one; false: asked to stop.
+    bool wait_while_empty(std::stop_token stop);
 
     // Blocks until no unit of the same media that was here before `unit` is left, or `unit` is told
     // to stop. For those that write into a file of the media: a task that was replaced may still be
@@ -130,7 +151,7 @@ class RunningUnits {
 
   private:
     mutable std::mutex mutex_;
-    std::condition_variable_any removed_;
+    std::condition_variable_any changed_;
     std::vector<Handle> units_;  // few: one for each slot; in the order in which they came
 };
 

@@ -17,9 +17,9 @@ ports::ClaimedUnit unit_of(const TaskId& task, int run, std::int64_t lease) {
 TEST(RunningUnits, AStopThatComesLateMeetsNoLaterRun) {
     RunningUnits running;
     const TaskId task{"task"};
-    const auto first = running.add(unit_of(task, 1, 1), MonoTime{});
-    const auto second = running.add(unit_of(task, 2, 2), MonoTime{});
-    const auto other = running.add(unit_of(TaskId{"other"}, 1, 1), MonoTime{});
+    const auto first = running.add(unit_of(task, 1, 1), MonoTime{}, MonoTime{});
+    const auto second = running.add(unit_of(task, 2, 2), MonoTime{}, MonoTime{});
+    const auto other = running.add(unit_of(TaskId{"other"}, 1, 1), MonoTime{}, MonoTime{});
     running.stop_task(task, 1, StopReason::cancelled);
     EXPECT_EQ(first->stop_reason(), StopReason::cancelled);
     EXPECT_EQ(second->stop_reason(), StopReason::none);

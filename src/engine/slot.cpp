@@ -1,5 +1,6 @@
 #include "durascribe/engine/slot.h"
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "durascribe/base/failpoint.h"
@@ -11,6 +12,9 @@ namespace {
 
 constexpr Millis kStartAgain{1'000};
 constexpr Millis kStoreAgain{1'000};
+// For how long a slot without a worker waits for a model to fit; twice as long each time in a row.
+constexpr Millis kWantFor{15'000};
+constexpr Millis kWantForMax{300'000};
 
 void pause(std::stop_token stop, Millis how_long) {
     std::mutex mutex;
@@ -54,6 +58,7 @@ void Slot::loop(std::stop_token stop) {
             continue;
         }
         set_status(nullptr);
+        const MonoTime asked_at = context_.clock.mono();
         auto claimed = context_.store.claim(
             {.node = context_.node,
              .lane = lane_,
@@ -69,14 +74,15 @@ void Slot::loop(std::stop_token stop) {
             continue;
         }
         DURASCRIBE_FAILPOINT("slot.claimed");
-        run_one(**claimed, stop);
+        run_one(**claimed, asked_at, stop);
     }
     worker_.reset();
     set_status(nullptr);
 }
 
-void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
-    const RunningUnits::Handle unit = context_.running.add(claimed, context_.clock.mono());
+void Slot::run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::stop_token stop) {
+    const RunningUnits::Handle unit =
+        context_.running.add(claimed, context_.clock.mono(), asked_at);
     // A cancel that was committed before the unit was listed did not find it here; one committed
     // after finds it. A stop asked for meanwhile hands the unit back.
     if (const auto task = context_.store.task(claimed.task_id); task && task->cancel_requested_at) {
@@ -91,6 +97,12 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
                            {"unit_id", std::to_string(claimed.lease.unit.value)},
                            {"lease", std::to_string(claimed.lease.number)}};
     set_status(&claimed);
+    if (lane_ == domain::Lane::speech && !make_room(claimed)) {
+        drop_worker();
+        runner_.give_back(*unit, StopReason::no_memory);
+        context_.running.remove(*unit);
+        return;
+    }
     if (claimed.step == domain::Step::acquire) {
         context_.running.wait_for_those_before(*unit);
     }
@@ -101,8 +113,41 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, std::stop_token stop) {
     ++units_served_;
     if (lane_ == domain::Lane::speech && worker_->alive()) {
         context_.spare.want();
+        measure_worker();
     }
-    retire_worn_worker();
+}
+
+// A worker that loads a model in place of another is asked about as one that starts with it. Where
+// it does not fit, the unit goes back to the queue: a slot that has it loaded takes it, or one that
+// has no other beside it. This one gives up its worker, so that there is one in the end, and waits
+// until the model fits; from time to time it looks whether there is other work.
+bool Slot::make_room(const ports::ClaimedUnit& claimed) {
+    const domain::TaskOptions& options = claimed.options;
+    const std::string& engine = claimed.engine.empty() ? options.engine : claimed.engine;
+    const std::string& model = claimed.model.empty() ? options.model : claimed.model;
+    const SpeechModel asked = context_.memory.named(engine, model, options.language);
+    if (asked == loaded_) {
+        return true;
+    }
+    const std::int64_t need = context_.memory.needed(engine, model, options.language);
+    if (!admitted_.change_need(need)) {
+        context_.spare.take().reset();  // nobody needs it as much
+        if (!admitted_.change_need(need)) {
+            want_for_ = std::clamp(want_for_ * 2, kWantFor, kWantForMax);
+            wanted_bytes_ = need;
+            wanted_until_ = context_.clock.mono() + want_for_;
+            log::info(
+                "unit {} goes back to the queue: {} {} needs {} MiB, and they are not free beside "
+                "the other speech workers",
+                claimed.lease.unit.value, asked.engine, asked.model, need >> 20);
+            return false;
+        }
+    }
+    want_for_ = Millis{0};
+    loaded_ = asked;
+    other_models_ = true;
+    warm_resident_bytes_ = 0;
+    return true;
 }
 
 // Lane `local` needs none, and in lane `fetch` each unit starts its own (a worker that waits for
@@ -113,24 +158,41 @@ bool Slot::ensure_worker(std::stop_token stop) {
         (worker_ && worker_->alive())) {
         return true;
     }
-    worker_.reset();
-    units_served_ = 0;
-    warm_resident_bytes_ = 0;
-    admitted_ = {};
-    if (lane_ == domain::Lane::speech) {
+    drop_worker();
+    return lane_ == domain::Lane::speech ? admit_worker(stop) : start_worker(stop);
+}
+
+bool Slot::admit_worker(std::stop_token stop) {
+    const EngineSettings& settings = context_.settings;
+    const SpeechModel first =
+        context_.memory.named(settings.engine, settings.model, settings.language);
+    const bool wants = context_.clock.mono() < wanted_until_;
+    if (!wants) {
         if (auto warm = context_.spare.take()) {
             worker_ = std::move(warm->worker);
             admitted_ = std::move(warm->ticket);
+            loaded_ = first;
             tell_of_worker();
             return true;
         }
-        auto ticket = context_.admission.admit();
-        if (!ticket) {
-            pause(stop, kStartAgain);
-            return false;
-        }
-        admitted_ = std::move(*ticket);
     }
+    auto ticket = context_.admission.admit(
+        wants ? wanted_bytes_
+              : context_.memory.needed(settings.engine, settings.model, settings.language));
+    if (!ticket) {
+        if (wants) {
+            context_.spare.take().reset();
+        }
+        pause(stop, kStartAgain);
+        return false;
+    }
+    admitted_ = std::move(*ticket);
+    wanted_until_ = {};
+    loaded_ = first;
+    return start_worker(stop);
+}
+
+bool Slot::start_worker(std::stop_token stop) {
     auto started = context_.workers.start(lane_ == domain::Lane::media ? ports::WorkerRole::media
                                                                        : ports::WorkerRole::speech);
     if (!started) {
@@ -152,12 +214,13 @@ void Slot::tell_of_worker() {
     had_worker_ = true;
 }
 
-void Slot::retire_worn_worker() {
-    if (!worker_ || lane_ != domain::Lane::speech || !worker_->alive()) {
-        return;
-    }
+// Of a speech worker, after a unit: one that is worn is replaced.
+void Slot::measure_worker() {
     const std::int64_t resident = worker_->resident_bytes();
     admitted_.note_resident(resident);
+    if (!other_models_) {
+        context_.memory.measured(*loaded_, resident);
+    }
     if (warm_resident_bytes_ == 0) {
         warm_resident_bytes_ = resident;  // after the first unit: the model and its working memory
     }
@@ -165,9 +228,17 @@ void Slot::retire_worn_worker() {
     if (grown || units_served_ >= context_.settings.chunks_per_worker) {
         log::info("replacing speech worker {} after {} chunks, {} MiB resident", worker_->pid(),
                   units_served_, resident >> 20);
-        worker_.reset();
-        admitted_ = {};
+        drop_worker();
     }
+}
+
+void Slot::drop_worker() {
+    worker_.reset();
+    admitted_ = {};
+    units_served_ = 0;
+    warm_resident_bytes_ = 0;
+    loaded_.reset();
+    other_models_ = false;
 }
 
 void Slot::set_status(const ports::ClaimedUnit* working_on) {

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "durascribe/engine/lane_pace.h"
 #include "durascribe/engine/lane_signal.h"
 #include "durascribe/engine/memory_admission.h"
+#include "durascribe/engine/model_memory.h"
 #include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/unit_runner.h"
 
@@ -23,6 +25,7 @@ struct SlotContext {
     RunningUnits& running;
     NodeId node;
     LanePace& pace;
+    ModelMemory& memory;
     MemoryAdmission& admission;
     SpareWorker& spare;
     std::function<void()> unit_started;  // tells the supervisor
@@ -41,10 +44,15 @@ class Slot {
 
   private:
     void loop(std::stop_token stop);
-    void run_one(const ports::ClaimedUnit& claimed, std::stop_token stop);
+    void run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::stop_token stop);
     bool ensure_worker(std::stop_token stop);
+    bool start_worker(std::stop_token stop);
+    bool admit_worker(std::stop_token stop);
+    // Whether the unit's model fits, where the worker would have to load it.
+    bool make_room(const ports::ClaimedUnit& claimed);
     void tell_of_worker();
-    void retire_worn_worker();
+    void measure_worker();
+    void drop_worker();
     void set_status(const ports::ClaimedUnit* working_on);
 
     const SlotContext context_;
@@ -58,6 +66,12 @@ class Slot {
     bool had_worker_ = false;           // since the start
     int units_served_ = 0;
     std::int64_t warm_resident_bytes_ = 0;
+    std::optional<SpeechModel> loaded_;  // by worker_, of its last unit
+    bool other_models_ = false;          // it has had another before
+    // After a unit whose model did not fit: what is waited for, and until when.
+    std::int64_t wanted_bytes_ = 0;
+    MonoTime wanted_until_;
+    Millis want_for_{0};
 
     mutable std::mutex status_mutex_;
     Engine::SlotStatus status_;

@@ -13,8 +13,9 @@ constexpr Millis kAgain{30'000};
 
 }  // namespace
 
-SpareWorker::SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admission)
-    : workers_(workers), admission_(admission) {
+SpareWorker::SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admission,
+                         std::function<std::int64_t()> need)
+    : workers_(workers), admission_(admission), need_(std::move(need)) {
     thread_ = std::jthread([this](std::stop_token stop) { loop(stop); });
 }
 
@@ -42,6 +43,9 @@ std::optional<SpareWorker::Warm> SpareWorker::take() {
     changed_.notify_all();
     if (taken && !taken->worker->alive()) {
         return std::nullopt;  // it died while it waited
+    }
+    if (taken) {
+        taken->ticket.put_to_work();
     }
     return taken;
 }
@@ -71,7 +75,7 @@ void SpareWorker::loop(std::stop_token stop) {
 }
 
 std::optional<SpareWorker::Warm> SpareWorker::make(std::stop_token stop) {
-    auto ticket = admission_.admit_spare();
+    auto ticket = admission_.admit_spare(need_());
     if (!ticket) {
         return std::nullopt;
     }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,7 +25,9 @@ class SpareWorker {
         MemoryAdmission::Ticket ticket;
     };
 
-    SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admission);
+    // `need`: what a worker needs with the model that it loads by itself, in bytes.
+    SpareWorker(ports::WorkerFactory& workers, MemoryAdmission& admission,
+                std::function<std::int64_t()> need);
     // Stops and joins.
     ~SpareWorker();
 
@@ -43,6 +47,7 @@ class SpareWorker {
 
     ports::WorkerFactory& workers_;
     MemoryAdmission& admission_;
+    const std::function<std::int64_t()> need_;
 
     std::mutex mutex_;
     std::condition_variable_any changed_;

@@ -69,18 +69,18 @@ class SpareWorkerTest : public ::testing::Test {
   protected:
     Workers workers_;
     std::atomic<std::int64_t> free_{1'000};
-    MemoryAdmission admission_{[this] { return free_.load(); }, kNeed};
+    MemoryAdmission admission_{[this] { return free_.load(); }};
 };
 
 TEST_F(SpareWorkerTest, ThereIsNoneBeforeOneIsWanted) {
-    SpareWorker spare(workers_, admission_);
+    SpareWorker spare(workers_, admission_, [] { return kNeed; });
     EXPECT_FALSE(spare.take());
     spare.stop();
     EXPECT_EQ(workers_.started, 0);
 }
 
 TEST_F(SpareWorkerTest, TheOneTakenIsReplaced) {
-    SpareWorker spare(workers_, admission_);
+    SpareWorker spare(workers_, admission_, [] { return kNeed; });
     spare.want();
     const auto first = await(spare);
     EXPECT_TRUE(first.worker);
@@ -90,7 +90,7 @@ TEST_F(SpareWorkerTest, TheOneTakenIsReplaced) {
 }
 
 TEST_F(SpareWorkerTest, OneThatDiedWhileItWaitedIsNotGivenAway) {
-    SpareWorker spare(workers_, admission_);
+    SpareWorker spare(workers_, admission_, [] { return kNeed; });
     spare.want();
     workers_.started.wait(0);
     workers_.alive = false;
@@ -100,18 +100,18 @@ TEST_F(SpareWorkerTest, OneThatDiedWhileItWaitedIsNotGivenAway) {
 }
 
 TEST_F(SpareWorkerTest, ItLeavesRoomForAnother) {
-    const auto slots_own = admission_.admit();
+    const auto slots_own = admission_.admit(kNeed);
     // What the slot's worker will grow to, the spare, and one more.
     free_ = 3 * kNeed;
-    auto spare = admission_.admit_spare();
+    auto spare = admission_.admit_spare(kNeed);
     EXPECT_TRUE(spare);
     spare.reset();
     free_ = 3 * kNeed - 1;
-    EXPECT_FALSE(admission_.admit_spare());
+    EXPECT_FALSE(admission_.admit_spare(kNeed));
 }
 
 TEST_F(SpareWorkerTest, AfterStopThereIsNone) {
-    SpareWorker spare(workers_, admission_);
+    SpareWorker spare(workers_, admission_, [] { return kNeed; });
     spare.want();
     (void)await(spare);
     spare.stop();
@@ -122,7 +122,7 @@ TEST_F(SpareWorkerTest, AfterStopThereIsNone) {
 TEST_F(SpareWorkerTest, WhatWasGivenAwayOutlivesStop) {
     auto ended = workers_.starter_ended.get_future();
     {
-        SpareWorker spare(workers_, admission_);
+        SpareWorker spare(workers_, admission_, [] { return kNeed; });
         spare.want();
         const auto given = await(spare);
         spare.stop();

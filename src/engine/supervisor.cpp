@@ -54,7 +54,8 @@ void Supervisor::loop(std::stop_token stop) {
             const bool busy = retry_waits || !running_.all().empty() || clock_.mono() < watch_until;
             std::unique_lock lock(mutex_);
             if (busy) {
-                changed_.wait_for(lock, stop, std::min(kTick, settings_.lease_length / 3),
+                // So often that a lease is renewed before half of it is over (see LeaseWatch).
+                changed_.wait_for(lock, stop, std::min(kTick, settings_.lease_length / 6),
                                   [&] { return kicked_; });
             } else {
                 changed_.wait(lock, stop, [&] { return kicked_; });
@@ -65,7 +66,7 @@ void Supervisor::loop(std::stop_token stop) {
             return;
         }
         const MonoTime now = clock_.mono();
-        if (running_.all().empty()) {
+        if (running_.all().empty()) {  // then the next units bring leases of their own
             renewed_at_ = now;
             persisted_at = now;
         } else {
@@ -103,21 +104,16 @@ void Supervisor::renew_leases() {
     const MonoTime asked_at = clock_.mono();
     const auto renewed = store_.renew_leases(node_, leases, settings_.lease_length);
     if (!renewed) {
-        // The workers must be dead before another node may take their units: one more try fits in
-        // the last third.
-        if (clock_.mono() - renewed_at_ >= settings_.lease_length * 2 / 3) {
-            if (!workers_stopped_) {
-                log::error("leases could not be renewed ({}): stopping this node's workers",
-                           renewed.error().message);
-            }
-            workers_stopped_ = true;
-            running_.stop_all(StopReason::lease_lost);
+        // What becomes of the workers, LeaseWatch decides, which does not wait for the store.
+        if (!std::exchange(renewal_failed_, true)) {
+            log::error("leases could not be renewed, and it goes on trying: {}",
+                       renewed.error().message);
         }
         return;
     }
     DURASCRIBE_FAILPOINT("supervisor.leases_renewed");
     renewed_at_ = asked_at;
-    workers_stopped_ = false;
+    renewal_failed_ = false;
     for (const ports::RenewedLease& lease : *renewed) {
         const RunningUnits::Handle unit = running_.find(lease.lease);
         if (unit == nullptr) {
@@ -125,7 +121,10 @@ void Supervisor::renew_leases() {
         }
         if (lease.lost) {
             unit->stop(StopReason::lease_lost);
-        } else if (lease.cancel_requested) {
+            continue;
+        }
+        unit->lease_renewed(asked_at);
+        if (lease.cancel_requested) {
             unit->stop(StopReason::cancelled);
         }
     }
@@ -185,10 +184,12 @@ void Supervisor::count_work(Millis passed) {
             continue;  // deleted meanwhile, or the store says why with the next verb
         }
         Millis limit = settings_.task_timeout.value_or(kLeastTaskTimeout);
-        if (!settings_.task_timeout && view->predicted_seconds) {
-            limit =
-                std::max(limit, Millis{static_cast<std::int64_t>(1000 * settings_.deadline_factor *
-                                                                 *view->predicted_seconds)});
+        // On one slot: beside other tasks it has no more, and its time counts all the same.
+        if (const auto predicted = view->predicted_seconds_on_one_slot;
+            predicted && !settings_.task_timeout) {
+            limit = std::max(
+                limit,
+                Millis{static_cast<std::int64_t>(1000 * settings_.deadline_factor * *predicted)});
         }
         if (worked.time >= limit && !domain::is_terminal(view->row.state)) {
             expire(*view, limit);

@@ -45,8 +45,8 @@ class Supervisor {
     const NodeId node_;
     const std::function<void()> wake_lanes_;
     MonoTime renewed_at_;
-    bool workers_stopped_ = false;  // because the leases could not be renewed
-    bool rescue_failed_ = false;    // and that was told
+    bool renewal_failed_ = false;  // and that was told
+    bool rescue_failed_ = false;   // the same
 
     struct Worked {
         int run_number = 0;

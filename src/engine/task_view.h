@@ -32,7 +32,9 @@ struct TaskView {
     std::string stage;   // "Transcribing 12 of 40"
     std::optional<double> eta_seconds;
     std::optional<double> predicted_seconds;  // of the whole run, were it alone; none: not known
-    std::optional<int> queue_position;        // 1: next; none: it does not wait
+    // The same where one speech slot serves it; its time limit follows this.
+    std::optional<double> predicted_seconds_on_one_slot;
+    std::optional<int> queue_position;  // 1: next; none: it does not wait
     // Until its next unit starts, where it waits for a slot; part of eta_seconds.
     std::optional<double> estimated_start_seconds;
     std::vector<StepView> steps;

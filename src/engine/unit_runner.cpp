@@ -16,6 +16,9 @@ namespace {
 
 constexpr Millis kStorageRetry{1'000};
 constexpr Millis kWarmUpDeadline{60'000};
+// Of shorter audio the speed is what a unit costs at least, and would be too slow for all else.
+constexpr Millis kWorthLearning{1'000};
+constexpr Millis kWorthLearningFinalize{600'000};  // a commit is most of it
 
 // Waits, or returns false at once when told to stop.
 bool pause(std::stop_token stop, Millis how_long) {
@@ -38,12 +41,14 @@ Error for_good_where_missing(Error error, std::string_view code, std::string_vie
 // The task's time was over, and where in the recording this part of it was then.
 Error expired_at(const RunningUnit& unit) {
     Error error = unit.expired();
-    if (unit.claimed().step == domain::Step::transcribe) {
+    const domain::Step step = unit.claimed().step;
+    if (step == domain::Step::transcribe || step == domain::Step::extract) {
         const std::chrono::hh_mm_ss at(std::chrono::floor<std::chrono::seconds>(
             unit.claimed().span.start + unit.audio_done()));
         error.message +=
-            fmt::format(" This part was at {}:{:02}:{:02} of the recording.", at.hours().count(),
-                        at.minutes().count(), at.seconds().count());
+            fmt::format(" {} was at {}:{:02}:{:02} of the recording.",
+                        step == domain::Step::extract ? "Decoding" : "This part",
+                        at.hours().count(), at.minutes().count(), at.seconds().count());
     }
     return error;
 }
@@ -90,6 +95,11 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
     if (!end) {
         record_failure(unit, end.error());
     }
+}
+
+void UnitRunner::give_back(RunningUnit& unit, StopReason why) {
+    unit.stop(why);
+    record_failure(unit, {ErrorClass::lost, "stopped", "The unit goes back to the queue.", {}});
 }
 
 // What is whole is sealed in the store, then put in its place, then the unit ends: after a death at
@@ -319,6 +329,7 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
 
 Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
     const ports::ClaimedUnit& claimed = unit.claimed();
+    unit.set_prepared(clock_.mono());
     auto media = store_.media(claimed.media_id);
     auto task = store_.task(claimed.task_id);
     // Not segments(): of a task that is retried those are what was joined the last time.
@@ -347,6 +358,9 @@ Result<ports::UnitEnd> UnitRunner::run_finalize(RunningUnit& unit) {
     auto end =
         record_when_possible(unit, [&] { return store_.finish_final(claimed.lease, result); });
     DURASCRIBE_FAILPOINT("final.recorded");
+    if (end) {
+        learn(unit, "durascribe", "", claimed.media_duration);
+    }
     if (end && end->task_state == domain::TaskState::completed) {
         guard_.collect(
             std::array{claimed.pcm});  // nothing of this task needs the decoded audio again
@@ -390,8 +404,9 @@ Millis UnitRunner::predicted_length(const ports::ClaimedUnit& unit, Millis audio
 
 void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const std::string& model,
                        Millis audio) {
-    if (audio < Millis{1'000}) {
-        return;  // the fixed cost would drown the speed
+    if (audio <
+        (unit.claimed().step == domain::Step::finalize ? kWorthLearningFinalize : kWorthLearning)) {
+        return;
     }
     // Without the wait for a worker to become warm, which comes once and not with every unit.
     const Millis worked = unit.worked(clock_.mono());
@@ -439,6 +454,8 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
                 return store_.return_unit(lease, "drained");
             case StopReason::lease_lost:
                 return store_.return_unit(lease, "lease not renewed in time");
+            case StopReason::no_memory:
+                return store_.return_unit(lease, "no memory for its model beside the others");
             case StopReason::expired:
                 return store_.fail_unit(
                     lease,

@@ -25,6 +25,10 @@ class UnitRunner {
     // start does it again). `worker` is null in the lanes local and fetch.
     void run(RunningUnit& unit, ports::Worker* worker);
 
+    // In place of run(): the unit goes back to the queue with no attempt spent, or ends as whoever
+    // stopped it before wants.
+    void give_back(RunningUnit& unit, StopReason why);
+
   private:
     Result<ports::UnitEnd> run_acquire(RunningUnit& unit);
     Result<void> fetch(RunningUnit& unit, ports::ImportRow import);

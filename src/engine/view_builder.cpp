@@ -327,6 +327,7 @@ TaskView build_view(ViewFacts facts) {
                                  facts.speech_slots, worked_seconds(facts));
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
+    view.predicted_seconds_on_one_slot = progress.seconds_on_one_slot;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         StepUnits& step = steps[i];
         step.view.progress = i < progress.steps.size() ? progress.steps[i] : domain::StepProgress{};

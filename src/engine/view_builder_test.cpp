@@ -89,9 +89,9 @@ TEST(BuildView, ANightBetweenTwoClaimsOfAChunkIsNotItsPace) {
     facts.now = kStart + kMorning + Millis{10'000};
     facts.row.worked = Millis{10'000};
     const TaskView view = build_view(facts);
-    ASSERT_TRUE(view.eta_seconds && view.predicted_seconds);
+    ASSERT_TRUE(view.eta_seconds && view.predicted_seconds_on_one_slot);
     EXPECT_NEAR(*view.eta_seconds, 10, 1);  // as learned; 36,000 where the night counts
-    EXPECT_LT(*view.predicted_seconds, 30) << "the task's time limit follows it";
+    EXPECT_LT(*view.predicted_seconds_on_one_slot, 30) << "the task's time limit follows it";
 }
 
 TEST(BuildView, TheLastLongChunkHoldsTheEndAlone) {

@@ -28,6 +28,8 @@ namespace durascribe::process {
 namespace {
 
 constexpr int kExecFailed = 127;
+// For what a worker has started itself, and dies by its death; as long as a cancel may take.
+constexpr Millis kDescendantsPatience{2'000};
 
 // All that the child needs between vfork and exec, made before: there it may neither allocate nor
 // take a lock, and every variable that it writes is the parent's.
@@ -298,6 +300,7 @@ ExitStatus ChildProcess::kill_and_reap() {
     const ExitStatus status = reap(pidfd_.get());
     pidfd_.reset();
     killed_for_memory_ = group_.killed_for_memory();
+    group_.end_all(kDescendantsPatience);
     group_.release();
     return status;
 }

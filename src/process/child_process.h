@@ -68,7 +68,9 @@ class ChildProcess {
 
     // SIGKILL, then waits for the end. A process that the kernel can't end yet (a disk that does
     // not answer) is waited for, with a warning in the log every few seconds: as long as it lives,
-    // it may still write.
+    // it may still write. Where it has a group, what it has started is dead as well, or has been
+    // waited for for two seconds; elsewhere that dies by itself (yt-dlp by its death signal),
+    // perhaps milliseconds later.
     ExitStatus kill_and_reap();
 
     // Of the ended one: the kernel killed in its group, whose memory limit was reached.

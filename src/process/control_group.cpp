@@ -1,6 +1,8 @@
 #include "durascribe/process/control_group.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <mutex>
@@ -15,6 +18,10 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
+
+extern "C" {  // missing in the header of glibc 2.36
+#include <sys/pidfd.h>
+}
 
 #include <fmt/format.h>
 
@@ -81,34 +88,6 @@ std::optional<std::string> path_in_tree(const fs::path& membership, std::string_
         if (controller.empty() ? line.starts_with("0::") : in_list(list, controller)) {
             return line.substr(second + 1);
         }
-    }
-    return std::nullopt;
-}
-
-// The directory of this process's group, as it is mounted here (proc_pid_mountinfo(5)).
-std::optional<fs::path> own_group(const GroupFacts& facts, std::string_view controller) {
-    const auto path = path_in_tree(facts.membership, controller);
-    std::ifstream lines(facts.mounts);
-    std::string line;
-    while (path && std::getline(lines, line)) {
-        const auto dash = line.find(" - ");
-        if (dash == std::string::npos) {
-            continue;
-        }
-        std::istringstream front(line);
-        std::istringstream back(line.substr(dash + 3));
-        std::string skipped, root, point, type, source, options;
-        front >> skipped >> skipped >> skipped >> root >> point;
-        back >> type >> source >> options;
-        if (controller.empty() ? type != "cgroup2"
-                               : type != "cgroup" || !in_list(options, controller)) {
-            continue;
-        }
-        const fs::path below = fs::path(*path).lexically_relative(root);
-        if (below.empty() || *below.begin() == "..") {
-            continue;  // mounted here is another part of the tree
-        }
-        return (point / below).lexically_normal();
     }
     return std::nullopt;
 }
@@ -203,6 +182,34 @@ bool of_living_server(std::string_view name) {
 }
 
 }  // namespace
+
+// As proc_pid_mountinfo(5) has it.
+std::optional<fs::path> own_group(const GroupFacts& facts, std::string_view controller) {
+    const auto path = path_in_tree(facts.membership, controller);
+    std::ifstream lines(facts.mounts);
+    std::string line;
+    while (path && std::getline(lines, line)) {
+        const auto dash = line.find(" - ");
+        if (dash == std::string::npos) {
+            continue;
+        }
+        std::istringstream front(line);
+        std::istringstream back(line.substr(dash + 3));
+        std::string skipped, root, point, type, source, options;
+        front >> skipped >> skipped >> skipped >> root >> point;
+        back >> type >> source >> options;
+        if (controller.empty() ? type != "cgroup2"
+                               : type != "cgroup" || !in_list(options, controller)) {
+            continue;
+        }
+        const fs::path below = fs::path(*path).lexically_relative(root);
+        if (below.empty() || *below.begin() == "..") {
+            continue;  // mounted here is another part of the tree
+        }
+        return (point / below).lexically_normal();
+    }
+    return std::nullopt;
+}
 
 GroupPlaces find_group_places(const GroupFacts& facts) {
     GroupPlaces out{place_v2(facts, "memory"), place_v2(facts, "cpu")};
@@ -372,6 +379,45 @@ bool WorkerGroup::as_new() const {
 
 bool WorkerGroup::killed_for_memory() const {
     return kills() > kills_before_;
+}
+
+std::vector<UniqueFd> WorkerGroup::kill_all() const {
+    std::vector<UniqueFd> living;
+    for (const Part& part : parts_) {
+        if (part.directory.empty()) {
+            continue;
+        }
+        const fs::path procs = part.directory / "cgroup.procs";
+        std::istringstream words(text_of(procs));
+        pid_t pid = 0;
+        while (words >> pid) {
+            UniqueFd process(::pidfd_open(pid, 0));
+            pollfd ended{process.get(), POLLIN, 0};
+            // Its number may be another's by now: what is in the group once it is held is killed.
+            if (process.valid() && ::poll(&ended, 1, 0) == 0 &&
+                has_word(procs, std::to_string(pid)) &&
+                ::pidfd_send_signal(process.get(), SIGKILL, nullptr, 0) == 0) {
+                living.push_back(std::move(process));
+            }
+        }
+    }
+    return living;
+}
+
+void WorkerGroup::end_all(Millis patience) const {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (auto living = kill_all(); !living.empty(); living = kill_all()) {
+        for (const UniqueFd& process : living) {
+            const auto left = std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
+            pollfd ended{process.get(), POLLIN, 0};
+            if (left <= Millis{0} || ::poll(&ended, 1, static_cast<int>(left.count())) == 0) {
+                log::warning(
+                    "{} processes that a worker had started were killed and have not ended",
+                    living.size());
+                return;
+            }
+        }
+    }
 }
 
 void WorkerGroup::remove() {

@@ -8,9 +8,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "durascribe/base/error.h"
+#include "durascribe/base/time.h"
 #include "durascribe/base/unique_fd.h"
 
 namespace durascribe::process {
@@ -40,6 +43,12 @@ struct GroupFacts {
 // a group that is given to it (systemd: Delegate=yes), it moves into "durascribe-server" below it;
 // where others are in it too, version 2 is not used. The group at the top of the tree is exempt.
 GroupPlaces find_group_places(const GroupFacts& facts = {});
+
+// The directory of this process's own group as it is mounted here: in the tree of version 1 that
+// has `controller`, or, where that is empty, in that of version 2. The groups around it are its
+// parents.
+std::optional<std::filesystem::path> own_group(const GroupFacts& facts,
+                                               std::string_view controller);
 
 struct GroupLimits {
     std::int64_t memory_bytes = 0;  // with swap; 0: no limit
@@ -74,6 +83,9 @@ class WorkerGroup {
     // The kernel killed in this very group because its memory limit was reached, since it was made
     // or taken.
     bool killed_for_memory() const;
+    // Kills what is left in it (of a worker that was reaped: what it had started) and waits for its
+    // end, at most `patience`; then the log tells of it.
+    void end_all(Millis patience) const;
     // Back to the WorkerGroups that it was taken from; without one, the directories are removed.
     void release();
 
@@ -89,6 +101,7 @@ class WorkerGroup {
     // telling from the next one's limit.
     bool as_new() const;
     std::int64_t kills() const;
+    std::vector<UniqueFd> kill_all() const;  // pidfds of those that have not ended yet
     void remove();
 
     std::array<Part, kPlacesMax> parts_;

@@ -250,6 +250,16 @@ const std::map<std::string_view, Lie>& lies() {
         {"computes", [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute(1))); }},
         {"computes_on_two",
          [](Liar& l) { l.send(FrameType::failed, protocol::encode(compute(2))); }},
+        {"leaves_a_child",
+         [](Liar& l) {
+             const pid_t child = ::fork();
+             if (child == 0) {
+                 hang();  // no death signal of its parent reaches it
+             }
+             l.send(FrameType::failed,
+                    protocol::encode(
+                        Error{ErrorClass::internal, "child_left", std::to_string(child), {}}));
+         }},
         {"large_file",
          [](Liar& l) {
              const std::string block(1U << 20, 's');

@@ -183,6 +183,25 @@ TEST_F(LyingWorkers, WhatAKilledServerLeftIsRemovedAtTheNextStart) {
     EXPECT_EQ(groups_left(server), 0);
 }
 
+// Nothing works on a unit any more when its worker is said to be dead.
+TEST_F(LyingWorkers, WhatAWorkerHasStartedDiesWithIt) {
+    const ProcessWorkerFactory factory(settings("leaves_a_child"));
+    if (!factory.limits().places.memory && !factory.limits().places.cpu) {
+        GTEST_SKIP() << "no control group can be made here";
+    }
+    auto worker = start("leaves_a_child");
+    const auto outcome = worker->transcribe(job(), {});
+    ASSERT_FALSE(outcome.has_value());
+    ASSERT_EQ(outcome.error().code, "child_left") << outcome.error().message;
+    const int child = std::stoi(outcome.error().message);
+    EXPECT_EQ(::kill(child, 0), 0);
+    const UniqueFd process(::pidfd_open(child, 0));
+    worker.reset();
+    pollfd ended{process.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&ended, 1, 0), 1) << "it lives on";
+    EXPECT_EQ(groups_left(), 0);
+}
+
 class CpuShare : public LyingWorkers, public ::testing::WithParamInterface<double> {
   protected:
     // Milliseconds of CPU time that a worker gets in one second.

@@ -1,0 +1,156 @@
+// Limits of time and memory that follow what is predicted of a task and its model.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include "engine_fixture.h"
+
+namespace durascribe::engine {
+namespace {
+
+using Limits = EngineTest;
+
+// Beside seven others a task has one of eight slots, and is at work all the while.
+TEST_F(Limits, OfTimeALongFileThatSharesTheSlotsWithOthersIsNotStopped) {
+    settings_.speech_slots = 8;
+    chunks_ = 1'800;  // ten hours: 4,320 s on one slot, as predicted; 540 s on eight
+    constexpr Millis kWorked{3'000'000};
+    Gate gate;
+    std::atomic<bool> extracting = true;
+    workers_.on_extract = [&](const ports::ExtractJob& job, const ports::RunControl&) {
+        if (extracting.exchange(false)) {
+            EXPECT_TRUE(store_->set_paused(true));
+        }
+        return extract(job);
+    };
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob&,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        gate.pass(control.stop);
+        return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+    };
+    start();
+    const auto made = upload();
+    std::int64_t seen = 0;
+    while (store_->units(made.task.id)->size() < 2) {
+        const std::int64_t news = engine_->feed().wait_after(seen, kPatience);
+        ASSERT_NE(news, seen) << "it is not extracted";
+        seen = news;
+    }
+    const std::array worked{
+        ports::TaskPercent{.task = made.task.id, .run_number = 1, .percent = 0, .worked = kWorked}};
+    ASSERT_TRUE(store_->report_progress({}, worked));
+    ASSERT_TRUE(store_->set_paused(false));
+    ASSERT_TRUE(gate.wait_inside(8));
+    // The supervisor holds the time against the limit, then stores it.
+    while (store_->task(made.task.id)->worked <= kWorked) {
+        const std::int64_t news = engine_->feed().wait_after(seen, kPatience);
+        ASSERT_NE(news, seen) << "nobody looks at it";
+        seen = news;
+    }
+    const auto task = store_->task(made.task.id);
+    EXPECT_EQ(task->state, domain::TaskState::processing);
+    EXPECT_FALSE(task->error) << task->error->message;
+    const auto view = engine_->view(made.task.id);
+    EXPECT_LT(*view->predicted_seconds, 1'000) << "as before, alone";
+    EXPECT_GT(*view->predicted_seconds_on_one_slot, 4'000);
+    engine_.reset();
+}
+
+TEST_F(Limits, OfTimeTheRecordSaysHowFarDecodingWas) {
+    settings_.task_timeout = Millis{1'000};
+    Gate gate;
+    workers_.on_extract = [&](const ports::ExtractJob&,
+                              const ports::RunControl& control) -> Result<ports::ExtractOutcome> {
+        control.on_progress(Millis{3'725'000});
+        gate.pass(control.stop);
+        return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+    };
+    start();
+    const auto made = upload();
+    const auto ended = wait_until_ended(made.task.id);
+    EXPECT_EQ(ended.state, domain::TaskState::failed);
+    const auto attempts = store_->attempts(made.task.id);
+    ASSERT_TRUE(attempts);
+    ASSERT_EQ(attempts->size(), 1U);
+    ASSERT_TRUE(attempts->front().error);
+    EXPECT_NE(attempts->front().error->message.find("Decoding was at 1:02:05 of the recording."),
+              std::string::npos)
+        << attempts->front().error->message;
+}
+
+TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
+    settings_.engine = "scripted";
+    settings_.model = "small";
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "small", .memory_bytes = 100, .accuracy = 1},
+            {.engine = "scripted", .model = "large", .memory_bytes = 400, .accuracy = 2}};
+    };
+    // Two small ones, or one large one: the workers here hold nothing, and are promised what they
+    // need.
+    settings_.free_memory_bytes = [] { return std::int64_t{450}; };
+    Gate gate;
+    std::atomic<int> at_work{0};
+    std::atomic<int> most{0};
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        EXPECT_EQ(job.model, "large");
+        most = std::max(most.load(), ++at_work);
+        const bool passed = gate.pass(control.stop);
+        --at_work;
+        if (!passed) {
+            return fail(ErrorClass::lost, "stopped", "The worker was stopped.");
+        }
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.model = job.model;
+        return outcome;
+    };
+    start();
+    const auto made = upload();
+    ASSERT_TRUE(gate.wait_inside(1));
+    // Two slots and two chunks: the other one has been given back, or (wrongly) runs.
+    const auto given_back = [&] {
+        const auto attempts = store_->attempts(made.task.id);
+        return std::ranges::count(*attempts, "returned", &ports::AttemptRow::outcome);
+    };
+    const MonoTime until = clock_.mono() + kPatience;
+    for (std::int64_t seen = 0; given_back() == 0 && most < 2 && clock_.mono() < until;) {
+        seen = engine_->feed().wait_after(seen, Millis{100});
+    }
+    EXPECT_EQ(most, 1);
+    gate.open();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(most, 1);
+    const auto attempts = store_->attempts(made.task.id);
+    EXPECT_EQ(std::ranges::count(*attempts, "failed", &ports::AttemptRow::outcome), 0);
+    for (const ports::UnitRow& unit : *store_->units(made.task.id)) {
+        EXPECT_EQ(unit.attempts, 1) << "what was given back has spent none";
+    }
+}
+
+TEST_F(Limits, FinalizingALongRecordingIsLearned) {
+    chunks_ = 40;  // more than ten minutes
+    start();
+    const auto made = upload();
+    ASSERT_EQ(await(made.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    engine_->stop(kPatience);  // what is learned is recorded after the end
+    const auto speeds = store_->speeds();
+    EXPECT_EQ(std::ranges::count(*speeds, domain::Step::finalize, &domain::StepSpeed::step), 1);
+}
+
+TEST_F(Limits, FinalizingAClipTellsNothingOfLongOnes) {
+    chunks_ = 2;
+    start();
+    const auto made = upload();
+    ASSERT_EQ(await(made.task.id, domain::TaskState::completed), domain::TaskState::completed);
+    engine_->stop(kPatience);
+    const auto speeds = store_->speeds();
+    EXPECT_EQ(std::ranges::count(*speeds, domain::Step::finalize, &domain::StepSpeed::step), 0);
+}
+
+}  // namespace
+}  // namespace durascribe::engine
