@@ -50,6 +50,28 @@ const scroll = (frames, step) =>
     [frames, step],
   )
 
+/** How long frames of an empty page take on this machine just now, ms, the longest first. */
+async function emptyFrames() {
+  const empty = await context.newPage()
+  await empty.goto(`${server.url}/health/live`)
+  const took = await empty.evaluate(
+    () =>
+      new Promise((done) => {
+        const took = []
+        let last = performance.now()
+        const next = (now) => {
+          took.push(now - last)
+          last = now
+          if (took.length > 90) return done(took.slice(1).sort((a, b) => b - a))
+          requestAnimationFrame(next)
+        }
+        requestAnimationFrame(next)
+      }),
+  )
+  await empty.close()
+  return took
+}
+
 function tellFrames(what, took, cpu) {
   const late = took.filter((ms) => ms > 25).length
   const sorted = [...took].sort((a, b) => a - b)
@@ -216,29 +238,91 @@ await steps({
     await page.keyboard.press('Space')
   },
 
+  async 'what is edited, and where the reader has scrolled to, stays while it plays'() {
+    const now = () => page.evaluate(() => Number(document.querySelector('.segment.now')?.dataset.segment ?? -1))
+    const time = () => page.evaluate(() => document.querySelector('audio').currentTime)
+    await page.evaluate(() => scrollTo(0, 0))
+    await page.locator('[data-segment="2"] p.segment-text').dblclick()
+    const field = page.locator('[data-segment="2"] textarea')
+    await field.press('Control+ ')
+    await page.mouse.move(500, 700)
+    await page.mouse.wheel(0, 6000)
+    await until('it is elsewhere', () => page.evaluate(() => scrollY > 5000))
+    await page.keyboard.type(' q?')
+    assert.match(await field.inputValue(), / q\?/, 'the field has what was typed, far outside of the window')
+    const from = await time()
+    const place = await page.evaluate(() => scrollY)
+    await until('the next segment is spoken', async () => (await time()) > from + 3.7)
+    assert.equal(await page.evaluate(() => scrollY), place, 'the window stayed while something is edited')
+    await page.keyboard.press('Escape')
+    await page.mouse.wheel(0, 600)
+    await until('it is elsewhere', () => page.evaluate((p) => scrollY > p + 300, place))
+    const left = await page.evaluate(() => scrollY)
+    const spoken = await time()
+    await until('the next segment is spoken', async () => (await time()) > spoken + 3.7)
+    assert.equal(await page.evaluate(() => scrollY), left, 'the window stayed where the reader scrolled to')
+    await page.locator('main').focus()
+    await page.keyboard.press('ArrowDown')
+    await until('a jump is followed at once', async () => (await now()) >= 0)
+    await page.keyboard.press('Space')
+  },
+
+  async 'words that are unsure are reached by the keyboard, read out, and corrected'() {
+    await page.locator('main').focus()
+    await page.keyboard.press('u')
+    await until('one has the focus', () => page.evaluate(() => document.activeElement.classList.contains('unsure')))
+    const word = await page.evaluate(() => document.activeElement.textContent)
+    await until('it is read out', async () => (await page.getByTestId('said').innerText()).includes(`${word}: The recogniser was unsure`))
+    const at = () => page.evaluate(() => [Number(document.activeElement.closest('[data-segment]').dataset.segment), Number(document.activeElement.dataset.word)])
+    const first = await at()
+    await page.keyboard.press('u')
+    await until('the next one', async () => (await at()).join() !== first.join())
+    await page.keyboard.press('Shift+U')
+    await until('the one before', async () => (await at()).join() === first.join())
+    assert.match(await page.locator(`[data-segment="${first[0]}"] .sr-only`).innerText(), new RegExp(`^Unsure: .*${word}`))
+    await page.keyboard.press('Enter')
+    const caret = await page.locator(`[data-segment="${first[0]}"] textarea`).evaluate((e) => e.value.slice(e.selectionStart))
+    assert(caret.startsWith(word), caret)
+    await page.keyboard.press('Escape')
+  },
+
   async 'what is done is painted within 100 ms'() {
     await page.evaluate(() => {
       window.slow = []
       new PerformanceObserver((list) => {
-        for (const e of list.getEntries()) if (e.interactionId) window.slow.push([e.name, Math.round(e.duration)])
+        for (const e of list.getEntries()) if (e.interactionId) window.slow.push([Math.round(e.duration), e.name])
       }).observe({ type: 'event', durationThreshold: 16, buffered: false })
     })
-    const { ms } = await threadTime(async () => {
-      await page.locator('.segment [data-word]').nth(20).click()
-      await page.locator('.segment-time').nth(3).click()
-      for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight', 'Control+f']) await page.keyboard.press(key)
-      await page.keyboard.type('evening')
-      await page.keyboard.press('Enter')
-      await page.keyboard.press('Enter')
-      await page.keyboard.press('Escape')
-      await page.getByRole('button', { name: 'Copy text' }).click()
-      await page.keyboard.press('Escape')
-    })
-    const slow = await page.evaluate(() => window.slow)
-    const worst = Math.max(0, ...slow.map(([, d]) => d))
-    console.log(`interaction to paint: worst ${worst} ms of 17; page's own time ${(ms / 17).toFixed(1)} ms each`)
-    assert(ms / 17 < 100, `${ms / 17} ms of the page's own time for each`)
-    await expectAccessible(page, 'long transcript')
+    const once = async () => {
+      await page.evaluate(() => window.slow.splice(0))
+      const { ms } = await threadTime(async () => {
+        await page.locator('.segment [data-word]').nth(20).click()
+        await page.locator('.segment-time').nth(3).click()
+        for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight', 'Control+f']) await page.keyboard.press(key)
+        await page.keyboard.type('evening')
+        await page.keyboard.press('Enter')
+        await page.keyboard.press('Enter')
+        await page.keyboard.press('Escape')
+        await page.getByRole('button', { name: 'Copy text' }).click()
+        await page.keyboard.press('Escape')
+      })
+      const [worst, name] = (await page.evaluate(() => window.slow)).sort((a, b) => b[0] - a[0])[0] ?? [0, '']
+      console.log(`interaction to paint: worst ${worst} ms (${name}) of 17; page's own time ${(ms / 17).toFixed(1)} ms each`)
+      assert(ms / 17 < 100, `${ms / 17} ms of the page's own time for each`)
+      return worst
+    }
+    // Where an empty page has its frames in time, the page is to blame for what is late.
+    let judged = 0
+    for (let round = 0; round < 5; ++round) {
+      const before = await emptyFrames()
+      const worst = await once()
+      const after = await emptyFrames()
+      console.log(`an empty page meanwhile: worst frames ${Math.round(before[0])} and ${Math.round(after[0])} ms`)
+      if (worst <= 100) return await expectAccessible(page, 'long transcript')
+      if (before[0] <= 25 && after[0] <= 25) judged += 1
+    }
+    assert(judged === 0, `more than 100 ms, ${judged} times of five with nothing else to blame`)
+    console.log('not judged: an empty page was late as well')
   },
 
   async 'nothing went wrong on the way'() {
