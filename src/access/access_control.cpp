@@ -311,11 +311,12 @@ Result<void> AccessControl::take_one(Token& token) const {
 
 // ---- changes ------------------------------------------------------------------------------------
 
-Result<IssuedToken> AccessControl::create(const TokenRequest& request) {
+Result<IssuedToken> AccessControl::create(const TokenRequest& request,
+                                          const std::optional<ports::IdempotencyKey>& idempotency) {
     // The store and the maps in the same order for all: a token that is revoked as soon as it is in
     // the store must not come into the maps after that.
     const std::scoped_lock in_turn{changes_mutex_};
-    auto issued = issue_token(store_, request, clock_.wall());
+    auto issued = issue_token(store_, request, clock_.wall(), idempotency);
     if (issued) {
         add(issued->row);
         const std::scoped_lock lock{wake_mutex_};

@@ -81,7 +81,8 @@ class AccessControl {
     // The rest blocks on the store.
 
     // Errors: as issue_token.
-    Result<IssuedToken> create(const TokenRequest& request);
+    Result<IssuedToken> create(const TokenRequest& request,
+                               const std::optional<ports::IdempotencyKey>& idempotency = {});
     // Holds from before it returns. Errors: request "not_found".
     Result<void> revoke(const TokenId& id);
     // With the last uses of just now.

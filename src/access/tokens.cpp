@@ -87,8 +87,8 @@ Result<Millis> lifetime_from(std::string_view text) {
     return Millis{count * unit};
 }
 
-Result<IssuedToken> issue_token(ports::TokenStore& store, const TokenRequest& request,
-                                WallTime now) {
+Result<IssuedToken> issue_token(ports::TokenStore& store, const TokenRequest& request, WallTime now,
+                                const std::optional<ports::IdempotencyKey>& idempotency) {
     if (auto checked = check_token_request(request); !checked) {
         return std::unexpected(checked.error());
     }
@@ -100,7 +100,8 @@ Result<IssuedToken> issue_token(ports::TokenStore& store, const TokenRequest& re
          .secret_sha256 = digest_of(issued.secret),
          .scopes = request.scopes,
          .expires_at = request.lifetime ? std::optional{now + *request.lifetime} : std::nullopt,
-         .limits = request.limits});
+         .limits = request.limits},
+        idempotency);
     if (!row) {
         return std::unexpected(row.error());
     }

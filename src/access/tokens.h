@@ -28,8 +28,8 @@ struct IssuedToken {
 };
 
 // Committed when it returns. Errors: as check_token_request and ports::TokenStore::create_token.
-Result<IssuedToken> issue_token(ports::TokenStore& store, const TokenRequest& request,
-                                WallTime now);
+Result<IssuedToken> issue_token(ports::TokenStore& store, const TokenRequest& request, WallTime now,
+                                const std::optional<ports::IdempotencyKey>& idempotency = {});
 
 // Whether any of them may still be used.
 bool any_usable(const std::vector<ports::TokenRow>& tokens, WallTime now);

@@ -38,9 +38,9 @@ Result<TaskFields> fields_of(const json::object& options) {
     for (const auto& [key, value] : options) {
         const std::string name{key.data(), key.size()};
         if (name == "title" || !TaskFields::knows(name)) {
-            return std::unexpected(unknown_field(
-                name, "of the options",
-                "language, engine, model, audio_track, diarize, priority and from_step"));
+            return std::unexpected(
+                unknown_field(name, "of the options",
+                              "language, engine, model, audio_track, diarize and priority"));
         }
         if (auto set = fields.set_json(name, value); !set) {
             return std::unexpected(set.error());
@@ -258,7 +258,8 @@ class BatchForm final : public NewBatchSink, private PartReceiver {
                 "The form has no item. Send the media in parts named \"file\", addresses in "
                 "parts named \"url\": curl -F file=@one.mp4 -F file=@two.mp4 …");
         }
-        Engine::NewBatch batch{.title = fields_.title().value_or("")};
+        // The batch's, and not that of each of its items.
+        Engine::NewBatch batch{.title = fields_.take_title().value_or("")};
         const domain::TaskOptions options = fields_.over(services_.settings.task_defaults);
         std::string asked = fmt::format("{}\n{}", batch.title, json_text(options_shape(options)));
         for (Item& item : items_) {

@@ -6,7 +6,6 @@
 
 #include <zlib.h>
 
-#include "durascribe/api/negotiation.h"
 #include "durascribe/base/log.h"
 
 namespace durascribe::api {
@@ -15,19 +14,10 @@ namespace {
 constexpr int kLevel = 4;  // JSON of a transcript: 4.5 times smaller at a third of level 6's time
 constexpr int kGzip = 16;  // deflateInit2's word for gzip's frame in place of zlib's
 
-const std::string* field_of(const Response& response, std::string_view name) {
+template <typename AnyResponse>
+auto* field_of(AnyResponse& response, std::string_view name) {
     const auto found = std::ranges::find(response.headers, name, &Fields::value_type::first);
     return found == response.headers.end() ? nullptr : &found->second;
-}
-
-bool is_worth_it(const Response& response) {
-    const std::string* type = field_of(response, "Content-Type");
-    return response.body.size() >= kCompressedFrom && !response.file && !response.stream &&
-           !response.later && response.status != 206 && type != nullptr &&
-           (type->starts_with("application/json") ||
-            type->starts_with("application/problem+json")) &&
-           field_of(response, "Content-Encoding") == nullptr &&
-           field_of(response, "ETag") == nullptr;
 }
 
 // nullopt: zlib has no memory.
@@ -50,12 +40,19 @@ std::optional<std::string> gzipped(const std::string& bytes) {
 
 }  // namespace
 
-void compress(const Request& request, Response& response) {
-    if (!is_worth_it(response)) {
-        return;
-    }
+bool is_worth_packing(const Response& response) {
+    const std::string* type = field_of(response, "Content-Type");
+    return response.body.size() >= kCompressedFrom && !response.file && !response.stream &&
+           !response.later && response.status != 206 && type != nullptr &&
+           (type->starts_with("application/json") ||
+            type->starts_with("application/problem+json")) &&
+           field_of(response, "Content-Encoding") == nullptr &&
+           field_of(response, "Vary") == nullptr;
+}
+
+void pack(bool takes_gzip, Response& response) {
     response.headers.emplace_back("Vary", "Accept-Encoding");
-    if (!accepts_gzip(joined_fields(request, "accept-encoding"))) {
+    if (!takes_gzip) {
         return;
     }
     auto packed = gzipped(response.body);
@@ -65,6 +62,16 @@ void compress(const Request& request, Response& response) {
     }
     response.body = std::move(*packed);
     response.headers.emplace_back("Content-Encoding", "gzip");
+    if (std::string* tag = field_of(response, "ETag"); tag != nullptr && tag->ends_with('"')) {
+        tag->insert(tag->size() - 1, kPackedTag);
+    }
+}
+
+std::string version_tag(std::string tag) {
+    if (tag.ends_with(kPackedTag)) {
+        tag.resize(tag.size() - kPackedTag.size());
+    }
+    return tag;
 }
 
 }  // namespace durascribe::api

@@ -17,6 +17,7 @@
 #include "durascribe/api/blocking.h"
 #include "durascribe/api/contract.h"
 #include "durascribe/api/http_connection.h"
+#include "durascribe/api/negotiation.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/request_id.h"
 #include "durascribe/api/routes.h"
@@ -125,6 +126,7 @@ asio::awaitable<void> HttpConnection::serve() {
         parser.header_limit(kHeaderMax);
         parser.body_limit(boost::none);  // handlers and the engine count
         page_ = {};
+        takes_gzip_ = false;
         body_left_ = 0;
         const error_code ec = co_await read_header(parser);
         if (ec) {
@@ -206,6 +208,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
     now_.id = request_id_of(request);
     now_.method = to_string(request.method);
     http11_ = parser.get().version() >= 11;
+    takes_gzip_ = accepts_gzip(joined_fields(request, "accept-encoding"));
     page_ = foreign_page_of(request, settings_.cors_origins);
     const std::string_view target{parser.get().target().data(), parser.get().target().size()};
     Result<const Route*> admitted = nullptr;

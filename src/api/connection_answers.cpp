@@ -15,6 +15,7 @@
 #include <boost/asio/write.hpp>
 
 #include "durascribe/api/blocking.h"
+#include "durascribe/api/compression.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/request_id.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::size_t kFileChunk = 256 << 10;
 constexpr std::size_t kWritePiece = 64 << 10;
+constexpr std::size_t kPackedHere = 32 << 10;  // bytes; more than that is a blocking thread's work
 
 }  // namespace
 
@@ -35,6 +37,16 @@ asio::awaitable<bool> HttpConnection::respond(Response response, bool head_only,
             co_return false;
         }
         response = std::move(*settled);
+    }
+    if (is_worth_packing(response)) {
+        if (!takes_gzip_ || response.body.size() <= kPackedHere) {
+            pack(takes_gzip_, response);
+        } else {
+            co_await at_work([&response] {
+                pack(true, response);
+                return true;
+            });
+        }
     }
     name_request(response, now_.id);
     now_.status = response.status;

@@ -13,7 +13,6 @@
 
 #include "durascribe/api/admission.h"
 #include "durascribe/api/blocking.h"
-#include "durascribe/api/compression.h"
 #include "durascribe/api/http_connection.h"
 #include "durascribe/api/live_hub.h"
 #include "durascribe/api/problem.h"
@@ -78,9 +77,6 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_small(Parser& parser
     const auto answer = [&services, &request, route]() -> Result<Response> {
         try {
             Result<Response> done = route->handler(services, request);
-            if (done) {
-                compress(request, *done);
-            }
             if (done && changes_state(request.method)) {
                 services.live.settle(kSettlePatience);
             }

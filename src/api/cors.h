@@ -15,6 +15,7 @@ struct ForeignPage {
     bool configured = false;  // there is a list, so that answers differ by Origin
     bool asks_first = false;  // a preflight
     bool asks_for_private_network = false;
+    std::string more_fields;  // ", " and each that a preflight names and that is well-formed
 };
 
 ForeignPage foreign_page_of(const Request& request, std::span<const std::string> origins);

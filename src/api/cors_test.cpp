@@ -62,5 +62,36 @@ TEST(Cors, APreflightIsToldWhatMayBeSent) {
     EXPECT_EQ(field(response, "Access-Control-Allow-Private-Network"), "true");
 }
 
+std::string may_send(const std::string& origin, const std::string& asked) {
+    Response response;
+    add_cors_fields(foreign_page_of(of(origin, Method::options,
+                                       {{"access-control-request-method", "POST"},
+                                        {"access-control-request-headers", asked}}),
+                                    kOrigins),
+                    response);
+    return field(response, "Access-Control-Allow-Headers");
+}
+
+// As OpenAI's own client asks from a page.
+TEST(Cors, APageOfTheListMaySendWhateverFieldsItsLibraryHas) {
+    const std::string known = may_send("https://a.example", "");
+    EXPECT_TRUE(known.ends_with("X-Requested-With"));
+    EXPECT_EQ(may_send("https://a.example",
+                       "authorization,content-type,x-stainless-lang,\tx-stainless-os ,"),
+              known + ", authorization, content-type, x-stainless-lang, x-stainless-os");
+    EXPECT_EQ(may_send("https://evil.example", "x-stainless-lang"), "");
+}
+
+TEST(Cors, WhatIsNoNameOfAFieldIsNotRepeated) {
+    EXPECT_EQ(may_send("https://a.example", "x y, \"q\", a:b, x\x80, , (c), x-good"),
+              may_send("https://a.example", "x-good"));
+}
+
+TEST(Cors, ItMayReadWhetherToAskAgain) {
+    Response response;
+    add_cors_fields(foreign_page_of(of("https://a.example"), kOrigins), response);
+    EXPECT_TRUE(field(response, "Access-Control-Expose-Headers").contains("X-Should-Retry"));
+}
+
 }  // namespace
 }  // namespace durascribe::api

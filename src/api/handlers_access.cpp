@@ -210,7 +210,11 @@ Result<Response> create_token(const Services& services, const Request& request) 
             return std::unexpected(taken.error());
         }
     }
-    const auto issued = services.access.create(asked);
+    const auto key = idempotency_key_of(request);
+    if (!key) {
+        return std::unexpected(key.error());
+    }
+    const auto issued = services.access.create(asked, *key);
     if (!issued) {
         return std::unexpected(issued.error());
     }

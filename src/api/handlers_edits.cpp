@@ -1,9 +1,11 @@
 // Transcripts are corrected: one segment, the speakers, or back to how it was.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 
+#include "durascribe/api/compression.h"
 #include "durascribe/api/handlers.h"
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/json_text.h"
@@ -183,7 +185,11 @@ Result<std::optional<std::vector<std::string>>> if_match_of(const Services& serv
                                                             const Request& request) {
     const std::string* field = request.header("if-match");
     if (field != nullptr) {
-        return strong_tags(*field);
+        auto tags = strong_tags(*field);
+        if (tags) {
+            std::ranges::transform(*tags, tags->begin(), version_tag);
+        }
+        return tags;
     }
     if (services.settings.require_if_match) {
         return fail(ErrorClass::request, "precondition_required",

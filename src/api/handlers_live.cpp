@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "durascribe/api/handlers.h"
+#include "durascribe/api/heard_messages.h"
 #include "durascribe/api/json_text.h"
 #include "durascribe/api/live_filter.h"
 #include "durascribe/api/live_reader.h"
@@ -18,8 +19,6 @@
 
 namespace durascribe::api {
 namespace {
-
-constexpr std::size_t kHeardMax = 16;  // messages of a client that are not answered yet
 
 // Each message in `data`, with its sequence number as the event's id (WHATWG HTML §9.2).
 class EventStreamBody final : public BodyStream {
@@ -118,17 +117,14 @@ class LiveTalk final : public SocketTalk {
 
     Piece next() override {
         Piece piece{{}, BodyStream::Then::look};
-        for (const std::string& text : std::exchange(heard_, {})) {
+        for (const std::string& text : heard_.take()) {
             piece.texts.push_back(std::make_shared<const std::string>(answer(text)));
         }
         return piece.texts.empty() ? wrap(reader_.next()) : piece;
     }
     Piece work() override { return wrap(reader_.work()); }
 
-    bool received(std::string text) override {
-        heard_.push_back(std::move(text));
-        return heard_.size() < kHeardMax;
-    }
+    bool received(std::string text) override { return heard_.add(std::move(text)); }
 
   private:
     static Piece wrap(LiveReader::Batch batch) {
@@ -163,7 +159,7 @@ class LiveTalk final : public SocketTalk {
     }
 
     LiveReader reader_;
-    std::vector<std::string> heard_;
+    HeardMessages heard_;
 };
 
 // The conversation of earlier clients: how one media stands, whenever that has changed.

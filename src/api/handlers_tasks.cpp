@@ -21,7 +21,7 @@ constexpr int kQueueMax = 200;
 constexpr int kLogMax = 500;
 
 struct StartRequest {
-    TaskFields fields;
+    TaskFields fields = TaskFields::of_known_media();
     bool force = false;
 };
 
@@ -111,10 +111,14 @@ Result<Response> start_task(const Services& services, const Request& request) {
     }
     if (auto checked = check_track(services, *id, options); !checked) {
         // Asked before, when the tracks were not known: the first answer stands.
-        const bool known = *key && services.store.key_known((*key)->key).value_or(false);
+        const bool known = *key && services.store.key_known(**key).value_or(false);
         if (!known) {
             return std::unexpected(checked.error());
         }
+    }
+    // A late start may do without what ran before, but what is asked for now must be there.
+    if (auto there = services.engine.check_request(start->fields.chosen(), *key); !there) {
+        return std::unexpected(there.error());
     }
     auto made = services.engine.submit_task(*id, options, start->force, *key, request.who.charge);
     if (!made) {

@@ -348,7 +348,7 @@ Result<Response> replay_webhook(const Services& services, const Request& request
     }
     const auto wrong = bad_value(
         "The body",
-        "{\"since\": \"2026-11-28T08:00:00.000Z\"}, a time, or {\"after\": 120}, the number of an "
+        "{\"since\": \"2026-11-28T08:00:00Z\"}, a time, or {\"after\": 120}, the number of an "
         "event");
     std::optional<WallTime> since;
     std::optional<std::int64_t> after;

@@ -203,6 +203,7 @@ class HttpConnection final : public Connection,
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;
     bool http11_ = true;                        // the request now answered
+    bool takes_gzip_ = false;                   // who asks it
     ForeignPage page_;                          // that asks for it
     std::shared_ptr<WebSocketSession> socket_;  // once this has become one
     // While an answer waits for what is not there yet.

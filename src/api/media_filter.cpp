@@ -26,25 +26,28 @@ std::vector<domain::TaskState> states_called(std::string_view word) {
     return states;
 }
 
-Result<std::vector<domain::TaskState>> states_of(const Request& request) {
+Result<void> take_states(const Request& request, ports::MediaFilter& filter) {
     const auto text = text_parameter(request, "status");
     if (!text) {
         return std::unexpected(text.error());
     }
-    std::vector<domain::TaskState> states;
     if (!*text || (*text)->empty()) {
-        return states;
+        return {};
     }
+    std::vector<domain::TaskState>& states = filter.states;
     std::string_view words = **text;
     while (true) {
         const std::size_t comma = std::min(words.find(','), words.size());
-        const auto some = states_called(words.substr(0, comma));
-        if (some.empty()) {
+        const std::string_view word = words.substr(0, comma);
+        const auto some = states_called(word);
+        if (word == "downloading") {
+            filter.downloading = true;
+        } else if (some.empty()) {
             return std::unexpected(bad_value(
                 "status",
                 "pending, processing, retrying, completed, partial_failure, failed or cancelled, "
-                "or "
-                "an earlier client's transcribing, ready, partial or error; several with commas"));
+                "or an earlier client's downloading, transcribing, ready, partial or error; "
+                "several with commas"));
         }
         for (const domain::TaskState state : some) {
             if (std::ranges::find(states, state) == states.end()) {
@@ -52,7 +55,7 @@ Result<std::vector<domain::TaskState>> states_of(const Request& request) {
             }
         }
         if (comma == words.size()) {
-            return states;
+            return {};
         }
         words.remove_prefix(comma + 1);
     }
@@ -72,11 +75,9 @@ bool take(Result<std::optional<T>> value, std::optional<T>& into, std::optional<
 
 Result<ports::MediaFilter> media_filter_of(const Request& request) {
     ports::MediaFilter filter;
-    auto states = states_of(request);
-    if (!states) {
-        return std::unexpected(states.error());
+    if (auto taken = take_states(request, filter); !taken) {
+        return std::unexpected(taken.error());
     }
-    filter.states = std::move(*states);
     std::optional<std::string> search;
     std::optional<std::string> language;
     std::optional<std::string> sort;

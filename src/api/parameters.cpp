@@ -155,18 +155,14 @@ Result<std::optional<WallTime>> time_parameter(const Request& request, std::stri
     if (!*text) {
         return std::nullopt;
     }
-    constexpr std::size_t kDay = 10;      // 2026-11-22
-    constexpr std::size_t kSeconds = 20;  // 2026-11-22T08:00:00Z
+    constexpr std::size_t kDay = 10;  // 2026-11-22
     std::string whole = **text;
     if (whole.size() == kDay) {
-        whole += "T00:00:00.000Z";
-    } else if (whole.size() == kSeconds) {
-        whole.insert(kSeconds - 1, ".000");
+        whole += "T00:00:00Z";
     }
     const auto time = wall_time_from_rfc3339(whole);
     if (!time) {
-        return std::unexpected(
-            bad_value(name, "a time in UTC such as 2026-11-22T08:00:00Z, or a day"));
+        return std::unexpected(bad_value(name, "a time such as 2026-11-22T08:00:00Z, or a day"));
     }
     return *time;
 }
@@ -217,13 +213,15 @@ Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& r
             bad_value("Idempotency-Key",
                       fmt::format("1 to {} printable ASCII characters", kIdempotencyKeyMax)));
     }
-    // Whose it is, too: a key of one token gives another token nothing.
+    // Whose it is stands here, too, as it always did: keys from before an update stay good.
     std::string fingerprint =
         fmt::format("{}{} {}", request.who.token.value, to_string(request.method), request.path);
     for (const auto& [name, value] : request.query) {
         fingerprint += fmt::format("\n{}={}", name, value);
     }
-    return ports::IdempotencyKey{*key, fingerprint + "\n" + request.body + "\n"};
+    return ports::IdempotencyKey{.key = *key,
+                                 .fingerprint = fingerprint + "\n" + request.body + "\n",
+                                 .owner = request.who.token.value};
 }
 
 Result<std::string> checked_title(std::string_view text) {
@@ -240,12 +238,18 @@ Result<std::string> checked_title(std::string_view text) {
     return std::string{text};
 }
 
+TaskFields TaskFields::of_known_media() {
+    TaskFields fields;
+    fields.known_media_ = true;
+    return fields;
+}
+
 bool TaskFields::knows(std::string_view name) {
     return std::ranges::find(kFields, name) != kFields.end();
 }
 
 std::string_view TaskFields::names() {
-    return "title, language, engine, model, audio_track, diarize, priority and from_step";
+    return "title, language, engine, model, audio_track, diarize and priority";
 }
 
 Result<void> TaskFields::set(std::string_view name, std::string_view value) {
@@ -281,6 +285,12 @@ Result<void> TaskFields::set(std::string_view name, std::string_view value) {
         return store_in(diarize_, truth(name, value));
     }
     if (name == "from_step") {
+        if (!known_media_) {
+            return std::unexpected(
+                bad_value(name,
+                          "left out here: it is for …/reprocess, which starts a media that "
+                          "was worked on before from a later step"));
+        }
         const auto step = domain::step_from(value);
         if (!step || *step == domain::Step::acquire) {
             return std::unexpected(bad_value(name, "extract, transcribe, diarize or finalize"));
@@ -326,6 +336,14 @@ domain::TaskOptions TaskFields::over(domain::TaskOptions options) const {
     options.audio_track = audio_track_.value_or(options.audio_track);
     // Of this task alone: what the one before started from says nothing.
     options.from_step = from_step_;
+    return options;
+}
+
+domain::TaskOptions TaskFields::chosen() const {
+    domain::TaskOptions options;
+    options.language = language_.value_or("auto");
+    options.engine = engine_.value_or("auto");
+    options.model = model_.value_or("auto");
     return options;
 }
 

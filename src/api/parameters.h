@@ -29,7 +29,7 @@ std::optional<std::string> id_from(std::string_view text);
 Result<std::optional<std::string>> id_parameter(const Request& request, std::string_view name);
 // Seconds, three decimals of which count.
 Result<std::optional<Millis>> seconds_parameter(const Request& request, std::string_view name);
-// RFC 3339 in UTC, with or without milliseconds, or a day.
+// RFC 3339, or a day.
 Result<std::optional<WallTime>> time_parameter(const Request& request, std::string_view name);
 Result<ports::Page> page_of(const Request& request);  // `limit`, `cursor`
 Result<std::optional<domain::TaskState>> state_parameter(const Request& request);  // `status`
@@ -56,10 +56,15 @@ Result<Id> path_id(const Request& request, std::string_view part, std::string_vi
 // What may be chosen for a task; what was not given stays as it is.
 class TaskFields {
   public:
+    // For a media that comes in. from_step is refused: no earlier step has left anything.
+    TaskFields() = default;
+    // For a new task over one that is there.
+    static TaskFields of_known_media();
+
     // Whether the name is one of: title, language, engine, model, audio_track, diarize,
     // priority, from_step.
     static bool knows(std::string_view name);
-    static std::string_view names();  // for people
+    static std::string_view names();  // for people; of a media that comes in
 
     // An empty value means "not given", as forms send it. Requires knows(name).
     Result<void> set(std::string_view name, std::string_view value);
@@ -69,9 +74,14 @@ class TaskFields {
     Result<void> set_from_query(const Request& request);
 
     const std::optional<std::string>& title() const { return title_; }
+    // Leaves none behind.
+    std::optional<std::string> take_title() { return std::exchange(title_, std::nullopt); }
     domain::TaskOptions over(domain::TaskOptions options) const;
+    // What was given of engine, model and language, whatever else holds; "auto" for the others.
+    domain::TaskOptions chosen() const;
 
   private:
+    bool known_media_ = false;
     std::optional<std::string> title_;
     std::optional<std::string> language_;
     std::optional<std::string> engine_;

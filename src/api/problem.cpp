@@ -28,6 +28,7 @@ constexpr std::array kByCode{
     std::pair<std::string_view, int>{"insufficient_scope", 403},
     std::pair<std::string_view, int>{"bad_csrf_token", 403},
     std::pair<std::string_view, int>{"token_name_taken", 409},
+    std::pair<std::string_view, int>{"token_secret_gone", 409},
     std::pair<std::string_view, int>{"too_many_tokens", 409},
     std::pair<std::string_view, int>{"rate_limited", 429},
     std::pair<std::string_view, int>{"too_many_jobs", 429},

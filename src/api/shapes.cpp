@@ -118,6 +118,13 @@ std::size_t utf16_length(std::string_view text, std::size_t bytes) {
 
 }  // namespace
 
+void add_media_id(json::object& out, const MediaId& id, Dialect dialect) {
+    out["media_id"] = id.value;
+    if (dialect == Dialect::legacy) {
+        out["video_id"] = id.value;
+    }
+}
+
 Response json_response(int status, const json::value& body) {
     Response response;
     response.status = status;

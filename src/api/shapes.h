@@ -26,6 +26,7 @@ Response json_response(int status, const json::value& body);
 
 // `media_id`, and to earlier clients `video_id`.
 void add_media_id(json::object& out, const MediaId& id, Dialect dialect);
+
 json::value time_or_null(const std::optional<WallTime>& t);
 json::value error_or_null(const std::optional<ports::StoredError>& error);
 json::value media_info_or_null(const std::optional<domain::MediaInfo>& info);

@@ -225,6 +225,19 @@ TEST(Parameters, BadValuesNameTheFieldAndWhatWasExpected) {
     EXPECT_EQ(*flag_parameter(with({{"force", "true"}}), "force"), true);
 }
 
+TEST(Parameters, ALaterStepIsForAMediaThatIsThere) {
+    TaskFields coming;
+    EXPECT_TRUE(coming.set("from_step", ""));
+    EXPECT_FALSE(coming.set("from_step", "finalize"));
+    TaskFields known = TaskFields::of_known_media();
+    EXPECT_TRUE(known.set("from_step", "finalize"));
+    EXPECT_TRUE(known.set("language", "de"));
+    EXPECT_EQ(known.over({}).from_step, domain::Step::finalize);
+    EXPECT_EQ(known.chosen().language, "de");
+    EXPECT_EQ(known.chosen().engine, "auto");
+    EXPECT_FALSE(known.chosen().from_step);
+}
+
 TEST(Parameters, TaskFieldsAreChecked) {
     TaskFields fields;
     EXPECT_TRUE(fields.set("language", "pt-BR"));

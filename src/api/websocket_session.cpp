@@ -99,12 +99,12 @@ asio::awaitable<void> WebSocketSession::read_messages() {
             std::string text = beast::buffers_to_string(buffer_.data());
             full_ = !talk_->received(std::move(text));
             look_->wake_here();
-            while (full_ && writing_) {
-                co_await room_->wait(std::nullopt);
-            }
         }
         buffer_.consume(buffer_.size());
         buffer_.shrink_to_fit();
+        while (full_ && writing_) {
+            co_await room_->wait(std::nullopt);
+        }
     }
 }
 

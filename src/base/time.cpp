@@ -1,6 +1,6 @@
 #include "durascribe/base/time.h"
 
-#include <charconv>
+#include <algorithm>
 
 #include <fmt/compile.h>
 
@@ -18,16 +18,19 @@ std::string to_rfc3339(WallTime t) {
 }
 
 std::optional<WallTime> wall_time_from_rfc3339(std::string_view text) {
-    if (text.size() != 24 || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
-        text[13] != ':' || text[16] != ':' || text[19] != '.' || text[23] != 'Z') {
+    constexpr std::size_t kSeconds = 19;  // 2026-11-22T08:00:00
+    if (text.size() <= kSeconds || text[4] != '-' || text[7] != '-' ||
+        (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':') {
         return std::nullopt;
     }
     bool ok = true;
     const auto number = [&](std::size_t at, std::size_t length) {
         int value = 0;
-        const char* end = text.data() + at + length;
-        const auto [stop, error] = std::from_chars(text.data() + at, end, value);
-        ok = ok && error == std::errc{} && stop == end;
+        ok = ok && at + length <= text.size();
+        for (std::size_t i = at; ok && i < at + length; ++i) {
+            ok = text[i] >= '0' && text[i] <= '9';
+            value = value * 10 + (text[i] - '0');
+        }
         return value;
     };
     const std::chrono::year_month_day date{std::chrono::year{number(0, 4)},
@@ -36,12 +39,34 @@ std::optional<WallTime> wall_time_from_rfc3339(std::string_view text) {
     const int h = number(11, 2);
     const int m = number(14, 2);
     const int s = number(17, 2);
-    const int ms = number(20, 3);
-    if (!ok || !date.ok() || h > 23 || m > 59 || s > 59) {
+    std::size_t at = kSeconds;
+    int ms = 0;
+    if (text[at] == '.') {
+        const std::size_t end = std::min(text.find_first_not_of("0123456789", ++at), text.size());
+        ok = ok && end > at;
+        for (int i = 0, worth = 100; i < 3 && at + static_cast<std::size_t>(i) < end; ++i) {
+            ms += (text[at + static_cast<std::size_t>(i)] - '0') * worth;
+            worth /= 10;
+        }
+        at = end;
+    }
+    const std::string_view zone = text.substr(std::min(at, text.size()));
+    std::chrono::minutes east{0};
+    if (zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':') {
+        const int hours = number(at + 1, 2);
+        const int minutes = number(at + 4, 2);
+        ok = ok && hours <= 23 && minutes <= 59;
+        east = std::chrono::hours{hours} + std::chrono::minutes{minutes};
+        east = zone[0] == '-' ? -east : east;
+    } else {
+        ok = ok && (zone == "Z" || zone == "z");
+    }
+    constexpr int kLeapSecond = 60;
+    if (!ok || !date.ok() || h > 23 || m > 59 || s > kLeapSecond) {
         return std::nullopt;
     }
     return std::chrono::sys_days{date} + std::chrono::hours{h} + std::chrono::minutes{m} +
-           std::chrono::seconds{s} + Millis{ms};
+           std::chrono::seconds{s} + Millis{ms} - east;
 }
 
 }  // namespace durascribe

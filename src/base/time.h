@@ -25,6 +25,7 @@ struct MonoTime {
 
 // RFC 3339 in UTC with milliseconds: 2026-11-22T08:00:00.123Z.
 std::string to_rfc3339(WallTime t);
+// Any RFC 3339 (§5.6), cut to milliseconds: with or without a fraction, with Z or an offset.
 std::optional<WallTime> wall_time_from_rfc3339(std::string_view text);
 
 }  // namespace durascribe

@@ -163,7 +163,7 @@ class Engine::Impl final : public ports::CommitListener {
                                const std::optional<ports::IdempotencyKey>& idempotency) const {
         if (idempotency) {
             // What was installed when it was answered does not matter any more.
-            const auto known = store_.key_known(idempotency->key);
+            const auto known = store_.key_known(*idempotency);
             if (!known) {
                 return std::unexpected(known.error());
             }
@@ -177,7 +177,7 @@ class Engine::Impl final : public ports::CommitListener {
                         "transcript comes without the names of speakers.");
         }
         if (options.from_step && *options.from_step > domain::Step::transcribe) {
-            return {};
+            return {};  // nothing of it runs again
         }
         return domain::check_installed(options.engine, options.model, options.language, models());
     }

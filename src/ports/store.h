@@ -145,7 +145,8 @@ class Store : public TokenStore {
     // Newest first, without their items.
     virtual Result<PageOf<BatchRow>> list_batches(const Page& page) = 0;
 
-    // Where revisions are given, one of them must be MediaRow::revision. Errors: request
+    // Where revisions are given, one of them must be MediaRow::revision. While the media is being
+    // fetched: the name of what comes does not take the title's place any more. Errors: request
     // "not_found", "precondition_failed".
     virtual Result<MediaRow> rename_media(
         const MediaId& id, const std::string& title,
@@ -338,7 +339,7 @@ class Store : public TokenStore {
     virtual Result<std::vector<QueuedTask>> queue(int limit) = 0;
     // Whether a request with this Idempotency-Key was answered, and is kept: the same one again
     // gets that answer, another is refused.
-    virtual Result<bool> key_known(const std::string& key) = 0;
+    virtual Result<bool> key_known(const IdempotencyKey& key) = 0;
     virtual Result<UploadRow> upload(const UploadId& id) = 0;  // errors: request "not_found"
     // Whole, and not finished.
     virtual Result<std::vector<UploadId>> sealed_uploads() = 0;

@@ -24,7 +24,7 @@ struct MediaRow {
     WallTime created_at;
     WallTime updated_at;
     std::optional<domain::MediaInfo> info;  // known once extracted
-    int revision = 1;                       // grows with every rename
+    int revision = 1;                       // grows with every change of the title
 };
 
 struct StoredError {

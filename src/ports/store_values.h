@@ -270,8 +270,9 @@ enum class MediaOrder { created, title, duration };
 // What is empty does not filter.
 struct MediaFilter {
     std::vector<domain::TaskState> states;  // of the newest task: one of these
-    std::string search;                     // as SearchRequest::text, in title or transcript
-    std::optional<WallTime> created_from;   // then or later
+    bool downloading = false;  // or, beside those: it is active, and the source not there yet
+    std::string search;        // as SearchRequest::text, in title or transcript
+    std::optional<WallTime> created_from;  // then or later
     std::optional<WallTime> created_before;
     std::string language;  // of the newest task's options
     std::optional<Millis> duration_min;

@@ -13,6 +13,7 @@
 #include "durascribe/base/ids.h"
 #include "durascribe/base/time.h"
 #include "durascribe/domain/access_scope.h"
+#include "durascribe/ports/idempotency.h"
 
 namespace durascribe::ports {
 
@@ -75,8 +76,11 @@ class TokenStore {
   public:
     virtual ~TokenStore() = default;
 
-    // Errors: request "token_name_taken"; request "too_many_tokens" beyond kTokensMax.
-    virtual Result<TokenRow> create_token(const NewToken& token) = 0;
+    // Errors: request "token_name_taken"; request "too_many_tokens" beyond kTokensMax. Of a request
+    // that has made one before, under this key: request "token_secret_gone", which names it, since
+    // the secret is not there to be given again; with another request "idempotency_key_reused".
+    virtual Result<TokenRow> create_token(
+        const NewToken& token, const std::optional<IdempotencyKey>& idempotency = {}) = 0;
     // The row and its sessions are gone; what it made stays. Errors: request "not_found".
     virtual Result<void> revoke_token(const TokenId& id) = 0;
     // Later times only; tokens that are gone are skipped.

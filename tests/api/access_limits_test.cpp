@@ -110,10 +110,24 @@ TEST_F(AccessLimits, TheDefaultsAreThoseOfTheSettings) {
 
 TEST_F(AccessLimits, AKeyOfOneTokenGivesAnotherNothing) {
     start();
-    const std::string keyed = "Idempotency-Key: k\r\n";
-    const Answer first = send(secret("a", R"("write")"), "bytes", keyed);
+    const std::string keyed = "Idempotency-Key: 2026-11-28\r\n";
+    const std::string a = secret("a", R"("write")");
+    const std::string b = secret("b", R"("write")");
+    const Answer first = send(a, "bytes", keyed);
     ASSERT_EQ(first.status, 201);
-    expect_refused(send(secret("b", R"("write")"), "bytes", keyed), 422, "idempotency_key_reused");
+    // Nor does it stand in its way: programs that don't know of each other choose the same.
+    for (const std::string bytes : {"bytes", "other bytes"}) {
+        const Answer other = send(bytes == "bytes" ? b : secret("c", R"("write")"), bytes, keyed);
+        EXPECT_EQ(other.status, 201) << other.body;
+        EXPECT_EQ(other.field("idempotency-replayed"), "");
+        EXPECT_NE(text(object(other), "id"), text(object(first), "id"));
+    }
+    EXPECT_EQ(send(server_->command_token(), "bytes", keyed).field("idempotency-replayed"), "")
+        << "nobody's is another's, too";
+    const Answer again = send(a, "bytes", keyed);
+    EXPECT_EQ(again.field("idempotency-replayed"), "true");
+    EXPECT_EQ(text(object(again), "id"), text(object(first), "id"));
+    expect_refused(send(b, "third bytes", keyed), 422, "idempotency_key_reused");
 }
 
 TEST_F(AccessLimits, ClientsOfOpenAiAreToldInTheirShape) {

@@ -162,6 +162,29 @@ TEST_F(Access, TokensAreMadeListedAndRevoked) {
     expect_refused(ask("DELETE", "/api/v1/tokens/nightly", as_command()), 404, "not_found");
 }
 
+TEST_F(Access, ATokenWhoseAnswerWasLostIsNamed) {
+    start();
+    const auto create = [this](const std::string& name, const std::string& key) {
+        return ask(
+            "POST", "/api/v1/tokens",
+            as_command() + "Content-Type: application/json\r\nIdempotency-Key: " + key + "\r\n",
+            R"({"name": ")" + name + "\"}");
+    };
+    const json::object made = object(create("nightly", "k"));
+    ASSERT_TRUE(text(made, "token").starts_with("ds_"));
+    const Answer again = create("nightly", "k");
+    expect_refused(again, 409, "token_secret_gone");
+    EXPECT_TRUE(text(object(again), "detail").contains(text(made, "id"))) << again.body;
+    EXPECT_FALSE(again.body.contains(text(made, "token")));
+    expect_refused(create("other", "k"), 422, "idempotency_key_reused");
+    expect_refused(create("nightly", "k2"), 409, "token_name_taken");
+    // As the answer says.
+    EXPECT_EQ(ask("DELETE", "/api/v1/tokens/" + text(made, "id"), as_command()).status, 204);
+    expect_refused(create("nightly", "k"), 409, "token_secret_gone");
+    EXPECT_EQ(create("nightly", "k3").status, 201);
+    expect_refused(create("nightly", std::string(256, 'k')), 400, "bad_value");
+}
+
 TEST_F(Access, AWrongRequestForATokenNamesWhatWasExpected) {
     start();
     make_token("taken", R"("read")");

@@ -151,6 +151,7 @@ TEST_F(BatchesApi, AFormBringsItsFiles) {
     ASSERT_EQ(items.size(), 5U);
     EXPECT_EQ(text(items[0].as_object(), "title"), "one");
     EXPECT_EQ(text(items[1].as_object(), "source_url"), "https://a.example/good.wav");
+    EXPECT_EQ(text(items[1].as_object(), "title"), "good") << "the batch's title is the batch's";
     EXPECT_EQ(text(items[2].as_object(), "title"), "two");
     EXPECT_EQ(text(items[4].as_object(), "media_id"), before);
     for (const std::size_t made_here : {0U, 1U, 2U, 4U}) {

@@ -1,5 +1,7 @@
 // The endpoints, over real sockets: what they do and what they say.
 #include <atomic>
+#include <memory>
+#include <set>
 
 #include "http_fixture.h"
 
@@ -234,6 +236,13 @@ TEST_F(HttpTest, WhatIsNotInstalledIsRefusedAtOnceAndNamed) {
     refused(ask("POST", path + "/reprocess", "Content-Type: application/json\r\n",
                 R"({"diarize": true})"),
             "no_diarizer", "diarize");
+    // A late start does not need what ran before; what is asked for now is looked at all the same.
+    for (const auto& [option, code, given] :
+         {std::tuple{"engine=kaldi", "unknown_engine", "engine \"kaldi\""},
+          std::tuple{"model=large", "unknown_model", "model \"large\""},
+          std::tuple{"language=de", "unsupported_language", "language \"de\""}}) {
+        refused(ask("POST", path + "/reprocess?from_step=finalize&" + option), code, given);
+    }
     EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 1U)
         << "nothing of what was refused is kept";
     EXPECT_EQ(blobs_->list("", 10)->size(), 1U);
@@ -434,6 +443,58 @@ TEST_F(HttpTest, ATaskMayStartFromALaterStep) {
     EXPECT_EQ(ask("POST", path + "/reprocess?from_step=acquire").status, 400);
 }
 
+TEST_F(HttpTest, ALateStartNeedsNoEngineThatRanBefore) {
+    const auto there = std::make_shared<std::atomic<bool>>(true);  // the engine outlives the test
+    engine_settings_.models = [there] {
+        return std::vector<domain::ModelCandidate>{{.engine = *there ? "scripted" : "other",
+                                                    .model = "none",
+                                                    .accuracy = 1,
+                                                    .languages = {"en"}}};
+    };
+    start();
+    const auto media =
+        object(ask("POST", "/api/v1/media?filename=a.wav&engine=scripted", "", "bytes"));
+    ASSERT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
+    *there = false;
+    const std::string path = "/api/v1/media/" + text(media, "id");
+    EXPECT_EQ(ask("POST", path + "/reprocess").status, 422);
+    const auto late = ask_json("POST", path + "/reprocess?from_step=finalize", 202);
+    EXPECT_TRUE(await(text(late, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(ask("POST", path + "/reprocess?from_step=finalize&engine=scripted").status, 422);
+}
+
+TEST_F(HttpTest, WhatComesInStartsWithItsFirstStep) {
+    start();
+    const auto refused = [&](const Answer& answer) {
+        EXPECT_EQ(answer.status, 400) << answer.body;
+        EXPECT_EQ(text(object(answer), "code"), "bad_value");
+        EXPECT_TRUE(text(object(answer), "detail").contains("from_step")) << answer.body;
+    };
+    const std::string json = "Content-Type: application/json\r\n";
+    const std::string form = "Content-Type: multipart/form-data; boundary=B\r\n";
+    const auto part = [](const std::string& field, const std::string& value) {
+        return "--B\r\nContent-Disposition: form-data; name=" + field + "\r\n\r\n" + value + "\r\n";
+    };
+    const std::string step = part("\"from_step\"", "finalize");
+    const std::string file = part("\"file\"; filename=\"a.wav\"", "bytes");
+    refused(ask("POST", "/api/v1/media?filename=a.wav&from_step=finalize", "", "bytes"));
+    refused(ask("POST", "/media?filename=a.wav&from_step=finalize", "", "bytes"));
+    refused(ask("POST", "/api/v1/media", form, step + file + "--B--\r\n"));
+    refused(ask("POST", "/api/v1/media", form, file + step + "--B--\r\n"));
+    refused(ask("POST", "/api/v1/media", json,
+                R"({"url": "https://media.example/a.wav", "from_step": "finalize"})"));
+    refused(ask("POST", "/api/v1/batches", form, file + step + "--B--\r\n"));
+    refused(ask("POST", "/api/v1/batches", json,
+                R"({"items": [{"url": "https://media.example/a.wav", "from_step": "finalize"}]})"));
+    refused(ask("POST", "/api/v1/batches", json,
+                R"({"items": [{"url": "https://media.example/a.wav"}],
+                    "options": {"from_step": "finalize"}})"));
+    refused(ask("POST", "/api/v1/uploads",
+                "Tus-Resumable: 1.0.0\r\nUpload-Length: 5\r\n"
+                "Upload-Metadata: from_step ZmluYWxpemU=\r\n"));
+    EXPECT_EQ(ask_json("GET", "/api/v1/media").at("items").as_array().size(), 0U);
+}
+
 TEST_F(HttpTest, ListsSearchRenameDelete) {
     start();
     std::vector<std::string> ids;
@@ -481,12 +542,19 @@ TEST_F(HttpTest, EarlierClientsPathsAndWords) {
     EXPECT_EQ(text(ask_json("GET", video), "status"), "ready");
     EXPECT_EQ(text(ask_json("POST", video + "/reprocess", 202), "video_id"), text(media, "id"));
     EXPECT_EQ(text(ask_json("GET", video + "/reprocess"), "video_id"), text(media, "id"));
+    for (const std::string part : {"/segments", "/segments/0", "/revisions", "/status"}) {
+        EXPECT_EQ(text(ask_json("GET", video + part), "video_id"), text(media, "id")) << part;
+        EXPECT_EQ(text(ask_json("GET", "/media/" + text(media, "id") + part), "video_id"),
+                  text(media, "id"))
+            << part;
+        EXPECT_FALSE(
+            ask_json("GET", "/api/v1/media/" + text(media, "id") + part).contains("video_id"))
+            << part;
+    }
     EXPECT_EQ(
         text(ask_json("POST", "/media/" + text(media, "id") + "/retranscribe?force=true", 202),
              "video_id"),
         text(media, "id"));
-    EXPECT_EQ(text(ask_json("GET", video + "/segments/0"), "video_id"), text(media, "id"));
-    EXPECT_EQ(text(ask_json("GET", video + "/revisions"), "video_id"), text(media, "id"));
 }
 
 TEST_F(HttpTest, WhatIsNotThereYetIsSaid) {
@@ -506,6 +574,37 @@ TEST_F(HttpTest, WhatIsNotThereYetIsSaid) {
     const Answer transcript = ask("GET", path + "/transcript.txt");
     EXPECT_EQ(transcript.status, 200) << "what there is so far";
     EXPECT_EQ(transcript.field("x-transcript-complete"), "false");
+}
+
+TEST_F(HttpTest, WhatEarlierClientsCallDownloadingIsFound) {
+    workers_.on_fetch = [](const ports::FetchJob&, const ports::RunControl&) {
+        return ports::FetchOutcome{
+            .error = Error{ErrorClass::input, "download_refused", "There is nothing.", {}}};
+    };
+    start();
+    const auto there = upload();
+    ASSERT_TRUE(await(text(there, "task_id"), domain::TaskState::completed));
+    EXPECT_EQ(ask("POST", "/api/v1/queue/pause").status, 200);
+    const auto coming = object(ask("POST", "/media", "Content-Type: application/json\r\n",
+                                   R"({"url": "https://media.example/a.wav"})"));
+    const auto waiting = upload("other bytes");
+    const auto ids = [&](const std::string& status) {
+        std::set<std::string> found;
+        for (const auto& item : ask_json("GET", "/media?status=" + status).at("items").as_array()) {
+            found.insert(text(item.as_object(), "id"));
+        }
+        return found;
+    };
+    using Ids = std::set<std::string>;
+    EXPECT_EQ(text(ask_json("GET", "/media/" + text(coming, "id")), "status"), "downloading");
+    EXPECT_EQ(ids("downloading"), (Ids{text(coming, "id")}));
+    EXPECT_EQ(ids("downloading,ready"), (Ids{text(coming, "id"), text(there, "id")}));
+    EXPECT_EQ(ids("downloading,pending"), (Ids{text(coming, "id"), text(waiting, "id")}));
+    EXPECT_EQ(ask_json("GET", "/media?status=downloading&search=a").at("items").as_array().size(),
+              1U);
+    EXPECT_EQ(ask("POST", "/api/v1/queue/resume").status, 200);
+    ASSERT_TRUE(await(text(coming, "task_id"), domain::TaskState::failed));
+    EXPECT_EQ(ids("downloading"), Ids{}) << "it comes no more";
 }
 
 TEST_F(HttpTest, WhatIsNotThereAndWhatIsWrong) {

@@ -1,30 +1,12 @@
-// What HTTP itself asks for, beside what the handlers do: methods, negotiation, compression, pages
-// of other sites, and clients that are slow on purpose.
+// What HTTP itself asks for, beside what the handlers do: methods, negotiation, pages of other
+// sites, and clients that are slow on purpose.
 #include <thread>
 
-#include <zlib.h>
-
-#include "durascribe/api/compression.h"
 #include "durascribe/api/routes.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
 namespace {
-
-std::string unpacked(const std::string& bytes) {
-    z_stream stream{};
-    EXPECT_EQ(inflateInit2(&stream, MAX_WBITS + 16), Z_OK);
-    std::string out(4 << 20, '\0');
-    std::string in = bytes;
-    stream.next_in = reinterpret_cast<Bytef*>(in.data());
-    stream.avail_in = static_cast<uInt>(in.size());
-    stream.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream.avail_out = static_cast<uInt>(out.size());
-    EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.resize(stream.total_out);
-    inflateEnd(&stream);
-    return out;
-}
 
 class HttpBehaviour : public HttpTest {
   protected:
@@ -93,35 +75,6 @@ TEST_F(HttpBehaviour, HeadIsGetWithoutTheBody) {
         EXPECT_FALSE(get->body.empty()) << path;
     }
     EXPECT_EQ(ask("HEAD", "/api/v1/ws").status, 426);
-}
-
-TEST_F(HttpBehaviour, JsonIsPackedForThoseWhoTakeIt) {
-    start();
-    const std::string path = "/api/openapi.json";
-    const Answer plain = ask("GET", path);
-    ASSERT_GT(plain.body.size(), kCompressedFrom);
-    EXPECT_EQ(plain.field("content-encoding"), "");
-    EXPECT_EQ(plain.field("vary"), "Accept-Encoding");
-    const Answer packed = ask("GET", path, "Accept-Encoding: br, gzip;q=0.9\r\n");
-    EXPECT_EQ(packed.field("content-encoding"), "gzip");
-    EXPECT_EQ(packed.field("vary"), "Accept-Encoding");
-    EXPECT_LT(packed.body.size() * 3, plain.body.size());
-    EXPECT_EQ(unpacked(packed.body), plain.body);
-    const std::string fields = "Accept-Encoding: gzip\r\n";
-    EXPECT_EQ(ask("HEAD", path, fields).field("content-length"),
-              std::to_string(packed.body.size() == 0 ? 0 : ask("GET", path, fields).body.size()));
-    EXPECT_EQ(ask("GET", path, "Accept-Encoding: gzip;q=0\r\n").field("content-encoding"), "");
-    const Answer small = ask("GET", "/health/live", fields);
-    EXPECT_EQ(small.field("content-encoding"), "");
-    EXPECT_EQ(small.field("vary"), "");
-    // A recording and a part of one are as they were sent.
-    const std::string source =
-        "/api/v1/media/" + text(upload(std::string(5000, 'x')), "id") + "/source";
-    EXPECT_EQ(ask("GET", source, fields).body, std::string(5000, 'x'));
-    EXPECT_EQ(ask("GET", source, fields + "Range: bytes=0-2999\r\n").field("content-encoding"), "");
-    RawClient stream = connect();
-    stream.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n");
-    EXPECT_EQ(stream.read(true)->field("content-encoding"), "");
 }
 
 TEST_F(HttpBehaviour, WhatNobodyGivesIsNotAcceptable) {

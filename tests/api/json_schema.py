@@ -5,7 +5,8 @@ import re
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 _FORMATS = {
     "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+    # RFC 3339; what the server itself says has milliseconds, and is in UTC (base/time_test.cpp).
+    "date-time": re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"),
     "uri": re.compile(r"[a-z]+:\S+"),
 }
 _KNOWN = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "oneOf", "anyOf", "allOf",

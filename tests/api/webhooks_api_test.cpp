@@ -163,10 +163,12 @@ TEST_F(WebhooksApi, DeliveriesAreShownAndSentAgain) {
     EXPECT_EQ(object(all).at("queued").as_int64(), 1);
     EXPECT_FALSE(object(all).at("more").as_bool());
     EXPECT_EQ(object(send("GET", id)).at("waiting").as_int64(), 2);
-    EXPECT_EQ(object(send("POST", id + "/replay", R"({"since": "2100-01-01T00:00:00.000Z"})"))
-                  .at("queued")
-                  .as_int64(),
-              0);
+    for (const std::string since : {"2100-01-01T00:00:00.000Z", "2100-01-01T00:00:00Z",
+                                    "2100-01-01T00:00:00.5Z", "2100-01-01T02:00:00+02:00"}) {
+        const Answer none = send("POST", id + "/replay", R"({"since": ")" + since + "\"}");
+        ASSERT_EQ(none.status, 202) << since << none.body;
+        EXPECT_EQ(object(none).at("queued").as_int64(), 0) << since;
+    }
     EXPECT_GE(changes_, 5);
 }
 

@@ -105,6 +105,39 @@ TEST_P(StoreContract, ATitleThatWasChosenStays) {
     EXPECT_EQ(store_->media(made->media.id)->filename, "other.mp4");
 }
 
+TEST_P(StoreContract, ARenameWhileItIsFetchedStays) {
+    const auto made = store_->submit(import_of());
+    ASSERT_TRUE(made.has_value());
+    const auto unit = claim(Lane::fetch);
+    ASSERT_TRUE(store_->rename_media(made->media.id, "Mine"));
+    ports::ImportRow row = **store_->import_of(made->media.id);
+    row.filename = "other.mp4";
+    row.source = {std::string(64, 'e'), 3};
+    ASSERT_TRUE(store_->record_import(unit.lease, row));
+    const int revision = store_->media(made->media.id)->revision;
+    ASSERT_TRUE(store_->finish_acquire(unit.lease));
+    const auto media = *store_->media(made->media.id);
+    EXPECT_EQ(media.title, "Mine");
+    EXPECT_EQ(media.filename, "other.mp4");
+    EXPECT_EQ(media.revision, revision) << "its title is what it was";
+}
+
+TEST_P(StoreContract, ATitleThatComesWithTheFileIsAChange) {
+    const auto made = store_->submit(import_of());
+    ASSERT_TRUE(made.has_value());
+    const int seen = made->media.revision;
+    const auto unit = claim(Lane::fetch);
+    ports::ImportRow row = **store_->import_of(made->media.id);
+    row.filename = "The real talk.mp4";
+    row.source = {std::string(64, 'e'), 3};
+    ASSERT_TRUE(store_->record_import(unit.lease, row));
+    ASSERT_TRUE(store_->finish_acquire(unit.lease));
+    EXPECT_EQ(store_->media(made->media.id)->title, "The real talk");
+    EXPECT_ERROR(store_->rename_media(made->media.id, "Mine", std::vector{seen}),
+                 ErrorClass::request, "precondition_failed");
+    EXPECT_EQ(store_->media(made->media.id)->title, "The real talk");
+}
+
 TEST_P(StoreContract, AnImportThatFailedIsRetriedFromWhereItWas) {
     const auto made = store_->submit(import_of());
     ASSERT_TRUE(made.has_value());

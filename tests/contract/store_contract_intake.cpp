@@ -57,7 +57,7 @@ TEST_P(StoreContract, ARequestThatComesTwiceIsAnsweredTwiceAndDoneOnce) {
 }
 
 TEST_P(StoreContract, AKeyIsKnownOnceItsRequestWasAnswered) {
-    EXPECT_EQ(store_->key_known("k1").value(), false);
+    EXPECT_EQ(store_->key_known({"k1", ""}).value(), false);
     ports::NewMedia media{.id = new_id<MediaId>(),
                           .task_id = new_id<TaskId>(),
                           .title = "A talk",
@@ -66,8 +66,42 @@ TEST_P(StoreContract, AKeyIsKnownOnceItsRequestWasAnswered) {
                           .options = {},
                           .idempotency = ports::IdempotencyKey{"k1", "f"}};
     ASSERT_TRUE(store_->submit(media).has_value());
-    EXPECT_EQ(store_->key_known("k1").value(), true);
-    EXPECT_EQ(store_->key_known("k2").value(), false);
+    EXPECT_EQ(store_->key_known({"k1", ""}).value(), true);
+    EXPECT_EQ(store_->key_known({"k2", ""}).value(), false);
+}
+
+TEST_P(StoreContract, AKeyOfOneOwnerIsNoneOfAnothers) {
+    const auto submitted = [this](const std::string& owner, const std::string& fingerprint) {
+        return store_->submit({.id = new_id<MediaId>(),
+                               .task_id = new_id<TaskId>(),
+                               .title = "A talk",
+                               .filename = "talk.mp4",
+                               .source = {std::string(64, 'a'), 7},
+                               .options = {},
+                               .idempotency = ports::IdempotencyKey{"k", fingerprint, owner}});
+    };
+    const auto first = submitted("a", "f");
+    ASSERT_TRUE(first.has_value());
+    EXPECT_EQ(store_->key_known({"k", "f", "a"}), true);
+    for (const std::string owner : {"b", ""}) {
+        EXPECT_EQ(store_->key_known({"k", "f", owner}), false) << owner;
+        const auto other = submitted(owner, "something else");
+        ASSERT_TRUE(other.has_value()) << other.error().message;
+        EXPECT_FALSE(other->replayed);
+        EXPECT_NE(other->media.id, first->media.id);
+        EXPECT_EQ(store_->key_known({"k", "f", owner}), true) << owner;
+    }
+    const auto again = submitted("a", "f");
+    ASSERT_TRUE(again.has_value());
+    EXPECT_TRUE(again->replayed);
+    EXPECT_EQ(again->media.id, first->media.id);
+    EXPECT_ERROR(submitted("b", "f"), ErrorClass::request, "idempotency_key_reused");
+
+    // They grow old like any other.
+    let_days_pass(3);
+    for (const std::string owner : {"a", "b", ""}) {
+        EXPECT_EQ(store_->key_known({"k", "f", owner}), false) << owner;
+    }
 }
 
 TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {

@@ -52,6 +52,19 @@ TEST_P(StoreContract, ATokensNameIsItsOwn) {
     EXPECT_EQ(store_->tokens()->front().name, "a") << "oldest first";
 }
 
+TEST_P(StoreContract, ARequestForATokenIsAnsweredOnce) {
+    const ports::IdempotencyKey key{"key", "this token"};
+    const auto made = store_->create_token(token_named("a", '1'), key);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    reopen();
+    const auto again = store_->create_token(token_named("a", '2'), key);
+    EXPECT_ERROR(again, ErrorClass::request, "token_secret_gone");
+    EXPECT_TRUE(again.error().message.contains(made->id.value)) << again.error().message;
+    EXPECT_ERROR(store_->create_token(token_named("b", '2'), ports::IdempotencyKey{"key", "b"}),
+                 ErrorClass::request, "idempotency_key_reused");
+    EXPECT_EQ(store_->tokens()->size(), 1U);
+}
+
 TEST_P(StoreContract, ThereAreNotEndlesslyManyTokens) {
     for (int i = 0; i < ports::kTokensMax; ++i) {
         ports::NewToken token = token_named("t" + std::to_string(i), '0');

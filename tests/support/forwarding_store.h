@@ -17,8 +17,10 @@ class ForwardingStore : public ports::Store {
   public:
     explicit ForwardingStore(ports::Store& store) : store_(store) {}
 
-    Result<ports::TokenRow> create_token(const ports::NewToken& token) override {
-        return store_.create_token(token);
+    Result<ports::TokenRow> create_token(
+        const ports::NewToken& token,
+        const std::optional<ports::IdempotencyKey>& idempotency) override {
+        return store_.create_token(token, idempotency);
     }
     Result<void> revoke_token(const TokenId& id) override { return store_.revoke_token(id); }
     Result<void> note_token_use(std::span<const ports::TokenUse> uses) override {
@@ -246,7 +248,9 @@ class ForwardingStore : public ports::Store {
         return store_.queue_place(task);
     }
     Result<std::vector<ports::QueuedTask>> queue(int limit) override { return store_.queue(limit); }
-    Result<bool> key_known(const std::string& key) override { return store_.key_known(key); }
+    Result<bool> key_known(const ports::IdempotencyKey& key) override {
+        return store_.key_known(key);
+    }
     Result<ports::UploadRow> upload(const UploadId& id) override { return store_.upload(id); }
     Result<std::vector<UploadId>> sealed_uploads() override { return store_.sealed_uploads(); }
     Result<bool> blob_referenced(const std::string& sha256) override {

@@ -127,8 +127,8 @@ Result<ports::Pruned> prune(WriteTx& tx, const ports::Retention& retention, int 
     }
     if (const auto before = time_before(tx.db, retention.idempotency_keys); before && left > 0) {
         pruned.idempotency_keys = tx.db.execute(
-            "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE "
-            "created_at < ? LIMIT ?)",
+            "DELETE FROM idempotency_keys WHERE (owner, key) IN (SELECT owner, key FROM"
+            " idempotency_keys WHERE created_at < ? LIMIT ?)",
             *before, left);
         left -= pruned.idempotency_keys;
     }

@@ -29,13 +29,15 @@ std::string title_of(const std::string& filename) {
     return dot == std::string::npos || dot == 0 ? filename : filename.substr(0, dot);
 }
 
-// What was fetched becomes the media's, with its name.
+// What was fetched becomes the media's, with its name. A title that changes by it is a change as
+// any other: who holds the ETag from before is told.
 void take_source(WriteTx& tx, const MediaId& id, const ports::ImportRow& import) {
     if (!import.filename.empty()) {
+        tx.db.execute("UPDATE media SET filename = ? WHERE id = ?", import.filename, id);
         tx.db.execute(
-            "UPDATE media SET filename = ?1, title = iif((SELECT titled FROM imports WHERE"
-            " media_id = ?3), title, ?2) WHERE id = ?3",
-            import.filename, title_of(import.filename), id);
+            "UPDATE media SET title = ?1, revision = revision + 1 WHERE id = ?2 AND title <> ?1"
+            " AND NOT (SELECT titled FROM imports WHERE media_id = ?2)",
+            title_of(import.filename), id);
     }
     tx.db.execute(
         "UPDATE media SET source_sha256 = ?, source_size = ?, updated_at = ? WHERE id = ?",

@@ -207,7 +207,8 @@ Error task_running(const TaskId& running) {
 
 Result<std::optional<std::string>> first_answer(WriteTx& tx, const ports::IdempotencyKey& key) {
     Rows rows =
-        tx.db.query("SELECT fingerprint, answer FROM idempotency_keys WHERE key = ?", key.key);
+        tx.db.query("SELECT fingerprint, answer FROM idempotency_keys WHERE owner = ? AND key = ?",
+                    key.owner, key.key);
     if (!rows.step()) {
         return std::nullopt;
     }
@@ -220,8 +221,9 @@ Result<std::optional<std::string>> first_answer(WriteTx& tx, const ports::Idempo
 
 void keep_answer(WriteTx& tx, const ports::IdempotencyKey& key, const std::string& answer) {
     tx.db.execute(
-        "INSERT INTO idempotency_keys (key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?)",
-        key.key, key.fingerprint, answer, tx.now);
+        "INSERT INTO idempotency_keys (owner, key, fingerprint, answer, created_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        key.owner, key.key, key.fingerprint, answer, tx.now);
 }
 
 namespace {
@@ -390,6 +392,8 @@ Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::
     tx.db.execute(
         "UPDATE media SET title = ?, updated_at = ?, revision = revision + 1 WHERE id = ?", title,
         tx.now, id);
+    // Where it is still being fetched: what comes does not name it any more.
+    tx.db.execute("UPDATE imports SET titled = 1 WHERE media_id = ?", id);
     index_title(tx, id, title);
     emit_media(tx, "media.updated", id, title);
     return *find_media(tx.db, id);

@@ -1,5 +1,7 @@
 // The list of media: in several orders, filtered, paged by (key, id), so that rows that come in
 // meanwhile are neither doubled nor left out.
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -105,6 +107,20 @@ std::string states_condition(std::string_view column,
     return condition + ")";
 }
 
+constexpr std::array kActive{domain::TaskState::pending, domain::TaskState::processing,
+                             domain::TaskState::retrying};
+
+// Every state that the newest task of a media may be in that the filter lets through.
+std::vector<domain::TaskState> possible_states(const ports::MediaFilter& filter) {
+    std::vector<domain::TaskState> states = filter.states;
+    for (const domain::TaskState state : kActive) {
+        if (filter.downloading && std::ranges::find(states, state) == states.end()) {
+            states.push_back(state);
+        }
+    }
+    return states;
+}
+
 bool few_have(Connection& db, const std::vector<domain::TaskState>& states) {
     int left = kFewMax;
     for (const domain::TaskState state : states) {
@@ -136,7 +152,7 @@ struct Listing {
             sql += fmt::format(
                 "tasks t CROSS JOIN media m ON m.id = t.media_id AND m.newest_task ="
                 " t.id WHERE {} AND {}",
-                states_condition("t.state", filter.states), filter_condition(filter));
+                states_condition("t.state", possible_states(filter)), filter_condition(filter));
         } else {
             sql += "media m WHERE TRUE";
             // Where the order is by what is bounded, nothing outside is looked at.
@@ -160,7 +176,8 @@ struct Listing {
 
     template <typename KeyValue>
     ports::PageOf<ports::MediaRow> page(const std::optional<KeyValue>& key) const {
-        const bool few = !filter.states.empty() && few_have(db, filter.states);
+        const auto states = possible_states(filter);
+        const bool few = !states.empty() && few_have(db, states);
         const FilterValues v = filter_values(filter);
         const std::optional<std::string> id = after ? std::optional(after->id) : std::nullopt;
         std::vector<MediaId> ids;
@@ -206,9 +223,12 @@ std::string filter_condition(const ports::MediaFilter& filter) {
         " AND (?5 IS NULL OR m.duration_ms BETWEEN 0 AND ?5)"
         " AND (?3 IS NULL OR (SELECT json_extract(options, '$.language') FROM tasks WHERE id ="
         " m.newest_task) = ?3 COLLATE NOCASE)";
-    if (!filter.states.empty()) {
-        condition += fmt::format(" AND (SELECT {} FROM tasks WHERE id = m.newest_task)",
-                                 states_condition("state", filter.states));
+    if (!filter.states.empty() || filter.downloading) {
+        const std::string wanted =
+            filter.states.empty() ? "FALSE" : states_condition("state", filter.states);
+        condition += fmt::format(
+            " AND (SELECT {}{} FROM tasks WHERE id = m.newest_task)", wanted,
+            filter.downloading ? " OR (completed_at IS NULL AND m.source_sha256 = '')" : "");
     }
     if (filter.has_transcript) {
         condition += fmt::format(

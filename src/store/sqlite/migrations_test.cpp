@@ -9,6 +9,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace durascribe::store {
 namespace {
@@ -76,6 +78,28 @@ TEST_F(Migrations, ANewerDatabaseIsNamedAndLeftAlone) {
     EXPECT_NE(refused.error().message.find("99"), std::string::npos);
     EXPECT_NE(refused.error().message.find(std::to_string(embedded_migrations().back().version)),
               std::string::npos);
+}
+
+TEST_F(Migrations, KeysFromBeforeBelongToWhoSentThem) {
+    Connection db(file(), Connection::Mode::writer);
+    std::vector<Migration> before;
+    for (const Migration& m : embedded_migrations()) {
+        if (m.version < 14) {
+            before.push_back(m);
+        }
+    }
+    ASSERT_TRUE(migrate(db, before).has_value());
+    const std::string token = "0190f7d2-0000-7000-8000-000000000001";
+    db.execute("INSERT INTO idempotency_keys VALUES ('a', ?, '{}', 7), ('b', ?, '{}', 8)",
+               token + "POST /api/v1/media\n", "POST /api/v1/media\n");
+    ASSERT_TRUE(migrate(db, embedded_migrations()).has_value());
+    EXPECT_EQ(count(db, "SELECT count(*) FROM idempotency_keys"), 2);
+    Rows rows = db.query("SELECT owner, fingerprint FROM idempotency_keys ORDER BY key");
+    ASSERT_TRUE(rows.step());
+    EXPECT_EQ(rows.text(), token);
+    EXPECT_EQ(rows.text(), token + "POST /api/v1/media\n") << "the same request is still the same";
+    ASSERT_TRUE(rows.step());
+    EXPECT_EQ(rows.text(), "");
 }
 
 TEST_F(Migrations, AFailingStatementUndoesItsMigration) {

@@ -199,8 +199,10 @@ Result<std::optional<ports::BlobRef>> decoded_audio(Connection& db, const MediaI
     return audio;
 }
 
-Result<bool> key_known(Connection& db, const std::string& key) {
-    return db.query("SELECT 1 FROM idempotency_keys WHERE key = ?", key).step();
+Result<bool> key_known(Connection& db, const ports::IdempotencyKey& key) {
+    return db
+        .query("SELECT 1 FROM idempotency_keys WHERE owner = ? AND key = ?", key.owner, key.key)
+        .step();
 }
 
 Result<bool> blob_referenced(Connection& db, const std::string& sha256) {

@@ -31,7 +31,7 @@ Result<std::optional<std::string>> document(Connection& db, const TaskId& task,
 Result<std::optional<domain::WaveformPeaks>> peaks(Connection& db, const MediaId& media);
 Result<std::optional<domain::Poster>> poster(Connection& db, const MediaId& media);
 Result<std::optional<ports::BlobRef>> decoded_audio(Connection& db, const MediaId& media);
-Result<bool> key_known(Connection& db, const std::string& key);
+Result<bool> key_known(Connection& db, const ports::IdempotencyKey& key);
 Result<bool> blob_referenced(Connection& db, const std::string& sha256);
 Result<std::vector<ports::NamedBlob>> named_blobs(Connection& db, const std::string& after,
                                                   int limit);

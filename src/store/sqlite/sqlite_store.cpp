@@ -302,8 +302,10 @@ Result<void> SqliteStore::learn(domain::Step step, const std::string& engine,
     });
 }
 
-Result<ports::TokenRow> SqliteStore::create_token(const ports::NewToken& token) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::create_token(tx, token); });
+Result<ports::TokenRow> SqliteStore::create_token(
+    const ports::NewToken& token, const std::optional<ports::IdempotencyKey>& idempotency) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::create_token(tx, token, idempotency); });
 }
 
 Result<void> SqliteStore::revoke_token(const TokenId& id) {
@@ -504,7 +506,7 @@ Result<bool> SqliteStore::paused() {
     return parts_->readers->run([](Connection& db) { return store::paused(db); });
 }
 
-Result<bool> SqliteStore::key_known(const std::string& key) {
+Result<bool> SqliteStore::key_known(const ports::IdempotencyKey& key) {
     return parts_->readers->run([&](Connection& db) { return store::key_known(db, key); });
 }
 

@@ -118,7 +118,9 @@ class SqliteStore final : public ports::Store {
     Result<ports::Pruned> prune(const ports::Retention& retention, int batch_rows) override;
     Result<bool> index_more(int media) override;
 
-    Result<ports::TokenRow> create_token(const ports::NewToken& token) override;
+    Result<ports::TokenRow> create_token(
+        const ports::NewToken& token,
+        const std::optional<ports::IdempotencyKey>& idempotency = {}) override;
     Result<void> revoke_token(const TokenId& id) override;
     Result<void> note_token_use(std::span<const ports::TokenUse> uses) override;
     Result<void> open_session(const ports::SessionRow& session) override;
@@ -162,7 +164,7 @@ class SqliteStore final : public ports::Store {
     Result<int> units_before_end(const TaskId& task) override;
     Result<std::optional<ports::QueuePlace>> queue_place(const TaskId& task) override;
     Result<std::vector<ports::QueuedTask>> queue(int limit) override;
-    Result<bool> key_known(const std::string& key) override;
+    Result<bool> key_known(const ports::IdempotencyKey& key) override;
     Result<ports::UploadRow> upload(const UploadId& id) override;
     Result<std::vector<UploadId>> sealed_uploads() override;
     Result<bool> blob_referenced(const std::string& sha256) override;

@@ -1,6 +1,9 @@
 #include "durascribe/store/sqlite/token_verbs.h"
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "durascribe/store/sqlite/verbs.h"
 
 namespace durascribe::store {
 namespace {
@@ -77,7 +80,33 @@ OnTheWay on_the_way(Connection& db, const TokenId& id) {
 
 }  // namespace
 
-Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token) {
+namespace {
+
+Result<void> check_not_made_before(WriteTx& tx, const ports::IdempotencyKey& key) {
+    const auto answer = first_answer(tx, key);
+    if (!answer) {
+        return std::unexpected(answer.error());
+    }
+    if (!*answer) {
+        return {};
+    }
+    const std::string id{boost::json::parse(**answer).at("token_id").as_string()};
+    return fail(ErrorClass::request, "token_secret_gone",
+                fmt::format("This request has made the token {} before. Its secret was in that "
+                            "answer alone, and is kept nowhere. If it was lost, revoke that token "
+                            "and make another, with a new Idempotency-Key.",
+                            id));
+}
+
+}  // namespace
+
+Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token,
+                                     const std::optional<ports::IdempotencyKey>& idempotency) {
+    if (idempotency) {
+        if (auto anew = check_not_made_before(tx, *idempotency); !anew) {
+            return std::unexpected(anew.error());
+        }
+    }
     if (tx.db.query("SELECT 1 FROM tokens WHERE name = ?", token.name).step()) {
         return fail(ErrorClass::request, "token_name_taken",
                     fmt::format("There is a token named {} already. Choose another name, or "
@@ -99,6 +128,10 @@ Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token) 
         " requests_per_second, jobs_max, storage_max) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         token.id, token.name, token.secret_sha256, token.scopes.bits(), tx.now, token.expires_at,
         token.limits.requests_per_second, token.limits.jobs, token.limits.storage_bytes);
+    if (idempotency) {
+        keep_answer(tx, *idempotency,
+                    boost::json::serialize(boost::json::object{{"token_id", token.id.value}}));
+    }
     return *find_token(tx.db, token.id);
 }
 

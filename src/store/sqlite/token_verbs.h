@@ -1,6 +1,7 @@
 // The verbs and reads of ports::TokenStore. Private to store/sqlite.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,7 +10,8 @@
 
 namespace durascribe::store {
 
-Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token);
+Result<ports::TokenRow> create_token(WriteTx& tx, const ports::NewToken& token,
+                                     const std::optional<ports::IdempotencyKey>& idempotency);
 Result<void> revoke_token(WriteTx& tx, const TokenId& id);
 Result<void> note_token_use(WriteTx& tx, std::span<const ports::TokenUse> uses);
 Result<void> open_session(WriteTx& tx, const ports::SessionRow& session);
