@@ -541,7 +541,10 @@ void StoreModelRun::compare_queue() {
         const auto place = store_->queue_place(q.task.id);
         must(place && *place && (*place)->position == q.place.position &&
                  (*place)->units_ahead == q.place.units_ahead && (*place)->lane == q.place.lane,
-             fmt::format("{}: its place is its place in the queue", q.task.id.value));
+             fmt::format("{}: its place ({}, {} units ahead) is its place in the queue ({}, {})",
+                         q.task.id.value, place && *place ? (*place)->position : 0,
+                         place && *place ? (*place)->units_ahead : 0, q.place.position,
+                         q.place.units_ahead));
         must(places.emplace(q.place.lane, q.place.position).second, "one task in one place");
     }
     std::size_t waiting = 0;
@@ -553,7 +556,7 @@ void StoreModelRun::compare_queue() {
             }
             const bool above = other.options.priority > t.options.priority;
             const bool beside = other.options.priority == t.options.priority;
-            const bool in_line = other.state == TaskState::pending;
+            const bool in_line = other.state != TaskState::processing;
             line_above += above && in_line ? 1 : 0;
             units_above += above ? units(other) : 0;
             line_beside += beside && in_line ? 1 : 0;

@@ -106,9 +106,11 @@ Result<std::vector<ports::QueuedTask>> queue(Connection& db, int limit) {
             }
             const int units_ahead = units_higher + tasks_here++;
             units_here += rows.small();
+            // One whose next attempt is due stands in the line, though it is not told its place.
+            position += queued.task.state != domain::TaskState::processing ? 1 : 0;
             if (queued.task.state == domain::TaskState::pending) {
                 queued.place = {.lane = static_cast<domain::Lane>(lane),
-                                .position = ++position,
+                                .position = position,
                                 .units_ahead = units_ahead};
                 list.push_back(std::move(queued));
                 ++listed;
