@@ -1,5 +1,6 @@
 #include "durascribe/base/ids.h"
 
+#include <pthread.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -19,6 +20,9 @@ std::span<const unsigned char, 16> random_16() {
     constexpr std::size_t kAtOnce = 256;  // as much as one call is sure to give
     thread_local std::array<unsigned char, kAtOnce> bytes;
     thread_local std::size_t used = kAtOnce;
+    // A child that is forked has the same bytes before it: it gets others.
+    static const int asked = pthread_atfork(nullptr, nullptr, [] { used = kAtOnce; });
+    static_cast<void>(asked);  // fails without memory alone; then only forks are alike
     if (used == kAtOnce) {
         const ssize_t n = getrandom(bytes.data(), kAtOnce, 0);
         DURASCRIBE_ASSERT(n == kAtOnce);  // never fails once the kernel's pool is up

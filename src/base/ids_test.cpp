@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
 #include <set>
 
 namespace durascribe {
@@ -17,6 +21,25 @@ TEST(Ids, AreVersion7UuidsAndDiffer) {
         seen.insert(id);
     }
     EXPECT_EQ(seen.size(), 1000U);
+}
+
+TEST(Ids, AForkedChildGivesOthers) {
+    (void)new_uuid();  // the random bytes of the next ones are there already
+    std::array<int, 2> ends{};
+    ASSERT_EQ(pipe(ends.data()), 0);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        const std::string id = new_uuid();
+        _exit(write(ends[1], id.data(), id.size()) == static_cast<ssize_t>(id.size()) ? 0 : 1);
+    }
+    std::string its(36, ' ');
+    ASSERT_EQ(read(ends[0], its.data(), its.size()), 36);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_NE(new_uuid().substr(15), its.substr(15));  // behind the time
+    close(ends[0]);
+    close(ends[1]);
 }
 
 TEST(Ids, ShapeIsChecked) {
