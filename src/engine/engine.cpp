@@ -21,8 +21,8 @@
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
+#include "durascribe/engine/task_views.h"
 #include "durascribe/engine/upload.h"
-#include "durascribe/engine/view_builder.h"
 
 namespace durascribe::engine {
 
@@ -200,7 +200,7 @@ class Engine::Impl final : public ports::CommitListener {
     // Before a task may end: what was shown of it is what its end shows, after a restart, too. The
     // supervisor's own is up to a second old.
     void store_progress(const TaskId& task) {
-        const auto view = this->view(task);
+        const auto view = views_.of(task);
         if (!view || view->percent <= view->row.progress) {
             return;
         }
@@ -360,38 +360,6 @@ class Engine::Impl final : public ports::CommitListener {
         return {};
     }
 
-    Result<TaskView> view(const TaskId& task) {
-        const auto one_moment = store_.read_view();
-        auto row = store_.task(task);
-        if (!row) {
-            return std::unexpected(row.error());
-        }
-        return view_of(std::move(*row));
-    }
-
-    Result<std::optional<TaskView>> view_of_media(const MediaId& media) {
-        const auto one_moment = store_.read_view();
-        auto row = store_.newest_task(media);
-        if (!row) {
-            return std::unexpected(row.error());
-        }
-        if (!*row) {
-            return std::nullopt;
-        }
-        return view_of(std::move(**row));
-    }
-
-    Result<std::optional<TaskView>> view_of_media(const ports::MediaRow& media) {
-        auto row = store_.newest_task(media.id);
-        if (!row) {
-            return std::unexpected(row.error());
-        }
-        if (!*row) {
-            return std::nullopt;
-        }
-        return view_of(std::move(**row), media);
-    }
-
     Result<std::string> document(const TaskId& id, domain::DocumentFormat format,
                                  std::optional<int> revision) {
         return document_of(store_, id, format, revision);
@@ -409,6 +377,7 @@ class Engine::Impl final : public ports::CommitListener {
     ports::Store& store() { return store_; }
     ports::BlobStore& blobs() { return blobs_; }
     BlobGuard& guard() { return guard_; }
+    TaskViews& views() { return views_; }
     ResumableUploads& uploads() { return uploads_; }
     EventFeed& feed() { return feed_; }
     bool draining() const { return draining_; }
@@ -433,124 +402,6 @@ class Engine::Impl final : public ports::CommitListener {
         }
     }
 
-    Result<TaskView> view_of(ports::TaskRow row) {
-        auto media = store_.media(row.media_id);
-        if (!media) {
-            return std::unexpected(media.error());
-        }
-        return view_of(std::move(row), *media);
-    }
-
-    Result<TaskView> view_of(ports::TaskRow row, const ports::MediaRow& media) {
-        ViewFacts facts;
-        auto units = store_.units(row.id);
-        if (!units) {
-            return std::unexpected(units.error());
-        }
-        facts.units = std::move(*units);
-        if (media.info) {
-            facts.media_duration = media.info->duration;
-        }
-        if (media.source.empty()) {
-            auto import = store_.import_of(media.id);
-            if (!import) {
-                return std::unexpected(import.error());
-            }
-            if (*import) {
-                facts.download = DownloadState{(*import)->bytes_done, (*import)->bytes_total};
-            }
-        }
-        if (!domain::is_terminal(row.state)) {
-            auto speeds = store_.speeds();
-            if (!speeds) {
-                return std::unexpected(speeds.error());
-            }
-            facts.speeds = std::move(*speeds);
-            auto place = store_.queue_place(row.id);
-            if (!place) {
-                return std::unexpected(place.error());
-            }
-            if (*place) {
-                facts.queue_position = (*place)->position;
-                facts.units_before_next = (*place)->units_ahead;
-            }
-            auto before_end = store_.units_before_end(row.id);
-            if (!before_end) {
-                return std::unexpected(before_end.error());
-            }
-            facts.units_before_end = *before_end;
-            facts.lane = lane_of_open_step(facts.units);
-            facts.lane_slots = slots_of(facts.lane);
-            facts.seconds_per_unit = pace_.seconds_per_unit(facts.lane);
-            for (const RunningUnits::Handle& unit : running_.of_task(row.id)) {
-                facts.live.push_back({.unit = unit->claimed().lease.unit,
-                                      .audio_done = unit->audio_done(),
-                                      .pace = unit->pace(),
-                                      .preparing = unit->preparing()});
-            }
-        }
-        facts.speech_slots = settings_.speech_slots;
-        facts.now = clock_.wall();
-        facts.row = std::move(row);
-        TaskView view = build_view(std::move(facts));
-        if (view.queue_position) {
-            const auto paused = store_.paused();
-            if (!paused) {
-                return std::unexpected(paused.error());
-            }
-            if (*paused) {
-                view.stage = "Waiting: the queue is paused";
-            }
-        }
-        never_back(view);
-        return view;
-    }
-
-    static domain::Lane lane_of_open_step(const std::vector<ports::UnitRow>& units) {
-        const auto open = std::ranges::find_if(
-            units, [](const ports::UnitRow& u) { return !domain::is_terminal(u.state); });
-        return open == units.end() ? domain::Lane::media : domain::lane_of(open->step);
-    }
-
-    int slots_of(domain::Lane lane) const {
-        switch (lane) {
-            case domain::Lane::speech:
-                return settings_.speech_slots;
-            case domain::Lane::media:
-                return settings_.media_slots;
-            case domain::Lane::fetch:
-                return settings_.fetch_slots;
-            case domain::Lane::local:
-                return 1;
-        }
-        DURASCRIBE_ASSERT(false && "unknown Lane");
-    }
-
-    // What a step weighs changes as speeds are learned, and the stored progress is up to a second
-    // old: what was shown once stays until it is passed.
-    void never_back(TaskView& view) {
-        const std::scoped_lock lock(shown_mutex_);
-        if (domain::is_terminal(view.row.state)) {
-            shown_.erase(view.row.id);
-            return;
-        }
-        Shown& shown = shown_[view.row.id];
-        if (shown.run_number != view.row.run_number) {
-            shown = {.run_number = view.row.run_number, .percent = 0};
-        }
-        view.percent = shown.percent = std::max(shown.percent, view.percent);
-        // Ids grow with time: the oldest is the one that nobody asks for any more.
-        if (shown_.size() > kShownMax) {
-            shown_.erase(shown_.begin());
-        }
-    }
-
-    static constexpr std::size_t kShownMax = 4096;
-    struct Shown {
-        int run_number = 0;
-        double percent = 0;
-    };
-
     Engine& self_;
     ports::Store& store_;
     ports::BlobStore& blobs_;
@@ -562,15 +413,13 @@ class Engine::Impl final : public ports::CommitListener {
     ResumableUploads uploads_;
     RunningUnits running_;
     LanePace pace_;
+    TaskViews views_{store_, running_, pace_, clock_, settings_};
     ModelMemory memory_;
     MemoryAdmission admission_;
     SpareWorker spare_;
     EventFeed feed_;
     std::array<LaneSignal, domain::kLanes> signals_;
     std::atomic<bool> draining_{false};
-
-    std::mutex shown_mutex_;
-    std::map<TaskId, Shown> shown_;  // guarded by shown_mutex_
 
     std::mutex supervisor_mutex_;
     std::unique_ptr<Supervisor> supervisor_;
@@ -645,13 +494,13 @@ Result<void> Engine::delete_media(const MediaId& media) {
     return impl_->delete_media(media);
 }
 Result<TaskView> Engine::view(const TaskId& task) {
-    return impl_->view(task);
+    return impl_->views().of(task);
 }
 Result<std::optional<TaskView>> Engine::view_of_media(const MediaId& media) {
-    return impl_->view_of_media(media);
+    return impl_->views().of_media(media);
 }
 Result<std::optional<TaskView>> Engine::view_of_media(const ports::MediaRow& media) {
-    return impl_->view_of_media(media);
+    return impl_->views().of_media(media);
 }
 Result<std::string> Engine::document(const TaskId& task, domain::DocumentFormat format,
                                      std::optional<int> revision) {

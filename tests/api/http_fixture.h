@@ -66,6 +66,13 @@ class HttpTest : public ::testing::Test {
         engine_.reset();
     }
 
+    // What the scripted workers say that they recognise with is installed, and speaks English.
+    void know_the_scripted_model() {
+        engine_settings_.models = [] {
+            return std::vector<domain::ModelCandidate>{
+                {.engine = "scripted", .model = "none", .languages = {"en"}}};
+        };
+    }
     void start() {
         engine_ =
             std::make_unique<engine::Engine>(*store_, *blobs_, workers_, clock_, engine_settings_);

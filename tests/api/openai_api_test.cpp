@@ -16,10 +16,7 @@ class OpenAiTest : public HttpTest {
   protected:
     void SetUp() override {
         HttpTest::SetUp();
-        engine_settings_.models = [] {
-            return std::vector<domain::ModelCandidate>{
-                {.engine = "scripted", .model = "none", .languages = {"en"}}};
-        };
+        know_the_scripted_model();
         // Two chunks, the second of which may have to wait at the gate.
         workers_.on_extract = [](const ports::ExtractJob& job,
                                  const ports::RunControl&) -> Result<ports::ExtractOutcome> {

@@ -30,10 +30,7 @@ class PackedAnswers : public HttpTest {
   protected:
     void SetUp() override {
         HttpTest::SetUp();
-        engine_settings_.models = [] {
-            return std::vector<domain::ModelCandidate>{
-                {.engine = "scripted", .model = "none", .languages = {"en"}}};
-        };
+        know_the_scripted_model();
         workers_.on_transcribe = [](const ports::TranscribeJob&,
                                     const ports::RunControl&) -> Result<ports::TranscribeOutcome> {
             ports::TranscribeOutcome outcome{.segments = {}, .engine = "scripted", .model = "none"};

@@ -31,9 +31,9 @@ async function threadTime(run) {
   return { ms, result }
 }
 
-/** Scrolls by `step` px in each of `frames` frames, and tells how long each took. */
-const scroll = (frames, step) =>
-  page.evaluate(
+/** How long each of `frames` frames of a page takes that is scrolled by `step` px in each, ms. */
+const framesOf = (where, frames, step) =>
+  where.evaluate(
     ([frames, step]) =>
       new Promise((done) => {
         const took = []
@@ -49,27 +49,15 @@ const scroll = (frames, step) =>
       }),
     [frames, step],
   )
+const scroll = (frames, step) => framesOf(page, frames, step)
 
-/** How long frames of an empty page take on this machine just now, ms, the longest first. */
+/** The same of an empty page on this machine just now, the longest first. */
 async function emptyFrames() {
   const empty = await context.newPage()
   await empty.goto(`${server.url}/health/live`)
-  const took = await empty.evaluate(
-    () =>
-      new Promise((done) => {
-        const took = []
-        let last = performance.now()
-        const next = (now) => {
-          took.push(now - last)
-          last = now
-          if (took.length > 90) return done(took.slice(1).sort((a, b) => b - a))
-          requestAnimationFrame(next)
-        }
-        requestAnimationFrame(next)
-      }),
-  )
+  const took = await framesOf(empty, 90, 0)
   await empty.close()
-  return took
+  return took.sort((a, b) => b - a)
 }
 
 function tellFrames(what, took, cpu) {
