@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <mutex>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -33,25 +33,22 @@ constexpr Millis kRequestGrace{2'000};
 constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // with a model that does not say
 constexpr Millis kDay{24LL * 3600 * 1000};
 
+using InstalledModels = std::shared_future<std::vector<domain::ModelCandidate>>;
+
 // What the worker program finds, asked once: a model that is put there later is known after the
-// next start.
-std::function<std::vector<domain::ModelCandidate>()> models_of(std::filesystem::path worker) {
-    struct Known {
-        std::once_flag asked;
-        std::vector<domain::ModelCandidate> models;
-    };
-    // Shared by the copies of this function object.
-    return [worker = std::move(worker), known = std::make_shared<Known>()] {
-        std::call_once(known->asked, [&] {
-            auto models = cli::installed_models(worker);
-            if (!models) {
-                log::error("{} ({})", models.error().message, models.error().detail);
-                return;
-            }
-            known->models = std::move(*models);
-        });
-        return known->models;
-    };
+// next start. Asked while the store opens: no speech worker starts before it is known how much
+// memory its model needs.
+InstalledModels ask_for_models(const std::filesystem::path& worker) {
+    return std::async(std::launch::async,
+                      [worker]() -> std::vector<domain::ModelCandidate> {
+                          auto models = cli::installed_models(worker);
+                          if (!models) {
+                              log::error("{} ({})", models.error().message, models.error().detail);
+                              return {};
+                          }
+                          return std::move(*models);
+                      })
+        .share();
 }
 
 // Many listeners, each a descriptor: as many as the system allows this process.
@@ -65,7 +62,7 @@ void raise_open_files() {
     }
 }
 
-engine::EngineSettings engine_settings(const cli::Settings& settings, const Program& program,
+engine::EngineSettings engine_settings(const cli::Settings& settings, InstalledModels models,
                                        metrics::Metrics& metrics) {
     engine::EngineSettings out;
     out.observer = &metrics;
@@ -82,7 +79,7 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, const Prog
     out.fetch_timeout = settings.import_timeout;
     out.fetch_stall = settings.import_stall_timeout;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
-    out.models = models_of(program.worker);
+    out.models = [models = std::move(models)] { return models.get(); };
     out.free_memory_bytes = [] { return process::available_memory_bytes(); };
     out.worker_memory_bytes = kSpeechWorkerBytes;
     out.retry.base = settings.retry_backoff;
@@ -142,7 +139,7 @@ access::AccessSettings access_settings(const cli::Settings& settings) {
 // Members are made from the top and go from the bottom: what uses another stands below it.
 class WholeNode final : public cli::Node {
   public:
-    WholeNode(const cli::Settings& settings, const Program& program,
+    WholeNode(const cli::Settings& settings, const Program& program, InstalledModels models,
               std::unique_ptr<metrics::Metrics> metrics, std::unique_ptr<ports::SystemClock> clock,
               std::unique_ptr<store::SqliteStore> store,
               std::unique_ptr<blobs::LocalBlobStore> blobs)
@@ -154,7 +151,7 @@ class WholeNode final : public cli::Node {
           blobs_(std::move(blobs)),
           workers_(worker_settings(settings, program)),
           engine_(*store_, *blobs_, workers_, *clock_,
-                  engine_settings(settings, program, *metrics_)) {}
+                  engine_settings(settings, std::move(models), *metrics_)) {}
     ~WholeNode() override { close(Millis{0}); }
 
     engine::Engine& engine() override { return engine_; }
@@ -280,6 +277,7 @@ class WholeNode final : public cli::Node {
 
 Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
                                              const Program& program) {
+    InstalledModels models = ask_for_models(program.worker);
     auto clock = std::make_unique<ports::SystemClock>();
     store::SqliteOptions options;
     options.longest_wait_after_restart =
@@ -297,8 +295,8 @@ Result<std::unique_ptr<cli::Node>> open_node(const cli::Settings& settings,
     if (!blobs) {
         return std::unexpected(blobs.error());
     }
-    return std::make_unique<WholeNode>(settings, program, std::move(metrics), std::move(clock),
-                                       std::move(*store), std::move(*blobs));
+    return std::make_unique<WholeNode>(settings, program, std::move(models), std::move(metrics),
+                                       std::move(clock), std::move(*store), std::move(*blobs));
 }
 
 }  // namespace durascribe

@@ -101,12 +101,12 @@ def many_tasks(keep):
     return made
 
 
-def wait_for(condition, patience=60):
+def wait_for(condition, patience=60, pause=0.001):
     begin = time.monotonic()
     while not (answer := condition()):
         if time.monotonic() - begin > patience:
             raise SystemExit("bench: waited in vain for the server to work")
-        time.sleep(0.001)
+        time.sleep(pause)
     return answer
 
 
@@ -131,7 +131,8 @@ def restart_once(data):
     task = wait_for(lambda: db.execute(chunk, (begun * 1000,)).fetchone())[0]
     db.close()
     before = moving(server, task)
-    wait_for(lambda: moving(server, task) > before)
+    # Not more often: who asks takes of the two cores that the workers load their models on.
+    wait_for(lambda: moving(server, task) > before, pause=0.01)
     moved = time.time() - begun
     server.kill()
     return first - begun * 1000, moved * 1000, server.ready_after * 1000
