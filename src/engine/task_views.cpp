@@ -92,6 +92,9 @@ Result<TaskView> TaskViews::view_of(ports::TaskRow row, const ports::MediaRow& m
         if (*place) {
             facts.queue_position = (*place)->position;
             facts.units_before_next = (*place)->units_ahead;
+            facts.held_back_seconds = (*place)->speech_units_ahead *
+                                      pace_.seconds_per_unit(domain::Lane::speech) /
+                                      std::max(1, settings_.speech_slots);
         }
         auto before_end = store_.units_before_end(row.id);
         if (!before_end) {

@@ -325,7 +325,7 @@ TaskView build_view(ViewFacts facts) {
     const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
     domain::TaskProgress progress = domain::compute_progress(
         facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots,
-        worked_seconds(facts), per_unit * facts.units_before_end);
+        worked_seconds(facts), per_unit * facts.units_before_end + facts.held_back_seconds);
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
     view.predicted_seconds_on_one_slot = progress.seconds_on_one_slot;
@@ -358,7 +358,8 @@ TaskView build_view(ViewFacts facts) {
         view.queue_position = facts.queue_position;
         if (facts.queue_position) {
             // The slots are busy, each half way through its unit as likely as not.
-            view.estimated_start_seconds = per_unit * (facts.units_before_next + 0.5);
+            view.estimated_start_seconds =
+                facts.held_back_seconds + per_unit * (facts.units_before_next + 0.5);
         }
     }
     view.download = facts.download;

@@ -32,7 +32,8 @@ struct ViewFacts {
     int units_before_end = 0;
     domain::Lane lane = domain::Lane::media;  // of the open step
     int lane_slots = 1;
-    double seconds_per_unit = 0;  // that units of the lane took lately
+    double seconds_per_unit = 0;   // that units of the lane took lately
+    double held_back_seconds = 0;  // until enough of what was decoded before it is recognised
 };
 
 TaskView build_view(ViewFacts facts);

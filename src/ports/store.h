@@ -33,6 +33,9 @@ namespace durascribe::ports {
 // Aging (Store::claim): every kAgedShare-th claim of a lane goes to the task that has waited
 // unserved longest, whatever its priority, once it has waited for kAgingAfter.
 inline constexpr Millis kAgingAfter{120'000};
+// So many tasks are decoded and wait for a speech slot before no further one of their size and
+// priority is decoded (Store::claim).
+inline constexpr int kDecodedAhead = 32;
 inline constexpr int kAgedShare = 4;
 
 // ---- the listener -----------------------------------------------------------------------------
@@ -163,9 +166,13 @@ class Store : public TokenStore {
     // queueing, by the audio each was served, so that a task that comes in is served within a unit
     // of each other; in the lane media, where each has one unit, the smaller source, by powers of 2
     // from 1 MiB on, and one above 32 MiB only while no other is being loaded, so that a slot is
-    // left for what is short; then age, ordinal. Aging is the exception: every kAgedShare-th claim
-    // goes to the task that has waited unserved longest, if for kAgingAfter. So the lowest priority
-    // starts within kAgingAfter and kAgedShare claims open to it, for itself and each before it.
+    // left for what is short; then age, ordinal. There none goes while kDecodedAhead tasks of its
+    // priority or above, and of its size or smaller, have units of the lane speech to claim: so
+    // decoded audio does not fill the disk, and of many that come together the first are done long
+    // before the last. Aging is the exception: every kAgedShare-th claim goes to the task that has
+    // waited unserved longest, if for kAgingAfter (in the lane media only those of its priority or
+    // below keep it from that). So the lowest priority starts within kAgingAfter and kAgedShare
+    // claims open to it, for itself and each before it.
     virtual Result<std::optional<ClaimedUnit>> claim(const ClaimRequest& request) = 0;
 
     // Extends the leases of this node, all in one write, and tells which are lost or to be stopped.

@@ -230,6 +230,9 @@ struct QueuePlace {
     domain::Lane lane{};
     int position = 1;     // among those that wait; 1: the first of them, but for aging
     int units_ahead = 0;  // that will be served before its next unit, those of tasks at work too
+    // In the lane media: units of the lane speech that are served before enough of what is decoded
+    // is done (kDecodedAhead), if all were as long as those that are decoded.
+    int speech_units_ahead = 0;
 };
 
 // A waiting task in the order of claim(): those of one lane after the other.

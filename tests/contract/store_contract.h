@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class StorePlace {
 struct StoreFactory {
     std::string name;
     std::function<std::unique_ptr<StorePlace>()> make_place;
+    friend void PrintTo(const StoreFactory& factory, std::ostream* out) { *out << factory.name; }
 };
 
 class Recorder final : public ports::CommitListener {
@@ -68,6 +70,7 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
 
     // A task with its extraction done and `chunks` transcribe units waiting.
     ports::TaskRow submit_extracted(int chunks);
+    std::vector<TaskId> decode_ahead(int priority, std::int64_t source_bytes, int chunks);
     // From there to its end, with the chunk `failing` failed for good (-1: none).
     void run_to_end(int chunks, int failing = -1);
 

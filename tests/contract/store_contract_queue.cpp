@@ -10,8 +10,96 @@ using domain::TaskState;
 
 namespace {
 constexpr std::int64_t kClip = 100'000;
+constexpr std::int64_t kTalk = 20'000'000;
 constexpr std::int64_t kFilm = 600'000'000;
 }  // namespace
+
+// So many that lie decoded as keep another like them from being decoded.
+std::vector<TaskId> StoreContract::decode_ahead(int priority, std::int64_t source_bytes,
+                                                int chunks) {
+    std::vector<TaskId> decoded;
+    for (int i = 0; i < ports::kDecodedAhead; ++i) {
+        submit(priority, source_bytes);
+        const auto unit = claim(Lane::media);
+        extract(unit.lease, chunks);
+        decoded.push_back(unit.task_id);
+    }
+    return decoded;
+}
+
+TEST_P(StoreContract, SoManyAreDecodedAheadAndTheNextAsOneOfThemIsDone) {
+    const auto decoded = decode_ahead(0, kTalk, 2);
+    const auto next = submit(0, kTalk);
+    const auto last = submit(0, kTalk);
+    expect_nothing_to_claim(Lane::media);
+    EXPECT_EQ(store_->queue_place(next.id)->value().speech_units_ahead, 2 * ports::kDecodedAhead);
+    reopen();
+    expect_nothing_to_claim(Lane::media);
+    for (int i = 0; i < ports::kDecodedAhead; ++i) {
+        transcribe(claim(Lane::speech).lease);
+    }
+    expect_nothing_to_claim(Lane::media);
+    recorder_.take_lane(Lane::media);
+    const auto rest = claim(Lane::speech);
+    EXPECT_TRUE(recorder_.take_lane(Lane::media)) << "the slots look again";
+    EXPECT_EQ(store_->queue_place(next.id)->value().speech_units_ahead, 0);
+    EXPECT_EQ(store_->queue_place(last.id)->value().speech_units_ahead, ports::kDecodedAhead - 1);
+    EXPECT_EQ(claim(Lane::media).task_id, next.id);
+    // What is handed back is there to be claimed again.
+    ASSERT_TRUE(store_->return_unit(rest.lease, "drained").has_value());
+    expect_nothing_to_claim(Lane::media);
+    ASSERT_TRUE(store_->request_cancel(decoded[1]).has_value());
+    EXPECT_EQ(claim(Lane::media).task_id, last.id);
+}
+
+TEST_P(StoreContract, WhatIsShorterOrMoreUrgentIsDecodedBesideWhatLiesDecoded) {
+    const auto decoded = decode_ahead(0, kTalk, 2);
+    submit(0, kFilm);
+    const auto clip = submit(0, kClip);
+    EXPECT_EQ(store_->queue_place(clip.id)->value().speech_units_ahead, 0);
+    EXPECT_EQ(claim(Lane::media).task_id, clip.id);
+    expect_nothing_to_claim(Lane::media);
+    const auto raised = submit(0, kTalk);
+    recorder_.take_lane(Lane::media);
+    ASSERT_TRUE(store_->set_priority(raised.id, 1).has_value());
+    EXPECT_TRUE(recorder_.take_lane(Lane::media));
+    EXPECT_EQ(claim(Lane::media).task_id, raised.id);
+    const auto other = submit(0, kTalk);
+    expect_nothing_to_claim(Lane::media);
+    recorder_.take_lane(Lane::media);
+    ASSERT_TRUE(store_->set_priority(decoded[0], -1).has_value());
+    EXPECT_TRUE(recorder_.take_lane(Lane::media));
+    EXPECT_EQ(claim(Lane::media).task_id, other.id);
+}
+
+TEST_P(StoreContract, WhatIsAboveItKeepsAnAgedOneFromBeingDecodedForNoLongerThanItsBound) {
+    decode_ahead(1, kTalk, 2);
+    const auto lowest = submit(-1, kTalk);
+    expect_nothing_to_claim(Lane::media);
+    clock_.advance(ports::kAgingAfter);
+    bool decoded = false;
+    for (int i = 0; i < ports::kAgedShare && !decoded; ++i) {
+        submit(2, kTalk);
+        const auto unit = claim(Lane::media);
+        decoded = unit.task_id == lowest.id;
+        extract(unit.lease, 2);
+    }
+    EXPECT_TRUE(decoded);
+}
+
+TEST_P(StoreContract, ThousandsThatHaveAgedAreDecodedNoFurtherAheadThanOthers) {
+    std::vector<TaskId> waiting;
+    for (int i = 0; i < 3 * ports::kDecodedAhead; ++i) {
+        waiting.push_back(submit(0, kTalk).id);
+    }
+    clock_.advance(ports::kAgingAfter);
+    for (int i = 0; i < ports::kDecodedAhead; ++i) {
+        extract(claim(Lane::media).lease, 1);
+    }
+    for (int i = 0; i < 2 * ports::kAgedShare; ++i) {
+        expect_nothing_to_claim(Lane::media);
+    }
+}
 
 TEST_P(StoreContract, AShortTaskDoesNotWaitBehindALongOne) {
     const auto film = submit_extracted(20);

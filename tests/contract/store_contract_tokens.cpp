@@ -48,6 +48,7 @@ TEST_P(StoreContract, ATokensNameIsItsOwn) {
     ASSERT_TRUE(store_->create_token(token_named("a", '1')).has_value());
     EXPECT_ERROR(store_->create_token(token_named("a", '2')), ErrorClass::request,
                  "token_name_taken");
+    clock_.advance(Millis{1});
     ASSERT_TRUE(store_->create_token(token_named("b", '2')).has_value());
     EXPECT_EQ(store_->tokens()->front().name, "a") << "oldest first";
 }

@@ -1,5 +1,6 @@
 // Where those that wait stand, in the order of claim() without its aging.
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,37 @@ namespace durascribe::store {
 namespace {
 
 constexpr int kLongestQueue = 1'000;
+
+// Of what is decoded and keeps a task out of the lane media, each has so many units to be served,
+// in fair turns: how many units are served before the `ends`-th of them has none left.
+int units_until(std::vector<int> units, int ends) {
+    std::ranges::sort(units);
+    const int last = std::min(ends, static_cast<int>(units.size()));
+    int served = 0;
+    for (const int of_one : units) {
+        served += std::min(of_one, units[static_cast<std::size_t>(last - 1)]);
+    }
+    const int all = std::accumulate(units.begin(), units.end(), 0);
+    return served + (ends - last) * all / static_cast<int>(units.size());
+}
+
+// As claim() decides it, for the task at that position of the lane media.
+int speech_units_ahead(Connection& db, const TaskId& task, std::int64_t priority, std::int64_t tag,
+                       int position) {
+    constexpr int kLookedAt = 256;
+    Rows rows = db.query(
+        "SELECT u_claimable FROM (SELECT media_id, u_claimable FROM tasks WHERE lane = ?"
+        " AND u_claimable > 0 AND priority >= ? AND id <> ?"
+        " ORDER BY priority DESC, fair_tag, created_at, id LIMIT ?) t"
+        " JOIN media m ON m.id = t.media_id WHERE m.source_size <= ?",
+        static_cast<int>(domain::Lane::speech), priority, task, kLookedAt, tag);
+    std::vector<int> decoded;
+    while (rows.step()) {
+        decoded.push_back(rows.small());
+    }
+    const int ends = position + static_cast<int>(decoded.size()) - ports::kDecodedAhead;
+    return ends > 0 && !decoded.empty() ? units_until(std::move(decoded), ends) : 0;
+}
 
 }  // namespace
 
@@ -52,9 +84,13 @@ Result<std::optional<ports::QueuePlace>> queue_place(Connection& db, const TaskI
     const int tasks_higher = higher.small();
     const int units_higher = higher.small();
     const int tasks_before = before.small();
-    return ports::QueuePlace{.lane = static_cast<domain::Lane>(lane),
-                             .position = tasks_higher + tasks_before - at_work.small() + 1,
-                             .units_ahead = units_higher + tasks_before};
+    ports::QueuePlace place{.lane = static_cast<domain::Lane>(lane),
+                            .position = tasks_higher + tasks_before - at_work.small() + 1,
+                            .units_ahead = units_higher + tasks_before};
+    if (place.lane == domain::Lane::media) {
+        place.speech_units_ahead = speech_units_ahead(db, task, priority, tag, place.position);
+    }
+    return place;
 }
 
 // Of a higher priority everything; of the same one as many of each task as this one has left, in

@@ -1,6 +1,6 @@
 // Who goes next, and whether anyone does: start-time fair queueing within a priority (Goyal, Vin,
-// Cheng 1996), in the lane media the smaller source first, and aging across them, as
-// ports::Store::claim says.
+// Cheng 1996), in the lane media the smaller source first and no further ahead than is needed, and
+// aging across them, as ports::Store::claim says.
 #include "durascribe/store/sqlite/verbs.h"
 
 #include <algorithm>
@@ -48,21 +48,61 @@ bool loads_long_one(WriteTx& tx) {
         .step();
 }
 
+struct Waiting {
+    TaskId task;
+    std::int64_t priority = 0;
+    std::int64_t tag = 0;
+};
+
+// Enough of its priority and above, and no larger than it, is decoded and waits to be recognised.
+// Of those the first few hundred are looked at: a retry of thousands brings more than were let in.
+bool enough_decoded(WriteTx& tx, const Waiting& next) {
+    constexpr int kLookedAt = 256;
+    Rows rows = tx.db.query(
+        "SELECT count(*) FROM (SELECT media_id FROM tasks WHERE lane = ? AND u_claimable > 0"
+        " AND priority >= ? ORDER BY priority DESC, fair_tag, created_at, id LIMIT ?) t"
+        " JOIN media m ON m.id = t.media_id WHERE m.source_size <= ?",
+        static_cast<int>(domain::Lane::speech), next.priority, kLookedAt, next.tag);
+    DURASCRIBE_ASSERT(rows.step());
+    return rows.integer() >= ports::kDecodedAhead;
+}
+
+// For one that goes by its age: what is above it does not count, or it would never be let in.
+bool enough_decoded_below(WriteTx& tx, const Waiting& aged) {
+    Rows rows = tx.db.query(
+        "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE lane = ? AND u_claimable > 0"
+        " AND priority <= ? LIMIT ?)",
+        static_cast<int>(domain::Lane::speech), aged.priority, ports::kDecodedAhead);
+    DURASCRIBE_ASSERT(rows.step());
+    return rows.integer() >= ports::kDecodedAhead;
+}
+
 // The long one that is to be loaded must wait.
-bool must_wait(WriteTx& tx, domain::Lane lane, std::int64_t tag) {
-    return lane == domain::Lane::media && tag > kLongSource && loads_long_one(tx);
+bool is_held_back(WriteTx& tx, const Waiting& next) {
+    return next.tag > kLongSource && loads_long_one(tx);
+}
+
+std::optional<Waiting> read_waiting(Rows& rows) {
+    if (!rows.step()) {
+        return std::nullopt;
+    }
+    Waiting next{.task = TaskId{rows.text()}};
+    next.priority = rows.integer();
+    next.tag = rows.integer();
+    return next;
 }
 
 std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
     Rows rows = tx.db.query(
-        "SELECT id, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0 AND waiting_since <= ?"
-        " ORDER BY waiting_since, rowid LIMIT 1",
+        "SELECT id, priority, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0"
+        " AND waiting_since <= ? ORDER BY waiting_since, rowid LIMIT 1",
         static_cast<int>(lane), tx.queue.now(tx.mono) - ports::kAgingAfter);
-    if (!rows.step()) {
+    auto next = read_waiting(rows);
+    if (!next || (lane == domain::Lane::media &&
+                  (is_held_back(tx, *next) || enough_decoded_below(tx, *next)))) {
         return std::nullopt;
     }
-    TaskId id{rows.text()};
-    return must_wait(tx, lane, rows.integer()) ? std::nullopt : std::optional{std::move(id)};
+    return std::move(next->task);
 }
 
 // The best of a priority below that one; where it must wait, so must all behind it of its priority.
@@ -72,14 +112,15 @@ std::optional<TaskId> best_below(WriteTx& tx, domain::Lane lane, std::int64_t be
             "SELECT id, priority, fair_tag FROM tasks WHERE lane = ? AND u_claimable > 0"
             " AND priority < ? ORDER BY priority DESC, fair_tag, created_at, id LIMIT 1",
             static_cast<int>(lane), below);
-        if (!rows.step()) {
+        auto next = read_waiting(rows);
+        if (!next) {
             return std::nullopt;
         }
-        TaskId id{rows.text()};
-        below = rows.integer();
-        if (!must_wait(tx, lane, rows.integer())) {
-            return id;
+        if (lane != domain::Lane::media ||
+            (!is_held_back(tx, *next) && !enough_decoded(tx, *next))) {
+            return std::move(next->task);
         }
+        below = next->priority;
     }
 }
 
@@ -154,6 +195,8 @@ Result<ports::TaskRow> set_priority(WriteTx& tx, const TaskId& id, int priority)
         "UPDATE tasks SET options = ?, priority = ?, fair_tag = ?, updated_at = ? WHERE id = ?",
         to_json(t->row.options), priority, t->fair_tag, tx.now, id);
     emit_task(tx, "task.updated", *t);
+    // It may be let in now, or what it kept out.
+    tx.lanes[static_cast<std::size_t>(domain::Lane::media)] = true;
     return t->row;
 }
 

@@ -92,6 +92,11 @@ Result<void> write_task(WriteTx& tx, TaskRecord& t, TaskState from) {
     if (t.claimable > 0 && (t.claimable > t.claimable_before || t.lane != t.lane_before)) {
         tx.lanes[static_cast<std::size_t>(t.lane)] = true;
     }
+    // Room for one more that is decoded ahead (ports::kDecodedAhead).
+    if (t.lane_before == domain::Lane::speech && t.claimable_before > 0 &&
+        (t.claimable == 0 || t.lane != t.lane_before)) {
+        tx.lanes[static_cast<std::size_t>(domain::Lane::media)] = true;
+    }
     return {};
 }
 
