@@ -27,9 +27,6 @@
 namespace durascribe {
 namespace {
 
-// Of the time to close, what requests in progress may take before their connections are closed.
-constexpr Millis kRequestGrace{2'000};
-
 constexpr std::int64_t kSpeechWorkerBytes = 200LL << 20;  // with a model that does not say
 constexpr Millis kDay{24LL * 3600 * 1000};
 
@@ -246,7 +243,7 @@ class WholeNode final : public cli::Node {
         {
             const std::jthread handing_back([&] { engine_.stop(grace); });
             if (server_) {
-                server_->stop(std::min(grace, kRequestGrace));
+                server_->stop(grace);
             }
         }
         watch_.reset();

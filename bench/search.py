@@ -6,7 +6,7 @@ from harness import Server, row, tool
 
 
 def word(n):
-    """As search_fill.cpp makes them."""
+    """As made_speech.h makes them."""
     out, rest = "", n + 70
     while rest > 0:
         out += "bdfgklmnprstvz"[rest % 14] + "aeiou"[rest // 14 % 5]

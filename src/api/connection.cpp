@@ -145,7 +145,9 @@ asio::awaitable<void> HttpConnection::serve() {
         }
         const Next next = co_await serve_one(parser);
         tell_of_request();
-        if (next == Next::linger) {
+        // At a stop the process may end soon, and with it, in a container, what the kernel still
+        // has to send: the client hangs up when it has all of it.
+        if (next == Next::linger || (next == Next::hang_up && stopping_ && !gone_ && !closing_)) {
             co_await linger();
         }
         if (next != Next::keep_alive) {
@@ -376,8 +378,7 @@ asio::awaitable<void> HttpConnection::linger() {
     std::vector<char> waste(16 << 10);
     std::size_t total = 0;
     stream_.expires_after(kLinger);
-    idle_ = true;
-    while (!ec && !stopping_ && total < kLingerBytes) {
+    while (!ec && total < kLingerBytes) {
         const auto [error, size] = co_await stream_.async_read_some(asio::buffer(waste), kTuple);
         ec = error;
         total += size;

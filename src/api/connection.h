@@ -35,9 +35,13 @@ class Connection {
     // Ends a WebSocket, an answer over time or an upload of the token of this id, or of the session
     // of this digest, which may do nothing any more.
     virtual void hang_up_on(const std::string& owner) = 0;
-    // No further request: closes now where it waits for one, else after the answer in progress.
+    // No further request: closes now where it waits for one, else after the answer in progress;
+    // what is made over time (a WebSocket, events) ends with its last words.
     virtual void finish_soon() = 0;
-    // Ends all reading and writing now. A blocking call in progress still returns first.
+    // After finish_soon(): cuts what is made over time and whose last words are not taken.
+    virtual void cut_live() = 0;
+    // Ends all reading and writing now. A blocking call in progress still returns first, and its
+    // answer is sent to a client that takes it within two seconds.
     virtual void close() = 0;
 };
 

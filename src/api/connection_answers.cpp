@@ -25,7 +25,8 @@ namespace {
 
 constexpr std::size_t kFileChunk = 256 << 10;
 constexpr std::size_t kWritePiece = 64 << 10;
-constexpr std::size_t kPackedHere = 32 << 10;  // bytes; more than that is a blocking thread's work
+constexpr std::chrono::seconds kLastAnswer{2};  // all of it, once the server is closing
+constexpr std::size_t kPackedHere = 32 << 10;   // bytes; more than that is a blocking thread's work
 
 }  // namespace
 
@@ -215,6 +216,9 @@ asio::awaitable<bool> HttpConnection::send_file(FileBody file) {
     std::vector<char> chunk(static_cast<std::size_t>(
         std::min<std::int64_t>(file.length, static_cast<std::int64_t>(kFileChunk))));
     while (file.length > 0) {
+        if (closing_) {
+            co_return false;
+        }
         const std::size_t wanted = static_cast<std::size_t>(
             std::min<std::int64_t>(file.length, static_cast<std::int64_t>(chunk.size())));
         const ssize_t got = co_await blocking(pool_, [&file, &chunk, wanted] {
@@ -246,7 +250,11 @@ asio::awaitable<bool> HttpConnection::send(const char* data, std::size_t size) {
         error_code ec;
         std::size_t written = stream_.socket().write_some(piece, ec);
         if (ec == asio::error::would_block) {
-            stream_.expires_after(settings_.body_timeout);
+            if (!closing_) {
+                stream_.expires_after(settings_.body_timeout);
+            } else if (!std::exchange(last_answer_, true)) {
+                stream_.expires_after(kLastAnswer);
+            }
             std::tie(ec, written) = co_await asio::async_write(stream_, piece, kTuple);
         }
         services_.metrics.sent(written);

@@ -236,6 +236,9 @@ asio::awaitable<bool> HttpConnection::say_continue(const Parser& parser) {
 asio::awaitable<error_code> HttpConnection::read_body(Parser& parser, char* into, std::size_t size,
                                                       std::size_t& got) {
     error_code failure;
+    if (closing_) {
+        co_return asio::error::operation_aborted;
+    }
     const auto begun = Steady::now();
     const auto in_time = [&] { return got == 0 || Steady::now() - begun < kFillPatience; };
     while (!failure && !body_refused_ && !body_ended(parser) && got < size && in_time()) {

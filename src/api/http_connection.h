@@ -93,9 +93,26 @@ class HttpConnection final : public Connection,
         });
     }
 
+    void cut_live() override {
+        asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+            if (self->waiting_) {
+                self->gone_ = true;
+                self->stream_.close();
+                self->wake_waiting();
+            }
+            if (self->socket_) {
+                self->socket_->cut();
+            }
+        });
+    }
+
     void close() override {
         asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
             self->stopping_ = true;
+            self->closing_ = true;
+            if (self->working_ && !self->receiving_) {
+                return;  // what it was asked for is being done: the answer still goes out
+            }
             self->gone_ = true;
             self->stream_.close();
             self->wake_waiting();
@@ -137,10 +154,12 @@ class HttpConnection final : public Connection,
     template <typename Work>
     asio::awaitable<std::invoke_result_t<Work>> at_work(Work work) {
         const auto since = Steady::now();
+        working_ = true;
         auto result = co_await blocking(pool_, [this, &work] {
             const log::Scope about{{"request_id", now_.id}};
             return work();
         });
+        working_ = false;
         now_.worked += Steady::now() - since;
         co_return result;
     }
@@ -202,6 +221,9 @@ class HttpConnection final : public Connection,
     beast::flat_buffer buffer_{kReadBufferMax};
     bool idle_ = false;  // nothing is lost by closing now
     bool stopping_ = false;
+    bool working_ = false;                      // at_work()
+    bool closing_ = false;                      // close() was called: nothing more is read …
+    bool last_answer_ = false;                  // … and this goes out within kLastAnswer
     bool http11_ = true;                        // the request now answered
     bool takes_gzip_ = false;                   // who asks it
     ForeignPage page_;                          // that asks for it

@@ -1,6 +1,7 @@
 // Listening, the list of connections, the threads, and the order in which all of it ends.
 #include "durascribe/api/server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -51,6 +52,7 @@ constexpr int kRefusalsMax =
     64;  // that may be told why at one time; beyond it they are just closed
 constexpr int kAcceptsAtOnce = 64;
 constexpr std::chrono::milliseconds kNoDescriptorsPause{100};
+constexpr Millis kLastWords{2'000};  // of what is made over time, to one who does not take them
 
 struct BoundSocket {
     UniqueFd fd;
@@ -349,7 +351,11 @@ void Server::Impl::stop(Millis grace) {
         running.pause.cancel();
     });
     for_each_connection([](Connection& c) { c.finish_soon(); });
-    if (!wait_until_empty(grace)) {
+    const Millis last_words = std::min(grace, kLastWords);
+    if (!wait_until_empty(last_words)) {
+        for_each_connection([](Connection& c) { c.cut_live(); });
+    }
+    if (!wait_until_empty(grace - last_words)) {
         for_each_connection([](Connection& c) { c.close(); });
         wait_until_empty(std::nullopt);  // blocking calls in progress return first
     }

@@ -72,7 +72,10 @@ class Server {
     // What lets the command line in, whatever the settings; as long as this object lives.
     const std::string& command_token() const;
 
-    // Takes no new connections, lets requests in progress end within `grace`, then closes all.
+    // Takes no new connections and no new requests, and lets those in progress end within `grace`:
+    // then closes all. Idle connections and WebSockets are closed at once; what is made over time
+    // ends with its last words, which are waited for two seconds. A call into the store or the disk
+    // that a request has begun returns first, however long it takes, and is answered.
     void stop(Millis grace);
 
   private:

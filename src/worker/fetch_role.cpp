@@ -100,13 +100,34 @@ Error refused(const net::AnswerHead& head) {
             {}};
 }
 
-Error web_page(const net::AnswerHead& head, std::string_view why_no_sites) {
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return text;
+}
+
+// What leads to media and is none, in words; empty: it may be a file. Servers that do not know the
+// types of HLS and DASH send theirs as text or as bytes.
+std::string_view page_or_list(const net::AnswerHead& head) {
+    const std::string type = lower(head.header("content-type").value_or(""));
+    const std::string path = lower(head.url.substr(0, head.url.find_first_of("?#")));
+    if (type.starts_with("text/html") || type.starts_with("application/xhtml")) {
+        return "a web page";
+    }
+    const bool list = type.find("mpegurl") != std::string::npos ||
+                      type.starts_with("application/dash+xml") || path.ends_with(".m3u8") ||
+                      path.ends_with(".mpd");
+    return list ? "a list of a stream's pieces (HLS, DASH)" : "";
+}
+
+Error web_page(const net::AnswerHead& head, std::string_view what, std::string_view why_no_sites) {
     return {ErrorClass::input,
             "web_page",
-            fmt::format("The address is of a web page of {}, not of a media file. Give the address "
-                        "of the file itself. (Of pages of video sites, files are got with yt-dlp, "
-                        "{}: download with it, then upload the file.)",
-                        host_of(head), why_no_sites),
+            fmt::format("The address is of {} of {}, not of a media file. Give the address of the "
+                        "file itself. (Of streams and pages of video sites, files are got with "
+                        "yt-dlp, {}: download with it, then upload the file.)",
+                        what, host_of(head), why_no_sites),
             {}};
 }
 
@@ -199,10 +220,9 @@ class Fetch {
         if (head.status != 200 && head.status != 206) {
             return std::unexpected(refused(head));
         }
-        const std::string type = head.header("content-type").value_or("");
-        if (type.starts_with("text/html") || type.starts_with("application/xhtml")) {
+        if (const auto what = page_or_list(head); !what.empty()) {
             is_page_ = true;
-            return std::unexpected(web_page(head, sites_.why_not));
+            return std::unexpected(web_page(head, what, sites_.why_not));
         }
         protocol::FetchHead out{
             .etag = head.header("etag").value_or(""),
@@ -337,7 +357,7 @@ class FetchRole final : public JobRunner {
   private:
     // While there is one thread, and files to be seen.
     void prepare_sites() {
-        sites_.why_not = "which is not installed here";
+        sites_.why_not = "which is not installed here, or was turned off (IMPORT_SITES)";
         if (!settings_.site_program.empty()) {
             auto resolver = net::DnsResolver::create({.servers = settings_.dns_servers});
             auto program = SiteProgram::prepare(settings_.site_program);

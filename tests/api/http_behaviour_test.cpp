@@ -236,6 +236,23 @@ TEST_F(HttpBehaviour, ADownloadUnderWayIsFinishedAtAStop) {
     EXPECT_TRUE(idle.ended());  // the stop has begun
     EXPECT_EQ(client.read_bytes(bytes.size()), bytes);
     EXPECT_TRUE(client.ended());
+    const auto begun = clock_.mono();
+    client.close();
+    stopper.join();
+    EXPECT_LT((clock_.mono() - begun).count(), 1'500) << "it ends with its clients";
+}
+
+TEST_F(HttpBehaviour, ADownloadThatTakesLongerThanTheGraceIsCut) {
+    start();
+    const std::string bytes(8 << 20, 'x');
+    const std::string path = "/api/v1/media/" + text(upload(bytes), "id") + "/source";
+    RawClient client{server_->port(), 4 << 10};
+    client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ASSERT_TRUE(client.read(true));
+    const auto begun = clock_.mono();
+    server_->stop(Millis{100});
+    EXPECT_LT((clock_.mono() - begun).count(), 5'000);
+    EXPECT_LT(client.read_bytes(bytes.size()).size(), bytes.size());
 }
 
 TEST_F(HttpBehaviour, AnOldClientIsNotToldToGoOn) {

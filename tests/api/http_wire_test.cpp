@@ -318,6 +318,7 @@ TEST_F(HttpTest, StopEndsIdleConnectionsAtOnceAndLetsAnUploadFinish) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->status, 201);
     EXPECT_EQ(answer->field("connection"), "close");
+    busy.close();
     stopper.join();
     EXPECT_EQ(store_->list_media({}, {})->rows.size(), 1U);
 }

@@ -1,6 +1,7 @@
 // GET /api/v1/events over real sockets, and the hub behind it.
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/json.hpp>
@@ -245,9 +246,11 @@ TEST_F(LiveEvents, EndWithTheServer) {
     listen(client, "/api/v1/events");
     ASSERT_EQ(text(next(client), "type"), "snapshot");
     const auto begun = clock_.mono();
-    server_->stop(Millis{10'000});
-    EXPECT_LT((clock_.mono() - begun).count(), 5'000);
+    std::jthread stopping{[this] { server_->stop(Millis{10'000}); }};
     EXPECT_TRUE(client.read_until("0\r\n\r\n").ends_with("0\r\n\r\n"));
+    client.close();
+    stopping.join();
+    EXPECT_LT((clock_.mono() - begun).count(), 5'000);
 }
 
 // ---- the hub, without sockets ------------------------------------------------------------------

@@ -373,8 +373,9 @@ TEST_F(OpenAiTest, WhenTheServerStopsThoseWhoWaitAreToldToComeBack) {
     RawClient client = connect();
     client.send(request({}, "bytes"));
     ASSERT_TRUE(await_inside());
-    server_->stop(Millis{10'000});
+    const std::jthread stopping{[this] { server_->stop(Millis{10'000}); }};
     const auto answer = client.read();
+    client.close();
     ASSERT_TRUE(answer);
     EXPECT_EQ(error_of(*answer), (std::tuple<int, std::string, std::string>{503, "", "busy"}));
     EXPECT_EQ(answer->field("retry-after"), "1");

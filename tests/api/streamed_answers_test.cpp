@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <future>
+#include <latch>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -170,7 +171,23 @@ Result<Response> with_later(const Services&, const Request&) {
     return response;
 }
 
+// An answer that the disk holds up until the test lets it go.
+struct Held {
+    std::latch begun{1};
+    std::latch go{1};
+};
+Held* held = nullptr;
+
+Result<Response> with_delay(const Services&, const Request&) {
+    held->begun.count_down();
+    held->go.wait();
+    Response response;
+    response.body = "done";
+    return response;
+}
+
 constexpr Route kTestRoutes[] = {
+    {Method::get, "/held", access::Need::read, with_delay},
     {Method::get, "/stream", access::Need::read, with_stream<TapBody>},
     {Method::get, "/flood", access::Need::read, with_stream<Flood>},
     {Method::get, "/later", access::Need::read, with_later},
@@ -316,6 +333,34 @@ TEST_F(StreamedAnswers, SayFarewellAtShutdown) {
     ASSERT_TRUE(client.read(true));
     connection_->finish_soon();
     EXPECT_EQ(client.read_bytes(13), "3\r\nbye\r\n0\r\n\r\n");
+    EXPECT_TRUE(client.ended());
+}
+
+TEST_F(StreamedAnswers, AreCutWhereNobodyTakesTheirLastWords) {
+    RawClient client = serve();
+    get(client, "/flood");
+    ASSERT_TRUE(client.read(true));
+    tap_.await_stillness();
+    connection_->finish_soon();
+    connection_->cut_live();
+    EXPECT_TRUE(tap_.await_attached(false));
+}
+
+TEST_F(StreamedAnswers, ARequestThatIsAtWorkWhenAllIsClosedIsAnswered) {
+    Held here;
+    held = &here;
+    RawClient client = serve();
+    get(client, "/held");
+    here.begun.wait();
+    connection_->finish_soon();
+    connection_->cut_live();
+    connection_->close();
+    here.go.count_down();
+    const auto answer = client.read();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, "done");
+    EXPECT_EQ(answer->field("connection"), "close");
     EXPECT_TRUE(client.ended());
 }
 

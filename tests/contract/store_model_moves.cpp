@@ -31,6 +31,7 @@ constexpr std::array<Odds, kMoveKinds> kOdds{{
     {MoveKind::cancel, "cancel", 3},
     {MoveKind::retry, "retry", 7},
     {MoveKind::expire, "expire", 1},
+    {MoveKind::set_priority, "set_priority", 3},
     {MoveKind::pause, "pause", 1},
     {MoveKind::resume, "resume", 4},
     {MoveKind::recover, "recover", 1},

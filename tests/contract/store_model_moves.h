@@ -28,6 +28,7 @@ enum class MoveKind {
     cancel,
     retry,
     expire,
+    set_priority,
     pause,
     resume,
     recover,  // one node finds the other dead
@@ -39,7 +40,7 @@ enum class MoveKind {
     prune,
     edit,  // of a transcript
 };
-inline constexpr int kMoveKinds = 27;
+inline constexpr int kMoveKinds = 28;
 
 struct Move {
     MoveKind kind{};

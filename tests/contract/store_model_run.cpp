@@ -117,6 +117,8 @@ void StoreModelRun::dispatch(const Move& m) {
             return retry(m);
         case MoveKind::expire:
             return expire(m);
+        case MoveKind::set_priority:
+            return set_priority(m);
         case MoveKind::pause:
         case MoveKind::resume:
             model_.set_paused(m.kind == MoveKind::pause);
@@ -529,6 +531,19 @@ void StoreModelRun::expire(const Move& m) {
     const auto row = store_->expire_task(id, error);
     if (same_answer(row, model_.expire_task(id, error))) {
         must(row->id == id && row->state == model_.task(id)->state, "its state");
+    }
+}
+
+void StoreModelRun::set_priority(const Move& m) {
+    const TaskId id = pick_task(m.a, m.b % 4 != 0, false);
+    const int priority = m.c % 3 - 1;
+    trace_.back() += fmt::format(" {} {}", id.value, priority);
+    const ModelTask* t = model_.task(id);
+    const bool changes = t != nullptr && t->active() && t->options.priority != priority;
+    const auto row = store_->set_priority(id, priority);
+    if (same_answer(row, model_.set_priority(id, priority))) {
+        must(row->id == id && row->options == model_.task(id)->options, "with its new priority");
+        tally_.reprioritised += changes ? 1 : 0;
     }
 }
 

@@ -26,7 +26,7 @@ struct Tally {
     std::set<domain::UnitState> unit_states;
     bool disagreed = false;
     int claims = 0, quarantined = 0, aged = 0, taken_over = 0, replayed = 0, rescued = 0,
-        pruned = 0, edited = 0;
+        pruned = 0, edited = 0, reprioritised = 0;
 };
 
 class StoreModelRun {
@@ -66,6 +66,7 @@ class StoreModelRun {
     void cancel(const Move& m);
     void retry(const Move& m);
     void expire(const Move& m);
+    void set_priority(const Move& m);
     void open_again();
     void recover(const NodeId& self);
     void rescue(const Move& m);

@@ -408,6 +408,21 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
     return retried;
 }
 
+Answer<void> StoreModel::set_priority(const TaskId& id, int priority) {
+    ModelTask* t = task(id);
+    if (t == nullptr) {
+        return refuse("not_found");
+    }
+    if (!t->active()) {
+        return refuse("task_ended");
+    }
+    touched.insert(id);
+    if (std::exchange(t->options.priority, priority) != priority) {
+        tell("task.updated", *t);
+    }
+    return {};
+}
+
 Answer<void> StoreModel::expire_task(const TaskId& id, const Error& error) {
     ModelTask* t = task(id);
     if (t == nullptr) {

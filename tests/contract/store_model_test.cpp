@@ -38,9 +38,9 @@ TEST_P(StoreModelTest, AnySequenceOfVerbsIsAnsweredAsTheModelSays) {
     }
     std::cout << fmt::format(
         "  {} claims, {} of them by age; {} quarantined, {} tasks took over, {} replayed, {} "
-        "rescued, {} rows pruned, {} edits\n",
+        "rescued, {} rows pruned, {} edits, {} other priorities\n",
         tally.claims, tally.aged, tally.quarantined, tally.taken_over, tally.replayed,
-        tally.rescued, tally.pruned, tally.edited);
+        tally.rescued, tally.pruned, tally.edited, tally.reprioritised);
     ASSERT_TRUE(agree);
     // A sequence that goes nowhere shows nothing.
     if (tally.steps >= 20'000) {
@@ -59,6 +59,7 @@ TEST_P(StoreModelTest, AnySequenceOfVerbsIsAnsweredAsTheModelSays) {
         EXPECT_GT(tally.rescued, 0);
         EXPECT_GT(tally.pruned, 0);
         EXPECT_GT(tally.edited, 0);
+        EXPECT_GT(tally.reprioritised, 0);
     }
 }
 

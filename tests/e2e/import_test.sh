@@ -4,6 +4,9 @@
 source "$(dirname "$0")/lib.sh" "$@"
 
 long_recording "$work/long.wav" 40
+mkdir "$work/hls"
+ffmpeg -nostdin -v error -i "$samples/short.wav" -c:a aac -b:a 96k -f hls -hls_time 2 -hls_playlist_type vod "$work/hls/talk.m3u8" ||
+    failed 'a stream was not made'
 cat >"$work/files.py" <<'PY'
 import http.server, json, os, sys, time
 work, samples = sys.argv[1], sys.argv[2]
@@ -26,6 +29,11 @@ class Files(http.server.BaseHTTPRequestHandler):
             return say(200, b"<html>", Content_Type="text/html")
         if self.path == "/video":
             return say(200, b'<html><title>A video</title><video src="/short.wav"></video>', Content_Type="text/html")
+        if self.path == "/stream":
+            return say(200, b'<html><title>A stream</title><video src="/hls/talk.m3u8"></video>', Content_Type="text/html")
+        if self.path.startswith("/hls/"):
+            return say(200, open(work + self.path, "rb").read(),
+                       Content_Type="application/vnd.apple.mpegurl" if self.path.endswith("m3u8") else "video/mp2t")
         if self.path == "/trap":
             return say(200, b'<html><title>A trap</title><video src="http://169.254.169.254/x.wav"></video>', Content_Type="text/html")
         if self.path == "/busy.wav" and not os.path.exists(f"{work}/idle"):
@@ -118,6 +126,14 @@ if [[ $(json "$work/status.json" 'd["error"]["code"]') == no_media_found ]]; the
     media 'd["title"]' | grep -q '^A video' || failed "its title: $(cat "$work/media.json")"
     fetch "$files/trap"
     failed_with address_refused
+    for stream in stream hls/talk.m3u8; do # its pieces, one after the other
+        fetch "$files/$stream"
+        wait_until 120 "the stream at /$stream" media_is "$id" completed
+        [[ $(media 'd["media_info"]["container"]') == mpegts ]] || failed "the pieces: $(cat "$work/media.json")"
+        curl -fsS "$url/api/v1/media/$id/transcript.txt" -o "$work/stream.txt"
+        expect_in "$work/stream.txt" 'on the table'
+        (($(asked /hls/talk0.ts) >= 1 && $(asked /hls/talk1.ts) >= 1)) || failed 'pieces were not asked for'
+    done
 else
     failed_with web_page
     expect_in "$work/status.json" 'yt-dlp'
@@ -155,6 +171,21 @@ curl -fsS "$url/api/v1/media/$id/source" -o "$work/source.wav"
 cmp "$work/source.wav" "$work/long.wav" || failed 'the file differs'
 [[ $(grep -c '"/slow.wav", null' "$work/asked") == 1 ]] || failed "what had come was asked for again: $(grep slow "$work/asked")"
 curl -fsS -X DELETE "$url/api/v1/media/$id" || failed 'the deletion'
+
+# Where the operator wants no sites, their pages are refused, with yt-dlp or without; files are fetched as before.
+stop_server
+IMPORT_SITES=false start_server
+for page in video stream hls/talk.m3u8; do
+    before=$(wc -l <"$work/asked")
+    fetch "$files/$page"
+    failed_with web_page
+    expect_in "$work/status.json" 'IMPORT_SITES'
+    (($(wc -l <"$work/asked") == before + 1)) || failed "what /$page leads to was asked for"
+done
+fetch "$files/named"
+wait_until 120 'a file, where there are no sites' media_is "$id" completed
+stop_server
+start_server
 
 # The command line, over the server and without one.
 cd "$work" || exit 1
