@@ -66,7 +66,7 @@ export const en = {
   back: 'Connected again. Everything is up to date.',
   live: 'Live',
   /** What a refused request was answered. */
-  problem: (_status: number, _code: string, detail: string): string => detail,
+  problem: (status: number, _code: string, detail: string): string => detail || `The server answered ${status}. Try again.`,
   broken: 'This view has met an error',
   brokenHint: 'Work on the server goes on. Reload the page; if that does not help, report what stands here.',
   reload: 'Reload',
