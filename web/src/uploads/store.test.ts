@@ -24,6 +24,7 @@ class FakeUpload {
       onUploadUrlAvailable: () => void
       onSuccess: () => void
       onError: (error: unknown) => void
+      onShouldRetry: (error: unknown) => boolean
       onBeforeRequest: (request: { setHeader: (name: string, value: string) => void }) => void
     },
   ) {
@@ -233,6 +234,14 @@ describe('an upload that was stopped', () => {
   }
   const answered = (status: number, body: string) => ({ originalResponse: { getStatus: () => status, getBody: () => body } })
 
+  it('is tried again by itself where that may help without anybody', async () => {
+    const uploads = await opened()
+    uploads.add([file('a')])
+    await settle()
+    const again = (error: unknown) => fake.made[0]?.options.onShouldRetry(error)
+    expect([0, 409, 423, 429, 500, 502, 503, 400, 401, 404, 413, 507].filter((status) => again(answered(status, '')))).toEqual([0, 409, 423, 429, 500, 502, 503])
+    expect(again(new Error('no network'))).toBe(true)
+  })
   it('says why in the language of the reader, as it is when it is read', async () => {
     const full = await stopped(answered(507, JSON.stringify({ code: 'storage_full', detail: 'The disk is full.' })))
     expect(uploadLine(full, en)).toBe('Stopped · The disk is full.')

@@ -296,7 +296,8 @@ export class Uploads {
       },
       onShouldRetry: (error) => {
         const status = (error as DetailedError).originalResponse?.getStatus() ?? 0
-        return status === 0 || status === 409 || status === 423 || status === 429 || status >= 500
+        // A full disk is said at once: it takes somebody to make room.
+        return status === 0 || status === 409 || status === 423 || status === 429 || (status >= 500 && status !== 507)
       },
       onError: (error) => {
         this.change(held, { state: 'failed', rate: 0, error: problemOf(error as DetailedError) })
