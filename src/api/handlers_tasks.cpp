@@ -17,7 +17,8 @@
 namespace durascribe::api {
 namespace {
 
-constexpr int kQueueMax = 200;
+constexpr int kQueueMax = 200;  // of each kind, where nothing else is asked for
+constexpr int kLaneMax = 500;
 constexpr int kLogMax = 500;
 
 struct StartRequest {
@@ -388,12 +389,16 @@ Result<std::optional<json::object>> queue_entry(const Services& services, const 
 }  // namespace
 
 Result<Response> get_queue(const Services& services, const Request& request) {
-    const auto at_work = services.store.list_tasks({.state = domain::TaskState::processing},
-                                                   ports::Page{kQueueMax, {}});
-    const auto in_line = services.store.queue(kQueueMax + 1);  // one more: whether there are more
+    const auto asked = number_parameter(request, "limit", 1, kLaneMax);
+    if (!asked) {
+        return std::unexpected(asked.error());
+    }
+    const int limit = asked->value_or(kQueueMax);
+    const ports::Page page{std::min(limit, kQueueMax), {}};
+    const auto at_work = services.store.list_tasks({.state = domain::TaskState::processing}, page);
+    const auto in_line = services.store.queue(limit + 1);  // one more: whether there are more
     // Those that wait for their next attempt have no place in the line yet.
-    const auto later = services.store.list_tasks({.state = domain::TaskState::retrying},
-                                                 ports::Page{kQueueMax, {}});
+    const auto later = services.store.list_tasks({.state = domain::TaskState::retrying}, page);
     const auto counts = services.store.counts();
     const auto paused = services.store.paused();
     for (const Error* error :
@@ -412,7 +417,7 @@ Result<Response> get_queue(const Services& services, const Request& request) {
     bool truncated = !at_work->next_cursor.empty() || !later->next_cursor.empty();
     std::array<int, domain::kLanes> listed{};
     for (const auto& queued : *in_line) {
-        if (++listed.at(static_cast<std::size_t>(queued.place.lane)) > kQueueMax) {
+        if (++listed.at(static_cast<std::size_t>(queued.place.lane)) > limit) {
             truncated = true;
             continue;
         }

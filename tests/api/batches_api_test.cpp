@@ -241,6 +241,17 @@ TEST_F(BatchesApi, TheQueueSaysWhetherThereAreMoreThanItShows) {
     queue = ask_json("GET", "/api/v1/queue");
     EXPECT_EQ(queue.at("waiting").as_array().size(), 200U);
     EXPECT_TRUE(queue.at("truncated").as_bool());
+    queue = ask_json("GET", "/api/v1/queue?limit=201");
+    EXPECT_EQ(queue.at("waiting").as_array().size(), 201U);
+    EXPECT_FALSE(queue.at("truncated").as_bool()) << "as many as were asked for are all";
+    queue = ask_json("GET", "/api/v1/queue?limit=3");
+    EXPECT_EQ(queue.at("waiting").as_array().size(), 3U);
+    EXPECT_TRUE(queue.at("truncated").as_bool());
+    for (const char* bad : {"0", "501", "many"}) {
+        const Answer refused = ask("GET", fmt::format("/api/v1/queue?limit={}", bad));
+        EXPECT_EQ(refused.status, 400);
+        EXPECT_THAT(text(object(refused), "detail"), ::testing::HasSubstr("limit"));
+    }
     // All of them wait for their next attempt.
     ASSERT_EQ(ask("POST", "/api/v1/queue/resume").status, 200);
     std::int64_t seen = 0;

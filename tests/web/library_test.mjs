@@ -168,6 +168,49 @@ await steps({
     await page.getByRole('searchbox').fill('')
   },
 
+  async 'a search that finds nothing says so, and leads back; one that could not be made, too'() {
+    await page.getByRole('searchbox').fill('zxqvj')
+    await page.getByRole('heading', { name: 'Nothing found for “zxqvj”' }).waitFor()
+    await until('it is read out', async () => (await page.getByTestId('said').innerText()) === 'Nothing found for “zxqvj”')
+    assert.equal(await page.locator('.row').count(), 0)
+    await expectAccessible(page, 'nothing found')
+    await page.getByRole('button', { name: 'Clear the search' }).click()
+    await row('announcement').waitFor()
+    assert.equal(await page.getByRole('searchbox').inputValue(), '')
+    assert(await page.getByRole('searchbox').evaluate((e) => e === document.activeElement))
+    // Within one state alone.
+    await page.getByLabel('Show').selectOption('failed')
+    await page.getByRole('searchbox').fill('meeting')
+    await page.getByRole('heading', { name: 'Nothing found for “meeting”' }).waitFor()
+    await page.getByRole('button', { name: 'Show all' }).click()
+    await row('meeting').waitFor()
+    await page.route('**/api/v1/search?**', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"code": "internal", "detail": "The index is broken."}' }))
+    await page.getByRole('searchbox').fill('announcement')
+    await page.getByRole('alert').getByText('The index is broken.').waitFor()
+    await page.unroute('**/api/v1/search?**')
+    await page.getByRole('region', { name: 'In transcripts' }).getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('alert').waitFor({ state: 'detached' })
+    await page.getByRole('searchbox').fill('')
+    await row('meeting').waitFor()
+  },
+
+  async 'what is tried again later is found by that, and leaves the list once it is not'() {
+    await page.getByLabel('Show').selectOption('retrying')
+    await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+    const busy = createServer((_, response) => response.writeHead(503, { 'Retry-After': '3600' }).end())
+    await new Promise((done) => busy.listen(0, '127.0.0.1', done))
+    await server.api('/api/v1/media', { method: 'POST', json: { url: `http://127.0.0.1:${busy.address().port}/later.mp3` } })
+    await row('later').getByText(/tries again in/).waitFor()
+    assert.deepEqual(await titles(), ['later'])
+    const [later] = (await server.api('/api/v1/media?status=retrying')).items
+    await server.api(`/api/v1/tasks/${later.task_id}/cancel`, { method: 'POST' })
+    await row('later').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Show all' }).click()
+    await server.api(`/api/v1/media/${later.id}`, { method: 'DELETE' })
+    await row('meeting').waitFor()
+    busy.close()
+  },
+
   async 'two windows do not rename over each other unseen'() {
     await page.getByRole('button', { name: 'More: short' }).click()
     await page.getByRole('menuitem', { name: 'Rename' }).click()

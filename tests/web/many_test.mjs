@@ -313,6 +313,47 @@ await steps({
     console.log('not judged: an empty page was late as well')
   },
 
+  async 'a thousand that wait are a list that is quick, and are put in order by the keyboard'() {
+    await server.api('/api/v1/queue/pause', { method: 'POST' })
+    const ids = []
+    for (let cursor = ''; cursor !== null; ) {
+      const list = await server.api(`/api/v1/media?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
+      ids.push(...list.items.map((m) => m.id))
+      cursor = list.next_cursor
+    }
+    await server.api('/api/v1/batches', { method: 'POST', json: { items: ids.slice(0, 1000).map((media_id) => ({ media_id })) } })
+    const opened = Date.now()
+    await page.goto(`${server.url}/#/queue`)
+    await page.locator('.entries li').first().waitFor()
+    console.log(`a queue of a thousand is shown after ${Date.now() - opened} ms`)
+    assert.equal(await page.getByTestId('waiting-count').innerText(), '1,000')
+    await scroll(20, 40)
+    const { ms, result } = await threadTime(() => scroll(200, 60))
+    tellFrames('queue, scrolled', result, ms)
+    assert((await page.locator('.entries li').count()) < 80, 'only those near the window are in the document')
+    assert(ms / result.length < 16, `${ms / result.length} ms of the page's own time a frame`)
+    await until('more are asked for at the end, as many as the server gives', async () => {
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+      return (await page.getByText('The first 500 of 1,000 are shown').count()) === 1
+    })
+    const last = page.locator('.entries li[aria-posinset="500"]')
+    const task = await last.getAttribute('data-task')
+    const moved = page.locator(`.entries li[data-task="${task}"]`)
+    await last.getByRole('button', { name: /^Serve sooner/ }).focus()
+    await page.keyboard.press('Enter')
+    await until('it is the first', async () => (await moved.getAttribute('aria-posinset')) === '1')
+    assert.equal((await server.api('/api/v1/queue?limit=1')).waiting[0].task_id, task)
+    await until('it has the focus and is in the window', () =>
+      moved.evaluate((e) => e.contains(document.activeElement) && e.getBoundingClientRect().top > 0 && e.getBoundingClientRect().bottom < innerHeight),
+    )
+    // From row to row by Tab, past what was in the document.
+    const at = () => page.evaluate(() => Number(document.activeElement.closest('[aria-posinset]')?.getAttribute('aria-posinset') ?? 0))
+    for (let i = 0; i < 140; ++i) await page.keyboard.press('Tab')
+    await until('it is far down', async () => (await at()) >= 30)
+    await page.keyboard.press('Enter')
+    await expectAccessible(page, 'a long queue')
+  },
+
   async 'nothing went wrong on the way'() {
     expectNoFaults(context)
   },

@@ -63,6 +63,31 @@ await steps({
     await fresh.close()
   },
 
+  async 'uploads on their way, waiting, paused and stopped are accessible in both themes, in Chinese, and on a phone'() {
+    const small = await openContext(server, { locale: 'zh-CN', viewport: { width: 390, height: 800 } })
+    for (const where of [await openPage(await openContext(server), server), await openPage(small, server)]) {
+      const english = where.context() !== small
+      // The first is refused, the others are not answered.
+      await where.route('**/api/v1/uploads', (route) => {
+        const refused = route.request().headers()['upload-metadata'].includes(Buffer.from('1.wav').toString('base64'))
+        if (refused) return route.fulfill({ status: 507, contentType: 'application/problem+json', body: JSON.stringify({ code: 'storage_full', detail: 'The disk is full.', status: 507 }) })
+      })
+      await where.setInputFiles('[data-testid=files]', [1, 2, 3, 4, 5].map((i) => ({ name: `${i}.wav`, mimeType: 'audio/wav', buffer: tone(0.1, i) })))
+      const upload = (name, state) => where.locator(`.upload[data-state=${state}]`, { hasText: name })
+      await upload('1.wav', 'failed').getByText(english ? /^Stopped · The disk is full\.$/ : /^已停止 · [^a-z]+$/i).waitFor()
+      await where.getByRole('button', { name: english ? 'Pause: 2.wav' : '暂停: 2.wav' }).click()
+      for (const [name, state] of [['2.wav', 'paused'], ['3.wav', 'sending'], ['4.wav', 'sending'], ['5.wav', 'waiting']]) await upload(name, state).waitFor()
+      for (const colorScheme of ['light', 'dark']) {
+        await where.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        await expectAccessible(where, `uploads, ${colorScheme}`)
+      }
+      await expectFits(where, 'uploads')
+      if (!english) await expectChinese(where, 'uploads')
+      expectNoFaults(where.context())
+      await where.context().close()
+    }
+  },
+
   async 'a file that is chosen is uploaded, runs, and shows its words; the other window follows'() {
     await page.setInputFiles('[data-testid=files]', `${samples}/short.wav`)
     await row(page, 'short').waitFor()

@@ -220,10 +220,11 @@ export async function endAll() {
   kill()
 }
 
-/** Runs the steps in order, each by its name and with its time. */
+/** Runs the steps in order, each by its name and with its time; with ONLY, those that it matches. */
 export async function steps(all) {
   const begun = Date.now()
   for (const [name, run] of Object.entries(all)) {
+    if (process.env.ONLY && !new RegExp(process.env.ONLY).test(name)) continue
     const at = Date.now()
     try {
       await run()

@@ -13,10 +13,12 @@ describe('the library', () => {
     expect(query('title')).toBe('limit=100&status=failed&sort=title&order=asc')
     expect(query('longest')).toBe('limit=100&status=failed&sort=duration&order=desc')
     expect(query('longest', 'a b')).toBe('limit=100&status=failed&search=a+b')
+    expect(libraryQuery({ status: 'retrying', search: '', sort: '' }, 'next').toString()).toBe('limit=100&status=retrying&cursor=next')
     expect(query('constructor')).toBe('limit=100&status=failed')
   })
   it('keeps what is chosen apart from what comes newest first', () => {
     expect(libraryKey({ status: '', search: '', sort: '' })).toEqual(['library', 'all'])
+    expect(libraryKey({ status: 'retrying', search: '', sort: '' })).toEqual(['library', 'some', 'status=retrying'])
     expect(libraryKey({ status: '', search: '', sort: 'title' })).toEqual(['library', 'some', 'sort=title&order=asc'])
     expect(libraryKey({ status: '', search: 'a', sort: 'title' })).toEqual(['library', 'some', 'search=a'])
   })

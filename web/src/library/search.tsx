@@ -3,6 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { api } from '../api/client'
 import type { Page } from '../api/types'
 import { keys } from '../live/apply'
+import { reason } from '../media/actions'
 import { useText } from '../text'
 import { clock } from '../text/format'
 import { Button } from '../ui/parts'
@@ -30,8 +31,8 @@ export function markedPieces(text: string, marks: readonly { start: number; end:
   return pieces
 }
 
-export function SearchHits({ query }: { query: string }) {
-  const text = useText()
+/** What is found in transcripts. `none`: that is known to be nothing. */
+export function useHits(query: string, on: boolean) {
   const found = useInfiniteQuery({
     queryKey: [...keys.search, query],
     queryFn: ({ pageParam, signal }) => {
@@ -41,8 +42,26 @@ export function SearchHits({ query }: { query: string }) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
+    enabled: on && query !== '',
   })
   const hits = (found.data?.pages ?? []).flatMap((page) => page.items).filter((h) => h.kind === 'segment')
+  return { found, hits, none: found.isSuccess && !found.isPlaceholderData && hits.length === 0 && !found.hasNextPage }
+}
+
+export function SearchHits({ of: { found, hits } }: { of: ReturnType<typeof useHits> }) {
+  const text = useText()
+  if (found.isError) {
+    return (
+      <section className="hits card" aria-label={text.inTranscripts}>
+        <p role="alert">
+          {text.loadFailed}: {reason(found.error)}
+        </p>
+        <Button small onClick={() => void found.refetch()}>
+          {text.tryAgain}
+        </Button>
+      </section>
+    )
+  }
   if (hits.length === 0 && !found.hasNextPage) return null
   return (
     <section className="hits card" aria-label={text.inTranscripts}>

@@ -12,13 +12,15 @@ import { useChooseFiles } from '../uploads/drop'
 import { UploadPanel, useAnyUpload } from '../uploads/panel'
 import { useKeys, useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
+import { useTop } from '../ui/use-top'
 import { SearchIcon } from '../ui/icons'
+import { useNotices } from '../ui/notices'
 import { Button, Empty } from '../ui/parts'
 import { go, type Route } from '../ui/route'
 import { BulkBar } from './bulk'
 import { ImportBox } from './import'
 import { Row } from './row'
-import { SearchHits } from './search'
+import { SearchHits, useHits } from './search'
 
 const ROW_PX = 68
 const rowHeight = () => ROW_PX
@@ -30,6 +32,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   const may = useMay()
   const choose = useChooseFiles()
   const anyUpload = useAnyUpload()
+  const { say } = useNotices()
   useTitle(text.appName)
 
   // Typing changes the address soon after, without a step in the history for each letter.
@@ -55,7 +58,8 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
   })
-  const items = useDeferredValue(useMemo(() => list.data?.pages.flatMap((p) => p.items.filter((m) => !isForgotten(client, m.id))) ?? [], [list.data, client]))
+  const listed = useMemo(() => list.data?.pages.flatMap((p) => p.items.filter((m) => !isForgotten(client, m.id))) ?? [], [list.data, client])
+  const items = useDeferredValue(listed)
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
 
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
@@ -69,14 +73,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   }, [])
 
   const listTop = useRef<HTMLUListElement>(null)
-  const [scrollMargin, setScrollMargin] = useState(0)
-  useEffect(() => {
-    const measure = () => setScrollMargin(listTop.current?.offsetTop ?? 0)
-    measure()
-    const observer = new ResizeObserver(measure)
-    observer.observe(document.body)
-    return () => observer.disconnect()
-  }, [])
+  const scrollMargin = useTop(listTop)
   const virtual = useWindowVirtualizer({
     count: items.length,
     estimateSize: rowHeight,
@@ -118,7 +115,17 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   })
 
   const filtered = filter.status !== '' || filter.search !== ''
-  const blank = list.isSuccess && items.length === 0 && !filtered
+  const settled = list.isSuccess && !list.isPlaceholderData
+  // By the list itself: what is drawn of it comes a moment later.
+  const blank = settled && listed.length === 0 && !filtered
+  const searching = features.search && route.query !== ''
+  const hits = useHits(route.query, features.search)
+  const nothing = settled && listed.length === 0 && filtered && (!searching || hits.none)
+  // Typing goes on while the list changes: what was found is read out as well.
+  const found = route.query === '' || !settled ? '' : nothing ? text.nothingFor(route.query) : listed.length > 0 ? text.recordings(listed.length, hasNextPage) : ''
+  useEffect(() => {
+    if (found) say(found)
+  }, [found, say])
   const states = ['processing', 'pending', 'retrying', 'completed', 'partial_failure', 'failed', 'cancelled'] as const
 
   return (
@@ -170,7 +177,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       )}
       {features.import && may.change && <ImportBox />}
       <UploadPanel />
-      {features.search && route.query && <SearchHits query={route.query} />}
+      {searching && <SearchHits of={hits} />}
       {list.isError && (
         <Empty title={text.loadFailed}>
           <p className="muted">{reason(list.error)}</p>
@@ -187,10 +194,17 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
           )}
         </Empty>
       )}
-      {list.isSuccess && items.length === 0 && filtered && !(features.search && route.query) && (
-        <Empty title={text.noneTitle}>
-          <p className="muted">{text.noneText}</p>
-          <Button onClick={() => go({ view: 'library', query: '', status: '', sort: '' })}>{text.clearFilter}</Button>
+      {nothing && (
+        <Empty title={route.query ? text.nothingFor(route.query) : text.noneTitle}>
+          <p className="muted">{!route.query ? text.noneText : route.status ? text.nothingFiltered : text.nothingForText}</p>
+          <Button
+            onClick={() => {
+              go({ ...route, query: '', status: '' }, true)
+              searchBox.current?.focus()
+            }}
+          >
+            {route.query && !route.status ? text.clearSearch : text.clearFilter}
+          </Button>
         </Empty>
       )}
       {items.length > 0 && (

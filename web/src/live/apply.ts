@@ -139,6 +139,7 @@ function applyTask(client: QueryClient, refresh: Refresher, event: LiveEvent): v
   refresh.soon(keys.queue, 1000)
   if (event.type.startsWith('unit.')) {
     refresh.soon(keys.segments(media), 600)
+    refresh.soon(keys.search, 2000)
     refresh.soon(keys.attempts(task), 1000)
   }
   if (event.type !== 'task.progress') refresh.soon(keys.log(task), 1000)

@@ -16,11 +16,12 @@ export function useStatus(media: string): { status: Status | undefined; at: numb
   return { status: query.data, at: query.dataUpdatedAt }
 }
 
+// Told by the event stream; asked for only where that has not begun, or was cut.
 export function usePaused(): boolean {
   const client = useQueryClient()
   const query = useQuery({
     queryKey: keys.paused,
-    queryFn: async ({ signal }) => (await api<{ paused: boolean }>('/api/v1/queue', { signal })).paused,
+    queryFn: async ({ signal }) => (await api<{ paused: boolean }>('/api/v1/queue?limit=1', { signal })).paused,
     initialData: () => client.getQueryData<boolean>(keys.paused),
   })
   return query.data ?? false

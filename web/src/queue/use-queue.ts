@@ -1,19 +1,24 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
 import { askReady } from '../api/system'
 import { api } from '../api/client'
 import type { Counts, Queue } from '../api/types'
 import { keys, takeStatuses } from '../live/apply'
 import { useLive } from '../live/provider'
 
-export function useQueue() {
+/** How many of each kind are asked for at first, and at most: as the server allows. */
+export const FIRST = 200
+export const MOST = 500
+
+export function useQueue(limit = FIRST) {
   const client = useQueryClient()
   const { refresher } = useLive()
-  return useQuery({
+  const query = useQuery({
     queryKey: keys.queue,
     queryFn: ({ signal }) =>
       refresher.timed(keys.queue, async () => {
         const asked = Date.now()
-        const queue = await api<Queue>('/api/v1/queue', { signal })
+        const queue = await api<Queue>(`/api/v1/queue?limit=${limit}`, { signal })
         client.setQueryData<Counts>(keys.counts, queue.counts)
         client.setQueryData<boolean>(keys.paused, queue.paused)
         for (const list of [queue.running, queue.waiting]) {
@@ -26,6 +31,15 @@ export function useQueue() {
         return queue
       }),
   })
+  // What is listed stays until more of it has come.
+  const { refetch } = query
+  const asked = useRef(limit)
+  useEffect(() => {
+    if (asked.current === limit) return
+    asked.current = limit
+    void refetch()
+  }, [limit, refetch])
+  return query
 }
 
 /** How many tasks there are of each state: from the stream's snapshot, then asked for when that changes. */

@@ -1,30 +1,7 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { readClock, watchClock } from './clock'
 
-// One clock for all that count down, so that they do it together.
-let now = Date.now()
-let clock: ReturnType<typeof setInterval> | undefined
-const watchers = new Set<() => void>()
-function watchClock(watcher: () => void): () => void {
-  if (watchers.size === 0) {
-    now = Date.now()
-    clock = setInterval(() => {
-      now = Date.now()
-      for (const each of watchers) each()
-    }, 1000)
-  }
-  watchers.add(watcher)
-  return () => {
-    watchers.delete(watcher)
-    if (watchers.size === 0) clearInterval(clock)
-  }
-}
 const watchNothing = () => () => {}
-const readClock = () => {
-  // Nobody has kept it.
-  if (watchers.size === 0 && Date.now() - now >= 1000) now = Date.now()
-  return now
-}
-
 /** The time, every second while it is `on`. */
 export function useNow(on: boolean): number {
   return useSyncExternalStore(on ? watchClock : watchNothing, readClock)

@@ -210,7 +210,7 @@ export function Empty({ title, children }: { title: string; children: ReactNode 
           <rect key={i} x={4 + i * 7.6} y={22 - h / 2} width="3.6" height={h} rx="1.8" />
         ))}
       </svg>
-      <h2>{title}</h2>
+      <h2 dir="auto">{title}</h2>
       {children}
     </div>
   )

@@ -5,12 +5,17 @@ import { bytes } from '../text/format'
 import { CloseIcon, PauseIcon, PlayIcon } from '../ui/icons'
 import { Bar, IconButton } from '../ui/parts'
 import { mediaHash } from '../ui/route'
-import { type UploadEntry, uploads } from './store'
+import { type UploadEntry, type UploadProblem, uploads } from './store'
 
 export const useUploads = (): UploadEntry[] => useSyncExternalStore(uploads.subscribe, uploads.read)
 
 /** Whether there are any, which changes more rarely than how far they are. */
 export const useAnyUpload = (): boolean => useSyncExternalStore(uploads.subscribe, () => uploads.read().length > 0)
+
+function problemLine(problem: UploadProblem | null, text: Text): string {
+  if (!problem || problem.status === 0) return text.uploadOffline
+  return text.problem(problem.status, problem.code, problem.detail)
+}
 
 export function uploadLine(entry: UploadEntry, text: Text): string {
   const done = text.uploadOf(bytes(entry.sent, text.tag), bytes(entry.size, text.tag))
@@ -24,7 +29,7 @@ export function uploadLine(entry: UploadEntry, text: Text): string {
     case 'paused':
       return `${text.uploadPaused} · ${done}`
     case 'failed':
-      return `${text.uploadFailed} · ${entry.error === 'offline' ? text.uploadOffline : (entry.error ?? '')}`
+      return `${text.uploadFailed} · ${problemLine(entry.error, text)}`
     case 'done':
       return text.uploadDone
     case 'unfinished':

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { takeSession } from '../api/session'
-import { Uploads } from './store'
+import { en } from '../text/en'
+import { zh } from '../text/zh'
+import { uploadLine } from './panel'
+import { type UploadEntry, Uploads } from './store'
 
 interface Stored {
   size: number
@@ -20,6 +23,8 @@ class FakeUpload {
       onProgress: (sent: number) => void
       onUploadUrlAvailable: () => void
       onSuccess: () => void
+      onError: (error: unknown) => void
+      onShouldRetry: (error: unknown) => boolean
       onBeforeRequest: (request: { setHeader: (name: string, value: string) => void }) => void
     },
   ) {
@@ -216,4 +221,36 @@ it('each request has the word of the session that is now', async () => {
   expect(headers()).toEqual(['X-CSRF-Token: first'])
   takeSession({ kind: 'session', name: null, scopes: [], csrf_token: 'second' })
   expect(headers()).toEqual(['X-CSRF-Token: second'])
+})
+
+describe('an upload that was stopped', () => {
+  const stopped = async (error: unknown) => {
+    const uploads = await opened()
+    uploads.add([file('a')])
+    await settle()
+    fake.made[fake.made.length - 1]?.options.onError(error)
+    expect(states(uploads)).toEqual(['a failed 0'])
+    return uploads.read()[0] as UploadEntry
+  }
+  const answered = (status: number, body: string) => ({ originalResponse: { getStatus: () => status, getBody: () => body } })
+
+  it('is tried again by itself where that may help without anybody', async () => {
+    const uploads = await opened()
+    uploads.add([file('a')])
+    await settle()
+    const again = (error: unknown) => fake.made[0]?.options.onShouldRetry(error)
+    expect([0, 409, 423, 429, 500, 502, 503, 400, 401, 404, 413, 507].filter((status) => again(answered(status, '')))).toEqual([0, 409, 423, 429, 500, 502, 503])
+    expect(again(new Error('no network'))).toBe(true)
+  })
+  it('says why in the language of the reader, as it is when it is read', async () => {
+    const full = await stopped(answered(507, JSON.stringify({ code: 'storage_full', detail: 'The disk is full.' })))
+    expect(uploadLine(full, en)).toBe('Stopped · The disk is full.')
+    expect(uploadLine(full, zh)).toMatch(/^已停止 · [^A-Za-z]+$/)
+  })
+  it('says so where the answer was not the server’s, or there was none', async () => {
+    const proxy = await stopped(answered(502, '<html>Bad Gateway</html>'))
+    expect(uploadLine(proxy, en)).toBe('Stopped · The server answered 502. Try again.')
+    expect(uploadLine(proxy, zh)).toBe('已停止 · 服务器出错（502）。')
+    expect(uploadLine(await stopped(new Error('no network')), en)).toBe('Stopped · The server cannot be reached. Resume when it is back.')
+  })
 })

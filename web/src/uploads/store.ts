@@ -7,6 +7,13 @@ import { csrfHeader } from '../api/session'
 
 export type UploadState = 'waiting' | 'sending' | 'paused' | 'failed' | 'done' | 'unfinished' | 'elsewhere'
 
+/** What stopped it: what the server answered; a status of 0: it could not be reached. Put into words where it is shown. */
+export interface UploadProblem {
+  status: number
+  code: string
+  detail: string
+}
+
 export interface UploadEntry {
   id: string
   name: string
@@ -15,7 +22,7 @@ export interface UploadEntry {
   state: UploadState
   /** Bytes a second, of the last seconds. */
   rate: number
-  error: string | null
+  error: UploadProblem | null
   mediaId: string | null
 }
 
@@ -231,7 +238,7 @@ export class Uploads {
     const next = this.held.filter((h) => h.entry.state === 'waiting' && h.file).slice(0, Math.max(0, AT_ONCE - busy))
     for (const held of next) {
       // Of the upload itself it is told below; what is needed for it may not have come.
-      this.send(held).catch(() => this.change(held, { state: 'failed', rate: 0, error: 'offline' }))
+      this.send(held).catch(() => this.change(held, { state: 'failed', rate: 0, error: UNREACHED }))
     }
   }
 
@@ -289,10 +296,11 @@ export class Uploads {
       },
       onShouldRetry: (error) => {
         const status = (error as DetailedError).originalResponse?.getStatus() ?? 0
-        return status === 0 || status === 409 || status === 423 || status === 429 || status >= 500
+        // A full disk is said at once: it takes somebody to make room.
+        return status === 0 || status === 409 || status === 423 || status === 429 || (status >= 500 && status !== 507)
       },
       onError: (error) => {
-        this.change(held, { state: 'failed', rate: 0, error: messageOf(error as DetailedError) })
+        this.change(held, { state: 'failed', rate: 0, error: problemOf(error as DetailedError) })
         this.fill()
       },
       onSuccess: () => {
@@ -410,17 +418,18 @@ function savedNames(): { name: string; size: number }[] {
 
 const pathOf = (url: string): string => new URL(url, location.href).pathname
 
-function messageOf(error: DetailedError): string {
-  const body = error.originalResponse?.getBody()
-  if (body) {
-    try {
-      const problem = JSON.parse(body) as { detail?: string }
-      if (problem.detail) return problem.detail
-    } catch {
-      // Said by its status alone.
-    }
+const UNREACHED: UploadProblem = { status: 0, code: 'offline', detail: '' }
+
+function problemOf(error: DetailedError): UploadProblem {
+  const answer = error.originalResponse
+  if (!answer) return UNREACHED
+  const said: UploadProblem = { status: answer.getStatus(), code: '', detail: '' }
+  try {
+    const { code, detail } = JSON.parse(answer.getBody()) as { code?: unknown; detail?: unknown }
+    return { ...said, code: typeof code === 'string' ? code : '', detail: typeof detail === 'string' ? detail : '' }
+  } catch {
+    return said // Not a problem document: a proxy's page, say. The status says it alone.
   }
-  return error.originalResponse ? `${error.originalResponse.getStatus()}` : 'offline'
 }
 
 export const uploads = new Uploads()
