@@ -97,6 +97,35 @@ await steps({
     await until('it is shown', async () => (await texts(page))[0] === begun[0])
   },
 
+  async 'a split leaves nothing to be saved of what stood there, however slowly it is drawn'() {
+    const slow = await openContext(server)
+    // What React puts off until later comes after every timer that is due.
+    await slow.addInitScript(() => {
+      const post = MessagePort.prototype.postMessage
+      MessagePort.prototype.postMessage = function (...what) {
+        setTimeout(() => post.apply(this, what), 60)
+      }
+    })
+    const window = await openPage(slow, server, `#/media/${made.id}`)
+    await first(window).locator('p.segment-text').dblclick()
+    const field = first(window).getByRole('textbox')
+    await field.waitFor()
+    const before = await field.inputValue()
+    const patched = []
+    window.on('request', (request) => request.method() === 'PATCH' && patched.push(request.postData()))
+    const place = before.indexOf(' ') + 1
+    await field.evaluate((e, at) => e.setSelectionRange(at, at), place)
+    await window.keyboard.press('Control+Enter')
+    await window.locator('[data-segment="1"]').getByRole('textbox').waitFor()
+    await window.evaluate(() => fetch('/health/live'))
+    assert.deepEqual(patched, [])
+    const [one] = await there()
+    assert.equal(one.text, before.slice(0, place - 1))
+    await slow.close()
+    await server.api(`/api/v1/media/${made.id}/segments/${one.id}/merge`, { method: 'POST' })
+    await until('it is shown', async () => (await texts(page))[0] === before)
+  },
+
   async 'a paragraph is split at the cursor, and joined again'() {
     const count = (await there()).length
     await first(page).locator('p.segment-text').dblclick()

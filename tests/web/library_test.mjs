@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { createReadStream, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
 
 const server = await new Server({ env: { ALLOW_PRIVATE_ADDRESSES: '127.0.0.1', REQUIRE_IF_MATCH: 'true' } }).start()
 const context = await openContext(server, { permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'Asia/Tokyo' })
@@ -22,6 +22,13 @@ const paste = async (text) => {
   await page.evaluate((t) => navigator.clipboard.writeText(t), text)
   await page.keyboard.press('Control+v')
 }
+
+// What is asked of the queue, while another view is shown.
+const queueAsked = []
+page.on('request', (request) => {
+  const url = new URL(request.url())
+  if (request.method() === 'GET' && url.pathname === '/api/v1/queue' && !page.url().endsWith('#/queue')) queueAsked.push(url.search)
+})
 
 await steps({
   async 'addresses that are pasted anywhere are fetched by the server'() {
@@ -83,6 +90,14 @@ await steps({
     await until('and when it starts', async () => /starts in/.test(await row('second').innerText()))
     await page.goto(`${server.url}/#/media/${(await server.api('/api/v1/media?search=second')).items[0].id}`)
     await page.getByTestId('detail').getByText(/in line, starts in/).waitFor()
+    // All of it, also where there is little room.
+    const phone = await openContext(server, { viewport: { width: 360, height: 800 } })
+    const small = await openPage(phone, server, '#/queue')
+    const words = small.locator('.entries li', { hasText: 'second' }).locator('.row-words .muted')
+    await words.getByText(/in line, starts in/).waitFor()
+    assert(await words.evaluate((e) => e.scrollWidth <= e.clientWidth), 'its place is cut off')
+    await expectFits(small, 'the queue')
+    await phone.close()
     await page.goto(`${server.url}/#/`)
   },
 
@@ -256,6 +271,10 @@ await steps({
     await page.dispatchEvent('body', 'drop', { dataTransfer: transfer })
     for (const title of ['dropped one', 'dropped two']) await row(title).waitFor()
     await page.getByText('Drop to transcribe').waitFor({ state: 'detached' })
+  },
+
+  async 'the library has not read the queue to know whether it is paused'() {
+    assert.deepEqual(queueAsked.filter((search) => search !== '?limit=1'), [])
   },
 
   async 'nothing went wrong on the way'() {

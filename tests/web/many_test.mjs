@@ -327,6 +327,10 @@ await steps({
     await page.locator('.entries li').first().waitFor()
     console.log(`a queue of a thousand is shown after ${Date.now() - opened} ms`)
     assert.equal(await page.getByTestId('waiting-count').innerText(), '1,000')
+    // A thousand events have just come; what they ask for is there once nothing more is asked.
+    let lastAsked = Date.now()
+    page.on('request', () => (lastAsked = Date.now()))
+    await until('it is calm', () => Date.now() - lastAsked > 1500)
     await scroll(20, 40)
     const { ms, result } = await threadTime(() => scroll(200, 60))
     tellFrames('queue, scrolled', result, ms)

@@ -1,6 +1,6 @@
 // What a message of the event stream changes in the page's memory. The cache of queries is the only
 // place that holds state of the server; whatever is shown reads it.
-import type { InfiniteData, QueryClient } from '@tanstack/react-query'
+import { hashKey, type InfiniteData, type QueryClient } from '@tanstack/react-query'
 import type { Counts, LiveEvent, LiveMessage, Media, MediaSummary, Page, Segments, Status, TaskState, Unit } from '../api/types'
 import { keys } from './keys'
 import type { Refresher } from './refresher'
@@ -18,7 +18,7 @@ export function setStatus(client: QueryClient, status: Status): boolean {
   const key = keys.status(status.media_id)
   const known = client.getQueryData<Status>(key)?.task_id
   if (known && status.task_id && status.task_id < known) return false
-  void client.cancelQueries({ queryKey: key }, { revert: false, silent: true })
+  void client.getQueryCache().get(hashKey(key))?.cancel({ revert: false, silent: true })
   client.setQueryData<Status>(key, status)
   return true
 }
@@ -121,28 +121,28 @@ function applyTask(client: QueryClient, refresh: Refresher, event: LiveEvent): v
   if (!media || !task) return
   const known = client.getQueryData<Status>(keys.status(media))
   const status = event.status ?? statusOfEvent(event, known)
-  if (status && (!setStatus(client, status) || !event.status)) refresh.soon(keys.status(media), 500)
+  if (status && (!setStatus(client, status) || !event.status)) refresh.only(keys.status(media), 500)
   if (event.type === 'task.updated') refresh.places()
   if (event.type === 'task.state' || event.type === 'task.created') {
-    refresh.soon(keys.media(media), 50)
-    refresh.soon(keys.segments(media), 400)
-    refresh.soon(keys.attempts(task), 500)
+    refresh.only(keys.media(media), 50)
+    refresh.only(keys.segments(media), 400)
+    refresh.only(keys.attempts(task), 500)
     refresh.soon(keys.librarySome, 1000)
     refresh.soon(keys.queue, 200)
     refresh.soon(keys.counts, 1000)
     refresh.places()
     // The waveform comes with the first step.
-    if (!client.getQueryData(keys.waveform(media))) refresh.soon(keys.waveform(media), 500)
+    if (!client.getQueryData(keys.waveform(media))) refresh.only(keys.waveform(media), 500)
   }
-  refresh.soon(keys.task(task), event.type === 'task.progress' ? 900 : 100)
-  refresh.soon(keys.units(task), event.type === 'task.progress' ? 900 : 100)
+  refresh.only(keys.task(task), event.type === 'task.progress' ? 900 : 100)
+  refresh.only(keys.units(task), event.type === 'task.progress' ? 900 : 100)
   refresh.soon(keys.queue, 1000)
   if (event.type.startsWith('unit.')) {
-    refresh.soon(keys.segments(media), 600)
+    refresh.only(keys.segments(media), 600)
     refresh.soon(keys.search, 2000)
-    refresh.soon(keys.attempts(task), 1000)
+    refresh.only(keys.attempts(task), 1000)
   }
-  if (event.type !== 'task.progress') refresh.soon(keys.log(task), 1000)
+  if (event.type !== 'task.progress') refresh.only(keys.log(task), 1000)
 }
 
 export function applyMessage(client: QueryClient, refresh: Refresher, message: LiveMessage): void {
@@ -161,7 +161,7 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
       return
     case 'media.updated':
       if (message.media_id) {
-        refresh.soon(keys.media(message.media_id), 50)
+        refresh.only(keys.media(message.media_id), 50)
         refresh.one(message.media_id)
         refresh.soon(keys.librarySome, 1000)
         refresh.soon(keys.queue, 300)
@@ -183,7 +183,7 @@ export function applyMessage(client: QueryClient, refresh: Refresher, message: L
         // Our own edit is known by its answer already.
         const known = client.getQueryData<Segments | null>(keys.segments(message.media_id))?.newest_revision ?? -1
         const told = typeof message.data.revision === 'number' ? message.data.revision : Infinity
-        if (told > known) refresh.soon(keys.segments(message.media_id), 50)
+        if (told > known) refresh.only(keys.segments(message.media_id), 50)
         refresh.soon(keys.search, 1000)
       }
       return

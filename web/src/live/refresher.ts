@@ -1,7 +1,9 @@
 // Asks anew for what is shown: soon after it changed, but not more often than it can be answered.
-import type { QueryClient, QueryKey } from '@tanstack/react-query'
-import type { Status } from '../api/types'
+import { hashKey, type QueryClient, type QueryFilters, type QueryKey } from '@tanstack/react-query'
+import type { Queue, Status } from '../api/types'
 import { keys } from './keys'
+
+const RAREST_MS = 10_000
 
 export class Refresher {
   /** Set by the page: looks for what came at the head of the library. True: to be done once more. */
@@ -42,22 +44,46 @@ export class Refresher {
     })
   }
 
+  /** Of all whose keys begin so. */
   soon(key: QueryKey, everyMs = 300): void {
-    this.once(JSON.stringify(key), everyMs, () => this.client.invalidateQueries({ queryKey: key }))
+    this.once(JSON.stringify(key), everyMs, () => this.anew({ queryKey: key }))
+  }
+
+  /** Of the one that has this key, where there is one: found without looking through all of them, of which there may be thousands. */
+  only(key: QueryKey, everyMs = 300): void {
+    const cache = this.client.getQueryCache()
+    const hash = hashKey(key)
+    if (!cache.get(hash)) return
+    this.once(hash, everyMs, async () => {
+      const query = cache.get(hash)
+      if (query) await this.anew({ predicate: (one) => one === query })
+    })
+  }
+
+  private async anew(filters: QueryFilters): Promise<void> {
+    // What is on its way for the first time is not begun anew, and may not know yet.
+    const first = this.client.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' }).some((query) => query.state.data === undefined)
+    await this.client.invalidateQueries(filters)
+    if (first) await this.client.invalidateQueries(filters)
   }
 
   /**
-   * The places of those that wait, which no event tells: they move up when another one ends. Where
-   * the queue is shown, its answer has them all.
+   * The places of those that wait, which no event tells: they move up when another one ends. Those of
+   * a queue that is shown come with its answer.
    */
   places(): void {
-    this.once('places', 2000, () =>
-      this.client.invalidateQueries({
+    this.once('places', 2000, () => {
+      const queue = this.client.getQueryCache().find<Queue>({ queryKey: keys.queue })
+      const listed = new Set(queue?.isActive() ? queue.state.data?.waiting.map((entry) => entry.media_id) : [])
+      return this.client.invalidateQueries({
         queryKey: keys.statuses,
-        refetchType: this.client.getQueryCache().find({ queryKey: keys.queue })?.isActive() ? 'none' : 'active',
-        predicate: (query) => (query.state.data as Status | undefined)?.status === 'pending',
-      }),
-    )
+        refetchType: 'active',
+        predicate: (query) => {
+          const status = query.state.data as Status | undefined
+          return status?.status === 'pending' && !listed.has(status.media_id)
+        },
+      })
+    })
   }
 
   // One at a time of each name: what was begun is never broken off, so that it comes to an end
@@ -68,7 +94,8 @@ export class Refresher {
       return
     }
     if (this.waiting.has(name)) return
-    const pause = Math.max(everyMs, 5 * (this.took.get(name) ?? 0), 5 * (this.ran.get(name) ?? 0))
+    // What once took long, as while the server was away, is not put off for long.
+    const pause = Math.min(RAREST_MS, Math.max(everyMs, 5 * (this.took.get(name) ?? 0), 5 * (this.ran.get(name) ?? 0)))
     const since = this.now() - (this.last.get(name) ?? 0)
     const begin = () => {
       const begun = this.now()

@@ -54,8 +54,11 @@ export function Editor({ segment, index, last, caret, edits, drafts, events }: R
     if (sending.current || (segment.revision ?? 0) <= (base.current.revision ?? 0)) return
     const mine = tidy(valueNow.current)
     const theirs = segment.text !== base.current.text && segment.text !== mine
-    if (mine === base.current.text) setValue(segment.text)
-    else if (theirs) hold()
+    if (mine === base.current.text) {
+      // Now: the field may close before it is drawn again, and would save what stood there.
+      valueNow.current = segment.text
+      setValue(segment.text)
+    } else if (theirs) hold()
     base.current = segment
     if (theirs) opened.current = segment.text
     if (mine === segment.text) drafts.remove(id)
