@@ -89,11 +89,6 @@ Result<ports::FromUpload> upload_of(const json::object& item) {
     return ports::FromUpload{UploadId{*id}};
 }
 
-Error in_item(Error error, std::size_t position) {
-    error.message = fmt::format("items[{}]: {}", position, error.message);
-    return error;
-}
-
 Result<void> add_item(const Services& services, const json::value& value, const TaskFields& common,
                       Engine::NewBatch& batch) {
     const json::object* item = value.if_object();
@@ -116,6 +111,15 @@ Result<void> add_item(const Services& services, const json::value& value, const 
         auto again = again_of(services, *item, common);
         if (!again) {
             return std::unexpected(again.error());
+        }
+        for (std::size_t i = 0; i < batch.items.size(); ++i) {
+            const auto* before = std::get_if<Engine::NewBatch::Again>(&batch.items[i]);
+            if (before != nullptr && before->media == again->media) {
+                return std::unexpected(bad_value(
+                    "media_id", fmt::format("another than that of items[{}]: a media has one task "
+                                            "at a time",
+                                            i)));
+            }
         }
         batch.items.emplace_back(std::move(*again));
         return {};
@@ -164,7 +168,7 @@ Result<Engine::NewBatch> batch_of(const Services& services, const json::object& 
     }
     for (const json::value& item : *items) {
         if (auto added = add_item(services, item, common, batch); !added) {
-            return std::unexpected(in_item(added.error(), batch.items.size()));
+            return std::unexpected(ports::in_batch_item(added.error(), batch.items.size()));
         }
     }
     return batch;
@@ -206,18 +210,22 @@ class NewBatchSink : public BodySink {
     const std::function<Response(const ports::BatchRow&)> answer_;
 };
 
+Result<void> check_length(const Services& services, std::int64_t bytes) {
+    const std::int64_t most = services.settings.json_limit_bytes;
+    if (bytes > most) {
+        return fail(ErrorClass::request, "body_too_large",
+                    fmt::format("The list is longer than {} bytes. Send it in parts.", most));
+    }
+    return {};
+}
+
 class BatchList final : public NewBatchSink {
   public:
     using NewBatchSink::NewBatchSink;
 
     Result<void> write(std::string_view bytes) override {
         body_ += bytes;
-        const std::int64_t most = services_.settings.json_limit_bytes;
-        if (static_cast<std::int64_t>(body_.size()) > most) {
-            return fail(ErrorClass::request, "body_too_large",
-                        fmt::format("The list is longer than {} bytes. Send it in parts.", most));
-        }
-        return {};
+        return check_length(services_, static_cast<std::int64_t>(body_.size()));
     }
 
     Result<Response> finish() override {
@@ -275,7 +283,7 @@ class BatchForm final : public NewBatchSink, private PartReceiver {
             }
             const json::object words{{item.kind, item.value}};
             if (auto added = add_item(services_, words, fields_, batch); !added) {
-                return std::unexpected(in_item(added.error(), position));
+                return std::unexpected(ports::in_batch_item(added.error(), position));
             }
         }
         return submit(std::move(batch), asked);
@@ -349,7 +357,7 @@ class BatchForm final : public NewBatchSink, private PartReceiver {
     }
 
     Result<void> named(Result<void> done) const {
-        return done ? done : std::unexpected(in_item(done.error(), items_.size() - 1));
+        return done ? done : std::unexpected(ports::in_batch_item(done.error(), items_.size() - 1));
     }
 
     MultipartParser parser_;
@@ -378,6 +386,9 @@ Result<std::unique_ptr<BodySink>> make_batch_sink(
         return std::unexpected(key.error());
     }
     if (!form) {
+        if (auto fits = check_length(services, request.content_length.value_or(0)); !fits) {
+            return std::unexpected(fits.error());
+        }
         return std::make_unique<BatchList>(services, request, std::move(*key), std::move(answer));
     }
     const auto boundary = multipart_boundary(*field);

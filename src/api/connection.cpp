@@ -29,6 +29,8 @@ constexpr std::uint32_t kHeaderMax = 16 << 10;
 constexpr std::size_t kFirstRead = 512;  // what an idle connection holds
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::size_t kLingerBytes = 4 << 20;
+constexpr const char* kWebSocketVersion = "13";
+constexpr std::size_t kWebSocketKeySize = 24;
 // More is no length that anybody means, and would not fit the numbers here.
 constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 60;
 
@@ -77,6 +79,27 @@ Result<void> check_framing(const Parser& parser) {
     if (parser.content_length().value_or(0) > kBodyMax) {
         return fail(ErrorClass::request, "body_too_large",
                     "The Content-Length is larger than any that is taken.");
+    }
+    return {};
+}
+
+// What Beast would refuse in words of its own (RFC 6455 §4.2.1).
+Result<void> check_handshake(const Request& request) {
+    const std::string* version = request.header("sec-websocket-version");
+    if (version == nullptr || *version != kWebSocketVersion) {
+        return fail(ErrorClass::request, "upgrade_required",
+                    fmt::format("The WebSocket that is spoken here is version {}: "
+                                "Sec-WebSocket-Version must say so.",
+                                kWebSocketVersion));
+    }
+    const std::string* key = request.header("sec-websocket-key");
+    if (key == nullptr || key->size() != kWebSocketKeySize) {
+        return fail(ErrorClass::request, "bad_request",
+                    "Sec-WebSocket-Key must be there once, 16 bytes in Base64.");
+    }
+    if (!lower(joined_fields(request, "connection")).contains("upgrade")) {
+        return fail(ErrorClass::request, "upgrade_required",
+                    "Connection must say Upgrade where a WebSocket is asked for.");
     }
     return {};
 }
@@ -252,7 +275,14 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_one(Parser& parser) 
         }
     }
     if (!admitted) {
-        co_return co_await respond_unread(problem_response(admitted.error(), request.path), parser);
+        Response refused = problem_response(admitted.error(), request.path);
+        if (admitted.error().code == "bad_host") {
+            // Whom the rest of such a connection speaks to is not known (RFC 9112 §3.2).
+            co_return co_await respond(std::move(refused), request.method == Method::head, false)
+                ? Next::linger
+                : Next::hang_up;
+        }
+        co_return co_await respond_unread(std::move(refused), parser);
     }
     Next next = Next::hang_up;
     if ((*admitted)->talk != nullptr) {
@@ -329,10 +359,12 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
         talk = fail(ErrorClass::request, "websocket_off",
                     "WebSockets are turned off here (ENABLE_PROGRESS_WEBSOCKET). The same events "
                     "come from /api/v1/events.");
-    } else if (!request.asks_for_websocket()) {
+    } else if (!http11_ || !request.asks_for_websocket()) {
         talk = fail(ErrorClass::request, "upgrade_required",
                     "This address speaks WebSocket alone. Over plain HTTP the same events come "
                     "from /api/v1/events.");
+    } else if (auto offered = check_handshake(request); !offered) {
+        talk = std::unexpected(offered.error());
     } else if (request.has_body() || buffer_.size() > 0) {
         talk = fail(ErrorClass::request, "bad_request",
                     "A request for a WebSocket has no body, and nothing follows it before the "
@@ -352,6 +384,7 @@ asio::awaitable<HttpConnection::Next> HttpConnection::serve_websocket(Parser& pa
         Response response = problem_response(talk.error(), request.path);
         if (response.status == 426) {
             response.headers.emplace_back("Upgrade", "websocket");
+            response.headers.emplace_back("Sec-WebSocket-Version", kWebSocketVersion);
         }
         co_return co_await respond_unread(std::move(response), parser);
     }

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 #include <boost/json.hpp>
 
+#include "durascribe/api/header_values.h"
 #include "durascribe/api/negotiation.h"
 #include "durascribe/api/openapi.h"
 
@@ -22,6 +23,7 @@ namespace json = boost::json;
 struct Operation {
     std::vector<std::string> query;     // names of its parameters
     std::vector<std::string> produces;  // of its answers that are no refusals; empty: no body
+    bool if_match = false;              // it knows the tags of what it changes
 };
 // By method and pattern.
 using Operations = std::map<Method, std::map<std::string, Operation, std::less<>>>;
@@ -41,6 +43,7 @@ void add_parameters(const json::object& in, const json::value& root, Operation& 
         if (parameter.at("in") == "query") {
             operation.query.emplace_back(parameter.at("name").as_string());
         }
+        operation.if_match = operation.if_match || parameter.at("name") == "If-Match";
     }
 }
 
@@ -119,12 +122,25 @@ Result<void> check_types(const Operation& operation, const Request& request) {
     return check_accept(request, operation.produces);
 }
 
+// What has no entity tag is none that If-Match could name (RFC 9110 §13.1.1): to do what it guards
+// all the same would be worse than to refuse.
+Result<void> check_condition(const Operation& operation, const Request& request) {
+    if (operation.if_match || !strong_tags(joined_fields(request, "if-match"))) {
+        return {};
+    }
+    return fail(ErrorClass::request, "precondition_failed",
+                "What is at this address has no ETag, so that If-Match can name nothing of it. "
+                "Leave If-Match out.");
+}
+
 }  // namespace
 
 Result<void> check_contract(const Route& route, const Request& request) {
     const bool named =
         !request.query.empty() && !request.legacy_path && route.pattern.starts_with("/api/v1/");
-    if (!named && request.header("accept") == nullptr) {
+    const bool conditional = request.header("if-match") != nullptr &&
+                             (request.method == Method::patch || request.method == Method::del);
+    if (!named && !conditional && request.header("accept") == nullptr) {
         return {};
     }
     const Operation* operation = operation_of(route);
@@ -136,7 +152,10 @@ Result<void> check_contract(const Route& route, const Request& request) {
             return known;
         }
     }
-    return check_types(*operation, request);
+    if (auto acceptable = check_types(*operation, request); !acceptable) {
+        return acceptable;
+    }
+    return conditional ? check_condition(*operation, request) : Result<void>{};
 }
 
 }  // namespace durascribe::api

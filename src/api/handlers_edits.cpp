@@ -10,6 +10,7 @@
 #include "durascribe/api/header_values.h"
 #include "durascribe/api/json_text.h"
 #include "durascribe/api/names.h"
+#include "durascribe/api/negotiation.h"
 #include "durascribe/api/parameters.h"
 #include "durascribe/api/problem.h"
 #include "durascribe/api/shapes.h"
@@ -183,9 +184,8 @@ Result<void> read_field(std::string_view name, const json::value& value,
 
 Result<std::optional<std::vector<std::string>>> if_match_of(const Services& services,
                                                             const Request& request) {
-    const std::string* field = request.header("if-match");
-    if (field != nullptr) {
-        auto tags = strong_tags(*field);
+    if (request.header("if-match") != nullptr) {
+        auto tags = strong_tags(joined_fields(request, "if-match"));
         if (tags) {
             std::ranges::transform(*tags, tags->begin(), version_tag);
         }

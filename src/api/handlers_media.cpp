@@ -181,7 +181,14 @@ Result<Response> delete_media(const Services& services, const Request& request) 
     if (!id) {
         return std::unexpected(id.error());
     }
-    if (const auto deleted = services.engine.delete_media(*id); !deleted) {
+    // Not demanded, also where it is for edits: who deletes does not mean a title.
+    const auto seen = request.header("if-match") != nullptr
+                          ? seen_revisions(services, request, *id)
+                          : Result<std::optional<std::vector<int>>>{std::nullopt};
+    if (!seen) {
+        return std::unexpected(seen.error());
+    }
+    if (const auto deleted = services.engine.delete_media(*id, *seen); !deleted) {
         return std::unexpected(deleted.error());
     }
     Response response;

@@ -40,8 +40,12 @@ Result<std::string> url_of(const json::value& value) {
     }
     auto address = net::WebAddress::parse(*text);
     if (!address) {
+        std::string reason = address.error().message;
+        if (reason.ends_with('.')) {
+            reason.pop_back();  // bad_value has its own
+        }
         return std::unexpected(
-            bad_value("url", "an http or https address of a receiver. " + address.error().message));
+            bad_value("url", "an http or https address of a receiver. " + reason));
     }
     return std::move(address->text);
 }

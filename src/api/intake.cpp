@@ -305,6 +305,9 @@ Result<std::unique_ptr<BodySink>> make_upload_sink(const Request& request, Uploa
                     "body itself with ?filename=.");
     }
     const std::int64_t announced = request.content_length.value_or(0);
+    if (json && announced > rules.json_limit_bytes) {
+        return std::unexpected(too_large(rules.json_limit_bytes));
+    }
     if (rules.limit_bytes > 0 && announced > rules.limit_bytes + (form ? kFormOverheadMax : 0)) {
         return std::unexpected(too_large(rules.limit_bytes));
     }

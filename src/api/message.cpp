@@ -173,7 +173,9 @@ std::string response_head(const Response& response, bool keep_alive, WallTime no
         fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.length());
     }
     head += "X-Content-Type-Options: nosniff\r\n";
-    head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+    // What says Upgrade says so of its connection, too (RFC 9110 §7.8).
+    head += response.status == 426 ? "Connection: upgrade, " : "Connection: ";
+    head += keep_alive ? "keep-alive\r\n\r\n" : "close\r\n\r\n";
     return head;
 }
 

@@ -208,10 +208,12 @@ Result<std::optional<ports::IdempotencyKey>> idempotency_key_of(const Request& r
         return std::nullopt;
     }
     const bool printable = std::ranges::all_of(*key, [](char c) { return c >= 0x20 && c <= 0x7E; });
-    if (key->empty() || key->size() > kIdempotencyKeyMax || !printable) {
-        return std::unexpected(
-            bad_value("Idempotency-Key",
-                      fmt::format("1 to {} printable ASCII characters", kIdempotencyKeyMax)));
+    const bool once =
+        std::ranges::count(request.headers, "idempotency-key", &Fields::value_type::first) == 1;
+    if (key->empty() || key->size() > kIdempotencyKeyMax || !printable || !once) {
+        return std::unexpected(bad_value(
+            "Idempotency-Key",
+            fmt::format("one, of 1 to {} printable ASCII characters", kIdempotencyKeyMax)));
     }
     // Whose it is stands here, too, as it always did: keys from before an update stay good.
     std::string fingerprint =

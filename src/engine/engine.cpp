@@ -243,11 +243,11 @@ class Engine::Impl final : public ports::CommitListener {
                              .title = batch.title,
                              .items = {},
                              .idempotency = batch.idempotency};
-        for (const auto& item : batch.items) {
-            auto added =
-                std::visit([&](const auto& one) { return add_to(made, one, batch); }, item);
+        for (std::size_t i = 0; i < batch.items.size(); ++i) {
+            auto added = std::visit([&](const auto& one) { return add_to(made, one, batch); },
+                                    batch.items[i]);
             if (!added) {
-                return std::unexpected(added.error());
+                return std::unexpected(ports::in_batch_item(added.error(), i));
             }
         }
         auto row = store_.submit_batch(made);
@@ -345,8 +345,9 @@ class Engine::Impl final : public ports::CommitListener {
         return made;
     }
 
-    Result<void> delete_media(const MediaId& media) {
-        auto blobs = store_.delete_media(media);
+    Result<void> delete_media(const MediaId& media,
+                              const std::optional<std::vector<int>>& if_revision) {
+        auto blobs = store_.delete_media(media, if_revision);
         if (!blobs) {
             return std::unexpected(blobs.error());
         }
@@ -490,8 +491,9 @@ Result<ports::RetryOutcome> Engine::retry(const TaskId& task,
     DURASCRIBE_FAILPOINT("retry.recorded");
     return outcome;
 }
-Result<void> Engine::delete_media(const MediaId& media) {
-    return impl_->delete_media(media);
+Result<void> Engine::delete_media(const MediaId& media,
+                                  const std::optional<std::vector<int>>& if_revision) {
+    return impl_->delete_media(media, if_revision);
 }
 Result<TaskView> Engine::view(const TaskId& task) {
     return impl_->views().of(task);

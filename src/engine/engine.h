@@ -197,7 +197,8 @@ class Engine {
 
     // Removes rows, then the files that nothing names any more. Errors: as
     // ports::Store::delete_media.
-    Result<void> delete_media(const MediaId& media);
+    Result<void> delete_media(const MediaId& media,
+                              const std::optional<std::vector<int>>& if_revision = {});
 
     // The task with live progress, stage, time left and queue position. Errors: request
     // "not_found".

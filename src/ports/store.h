@@ -155,9 +155,11 @@ class Store : public TokenStore {
         const MediaId& id, const std::string& title,
         const std::optional<std::vector<int>>& if_revision = {}) = 0;
 
-    // Removes the media, its tasks and all that hangs on them. Errors: request "not_found";
-    // request "task_running" while a task is active. Returns the blobs that nothing names any more.
-    virtual Result<std::vector<BlobRef>> delete_media(const MediaId& id) = 0;
+    // Removes the media, its tasks and all that hangs on them. Where revisions are given, one of
+    // them must be MediaRow::revision. Errors: request "not_found", "precondition_failed"; request
+    // "task_running" while a task is active. Returns the blobs that nothing names any more.
+    virtual Result<std::vector<BlobRef>> delete_media(
+        const MediaId& id, const std::optional<std::vector<int>>& if_revision = {}) = 0;
 
     // -- units --
 

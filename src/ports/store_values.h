@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "durascribe/base/error.h"
 #include "durascribe/domain/model_choice.h"
 #include "durascribe/domain/progress.h"
 #include "durascribe/domain/subtitle_formats.h"
@@ -106,6 +107,12 @@ struct NewBatch {
     std::vector<std::variant<NewMedia, NewTask, FromUpload>> items;  // without keys of their own
     std::optional<IdempotencyKey> idempotency;
 };
+
+// The same error, with the item that it is about.
+inline Error in_batch_item(Error error, std::size_t position) {
+    error.message = "items[" + std::to_string(position) + "]: " + error.message;
+    return error;
+}
 
 struct BatchRow {
     BatchId id;

@@ -293,21 +293,43 @@ TEST_F(BatchesApi, AllItemsOrNone) {
         EXPECT_TRUE(detail.contains("\"unknown\"")) << body << detail;
     }
     EXPECT_EQ(post("/api/v1/batches", R"({"items": [{"url": "http://0x7f.1/"}]})").status, 422);
-    EXPECT_EQ(
-        post(
-            "/api/v1/batches",
-            R"({"items": [{"url": "https://a.example/"}, {"media_id": "00000000-0000-7000-8000-000000000000"}]})")
-            .status,
-        404);
+    // Too long is said before the body.
+    for (const char* path : {"/api/v1/batches", "/api/v1/media"}) {
+        RawClient client = connect();
+        client.send(
+            fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                        "application/json\r\nContent-Length: {}\r\n\r\n",
+                        path, settings_.json_limit_bytes + 1));
+        const auto refused = client.read();
+        ASSERT_TRUE(refused) << path;
+        EXPECT_EQ(refused->status, 413) << path;
+    }
+    // Each names its item.
+    const auto refused = [this](const std::string& items) {
+        const Answer answer = post("/api/v1/batches", "{\"items\": [" + items + "]}");
+        return std::pair{answer.status, text(object(answer), "detail")};
+    };
+    const std::string url = R"({"url": "https://a.example/"})";
+    const auto again_of = [](const std::string& id, const std::string& options = "") {
+        return "{\"media_id\": \"" + id + "\"" + options + "}";
+    };
+    const auto twice = refused(again_of(media) + "," + url + "," + again_of(media));
+    EXPECT_EQ(twice.first, 400);
+    EXPECT_TRUE(
+        twice.second.starts_with("items[2]: media_id must be another than that of items[0]"))
+        << twice.second;
+    const auto nothing = refused(url + "," + again_of("00000000-0000-7000-8000-000000000000"));
+    EXPECT_EQ(nothing.first, 404);
+    EXPECT_TRUE(nothing.second.starts_with("items[1]: ")) << nothing.second;
+    const auto speakers = refused(url + "," + again_of(media, R"(, "diarize": true)"));
+    EXPECT_EQ(speakers.first, 422);
+    EXPECT_TRUE(speakers.second.starts_with("items[1]: ")) << speakers.second;
     shut_gate();
     const auto again = post("/api/v1/media/" + media + "/reprocess?force=true");
     EXPECT_EQ(again.status, 202);
-    EXPECT_EQ(
-        post("/api/v1/batches",
-             fmt::format(R"({{"items": [{{"url": "https://a.example/"}}, {{"media_id": "{}"}}]}})",
-                         media))
-            .status,
-        409);
+    const auto active = refused(url + "," + again_of(media));
+    EXPECT_EQ(active.first, 409);
+    EXPECT_TRUE(active.second.starts_with("items[1]: ")) << active.second;
     EXPECT_EQ(store_->list_media({}, {})->rows.size(), before);
     EXPECT_TRUE(ask_json("GET", "/api/v1/batches")["items"].as_array().empty());
     for (const char* path : {"", "/cancel", "/retry"}) {

@@ -525,9 +525,50 @@ TEST_F(HttpTest, ListsSearchRenameDelete) {
     EXPECT_EQ(ask("PATCH", path, as_json, "{").status, 400);
     EXPECT_EQ(ask("PATCH", path, "Content-Type: text/plain\r\n", R"({"title": "x"})").status, 415);
 
-    EXPECT_EQ(ask("DELETE", path).status, 204);
+    const std::string seen = ask("GET", path).field("etag");
+    EXPECT_EQ(ask("PATCH", path, as_json, R"({"title": "Another"})").status, 200);
+    for (const std::string& tag : {seen, std::string{"\"nothing\""}, "W/" + seen}) {
+        const Answer refused = ask("DELETE", path, "If-Match: " + tag + "\r\n");
+        EXPECT_EQ(refused.status, 412) << tag;
+        EXPECT_EQ(text(object(refused), "code"), "precondition_failed");
+    }
+    const std::string now = ask("GET", path).field("etag");
+    EXPECT_EQ(ask("DELETE", path, "If-Match: " + seen + "\r\nIf-Match: " + now + "\r\n").status,
+              204)
+        << "two lines are one list";
     EXPECT_EQ(ask("GET", path).status, 404);
     EXPECT_EQ(ask("DELETE", path).status, 404);
+    EXPECT_EQ(ask("DELETE", "/api/v1/media/" + ids[2], "If-Match: *\r\n").status, 204);
+    EXPECT_EQ(ask("DELETE", "/api/v1/media/" + ids[0]).status, 204);
+}
+
+TEST_F(HttpTest, WhatHasNoTagIsNotChangedUnderIfMatch) {
+    shut_gate();
+    start();
+    const std::string task = "/api/v1/tasks/" + text(upload(), "task_id");
+    const std::string as_json = "Content-Type: application/json\r\n";
+    const std::string priority = R"({"priority": 7})";
+    const Answer refused = ask("PATCH", task, as_json + "If-Match: \"seen\"\r\n", priority);
+    EXPECT_EQ(refused.status, 412);
+    EXPECT_EQ(text(object(refused), "code"), "precondition_failed");
+    EXPECT_EQ(ask_json("GET", task).at("options").at("priority"), 0);
+    EXPECT_EQ(ask("PATCH", task, as_json + "If-Match: *\r\n", priority).status, 200);
+    EXPECT_EQ(ask_json("GET", task).at("options").at("priority"), 7);
+    for (const char* path : {"/api/v1/webhooks/", "/api/v1/tokens/"}) {
+        EXPECT_EQ(ask("DELETE", path + std::string{"0190c1d0-0000-7000-8000-000000000001"},
+                      "If-Match: \"seen\"\r\n")
+                      .status,
+                  412);
+    }
+}
+
+TEST_F(HttpTest, TwoIdempotencyKeysAreNone) {
+    start();
+    const Answer refused =
+        ask("POST", "/api/v1/media", "Idempotency-Key: a\r\nIdempotency-Key: b\r\n", "bytes");
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_TRUE(text(object(refused), "detail").starts_with("Idempotency-Key must be one,"));
+    EXPECT_TRUE(store_->list_media({}, {})->rows.empty());
 }
 
 TEST_F(HttpTest, EarlierClientsPathsAndWords) {

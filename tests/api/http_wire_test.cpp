@@ -191,6 +191,9 @@ TEST_F(HttpTest, MalformedRequestsAreRefusedAndTheConnectionEnds) {
         EXPECT_EQ(answer->status, status) << bytes.substr(0, 200);
         EXPECT_EQ(answer->field("content-type"), "application/problem+json");
         EXPECT_EQ(text(object(*answer), "code"), code) << bytes.substr(0, 200);
+        if (code == "bad_host") {
+            EXPECT_EQ(answer->field("connection"), "close");
+        }
     }
     EXPECT_TRUE(store_->list_media({}, {})->rows.empty());
 }

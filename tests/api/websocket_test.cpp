@@ -122,6 +122,38 @@ TEST_F(WebSocketTest, RefusesAtTheHandshake) {
     EXPECT_EQ(plain.status, 426);
     EXPECT_EQ(plain.field("upgrade"), "websocket");
     EXPECT_EQ(text(object(plain), "code"), "upgrade_required");
+    EXPECT_EQ(plain.field("connection"), "upgrade, keep-alive");
+    EXPECT_EQ(plain.field("sec-websocket-version"), "13");
+    // What else a handshake can lack: said as all else is.
+    const std::string_view begin = "GET /api/v1/ws HTTP/1.1\r\nHost: localhost\r\n";
+    const std::string_view key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (const auto& [status, code, fields] :
+         {std::tuple{426, "upgrade_required",
+                     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n"},
+          std::tuple{426, "upgrade_required", "Connection: Upgrade\r\nUpgrade: websocket\r\n"},
+          std::tuple{426, "upgrade_required",
+                     "Connection: close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+          std::tuple{426, "upgrade_required", "Connection: Upgrade\r\nUpgrade: h2c\r\n"}}) {
+        RawClient client = connect();
+        client.send(std::string{begin}.append(fields).append(key).append("\r\n"));
+        const auto refused = client.read();
+        ASSERT_TRUE(refused) << fields;
+        EXPECT_EQ(refused->status, status) << fields;
+        EXPECT_EQ(text(object(*refused), "code"), code) << fields;
+        EXPECT_EQ(refused->field("sec-websocket-version"), "13") << fields;
+    }
+    for (const std::string_view bad : {"", "Sec-WebSocket-Key: short\r\n"}) {
+        RawClient client = connect();
+        client.send(std::string{begin}
+                        .append("Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                                "Sec-WebSocket-Version: 13\r\n")
+                        .append(bad)
+                        .append("\r\n"));
+        const auto refused = client.read();
+        ASSERT_TRUE(refused) << bad;
+        EXPECT_EQ(refused->status, 400) << bad;
+        EXPECT_TRUE(text(object(*refused), "detail").starts_with("Sec-WebSocket-Key"));
+    }
     EXPECT_EQ(socket().open("/api/v1/ws", "Content-Length: 3\r\n"), 400);
     EXPECT_EQ(socket().open("/api/transcription/3/progress"), 404);
     EXPECT_EQ(socket().open("/api/transcription/0190f7d2-0000-7000-8000-000000000001/progress"),

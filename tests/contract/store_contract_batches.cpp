@@ -64,6 +64,7 @@ TEST_P(StoreContract, AnUploadInPiecesIsAnItemOnceItIsFinished) {
     ports::NewBatch batch{.id = new_id<BatchId>(),
                           .items = {file("one"), ports::FromUpload{upload.id}}};
     EXPECT_ERROR(store_->submit_batch(batch), ErrorClass::request, "upload_not_finished");
+    EXPECT_TRUE(store_->submit_batch(batch).error().message.starts_with("items[1]: "));
     ASSERT_TRUE(store_->seal_upload(upload.id, {std::string(64, 'b'), 7}).has_value());
     EXPECT_ERROR(store_->submit_batch(batch), ErrorClass::request, "upload_not_finished");
     ASSERT_TRUE(store_->finish_upload(upload.id).has_value());

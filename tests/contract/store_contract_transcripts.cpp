@@ -158,6 +158,20 @@ TEST_P(StoreTranscripts, ARenameCanBeBoundToWhatWasSeen) {
     EXPECT_EQ(store_->media(row.media_id)->title, "One");
 }
 
+TEST_P(StoreTranscripts, ADeletionCanBeBoundToWhatWasSeen) {
+    const auto row = submit();
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    const int seen = store_->media(row.media_id)->revision;
+    ASSERT_TRUE(store_->rename_media(row.media_id, "Another").has_value());
+    for (const std::vector<int>& revisions : {std::vector{seen}, std::vector<int>{}}) {
+        EXPECT_ERROR(store_->delete_media(row.media_id, revisions), ErrorClass::request,
+                     "precondition_failed");
+    }
+    ASSERT_TRUE(store_->media(row.media_id).has_value());
+    EXPECT_TRUE(store_->delete_media(row.media_id, std::vector{seen, seen + 1}).has_value());
+    EXPECT_ERROR(store_->media(row.media_id), ErrorClass::request, "not_found");
+}
+
 TEST_P(StoreTranscripts, OnlyWhatHasEndedIsEdited) {
     const auto row = submit_extracted(2);
     transcribe(claim(Lane::speech).lease);

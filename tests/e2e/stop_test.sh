@@ -21,9 +21,9 @@ curl -fsS --data-binary "@$work/big.bin" -H 'Content-Type: audio/wav' "$url/api/
 id=$(json "$work/created.json" 'd["id"]')
 wait_until 60 'it is found to be no audio' media_is "$id" failed
 
-curl -fsS --limit-rate 5M "$url/api/v1/media/$id/source" -o "$work/got.bin" 2>"$work/reader.err" &
+curl -fsS --limit-rate 6M "$url/api/v1/media/$id/source" -o "$work/got.bin" 2>"$work/reader.err" &
 reader=$!
-curl -sS --limit-rate 1M --data-binary "@$work/other.bin" -H 'Content-Type: audio/wav' "$url/api/v1/media?filename=other.wav" \
+curl -sS --limit-rate 1400k --data-binary "@$work/other.bin" -H 'Content-Type: audio/wav' "$url/api/v1/media?filename=other.wav" \
     -o "$work/taken.json" -w '%{http_code}' >"$work/taken.code" 2>"$work/sender.err" &
 sender=$!
 python3 "$work/idle.py" "${url##*:}" >"$work/idle.out" 2>"$work/idle.err" &

@@ -98,8 +98,9 @@ class ForwardingStore : public ports::Store {
         const std::optional<std::vector<int>>& if_revision) override {
         return store_.rename_media(id, title, if_revision);
     }
-    Result<std::vector<ports::BlobRef>> delete_media(const MediaId& id) override {
-        return store_.delete_media(id);
+    Result<std::vector<ports::BlobRef>> delete_media(
+        const MediaId& id, const std::optional<std::vector<int>>& if_revision) override {
+        return store_.delete_media(id, if_revision);
     }
     Result<std::optional<ports::ClaimedUnit>> claim(const ports::ClaimRequest& request) override {
         return store_.claim(request);

@@ -68,15 +68,15 @@ Result<ports::BatchRow> submit_batch(WriteTx& tx, const ports::NewBatch& new_bat
     }
     tx.db.execute("INSERT INTO batches (id, title, created_at) VALUES (?, ?, ?)", new_batch.id,
                   new_batch.title, tx.now);
-    int position = 0;
+    std::size_t position = 0;
     for (const auto& item : new_batch.items) {
         const auto made = std::visit([&](const auto& one) { return made_of(tx, one); }, item);
         if (!made) {
-            return std::unexpected(made.error());
+            return std::unexpected(ports::in_batch_item(made.error(), position));
         }
         tx.db.execute(
             "INSERT INTO batch_items (batch_id, position, media_id, task_id) VALUES (?, ?, ?, ?)",
-            new_batch.id, position++, made->media, made->task);
+            new_batch.id, static_cast<int>(position++), made->media, made->task);
     }
     if (new_batch.idempotency) {
         keep_answer(tx, *new_batch.idempotency,

@@ -179,6 +179,16 @@ Error id_conflict(std::string_view what, std::string_view id) {
             {}};
 }
 
+Result<void> check_revision(const ports::MediaRow& media,
+                            const std::optional<std::vector<int>>& if_revision) {
+    if (if_revision && std::ranges::find(*if_revision, media.revision) == if_revision->end()) {
+        return fail(
+            ErrorClass::request, "precondition_failed",
+            "The media was changed since you have read it. Read it anew, and decide again.");
+    }
+    return {};
+}
+
 }  // namespace
 
 std::optional<TaskId> active_task(Connection& db, const MediaId& media) {
@@ -384,10 +394,8 @@ Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::
     if (!there) {
         return std::unexpected(media_not_found(id));
     }
-    if (if_revision && std::ranges::find(*if_revision, there->revision) == if_revision->end()) {
-        return fail(
-            ErrorClass::request, "precondition_failed",
-            "The media was changed since you have read it. Read it anew, and decide again.");
+    if (auto unchanged = check_revision(*there, if_revision); !unchanged) {
+        return std::unexpected(unchanged.error());
     }
     tx.db.execute(
         "UPDATE media SET title = ?, updated_at = ?, revision = revision + 1 WHERE id = ?", title,
@@ -399,10 +407,14 @@ Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::
     return *find_media(tx.db, id);
 }
 
-Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id) {
+Result<std::vector<ports::BlobRef>> delete_media(
+    WriteTx& tx, const MediaId& id, const std::optional<std::vector<int>>& if_revision) {
     const auto media = find_media(tx.db, id);
     if (!media) {
         return std::unexpected(media_not_found(id));
+    }
+    if (auto unchanged = check_revision(*media, if_revision); !unchanged) {
+        return std::unexpected(unchanged.error());
     }
     if (const auto running = active_task(tx.db, id)) {
         return std::unexpected(task_running(*running));

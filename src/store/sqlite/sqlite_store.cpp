@@ -168,8 +168,10 @@ Result<ports::MediaRow> SqliteStore::rename_media(
         [&](WriteTx& tx) { return store::rename_media(tx, id, title, if_revision); });
 }
 
-Result<std::vector<ports::BlobRef>> SqliteStore::delete_media(const MediaId& id) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::delete_media(tx, id); });
+Result<std::vector<ports::BlobRef>> SqliteStore::delete_media(
+    const MediaId& id, const std::optional<std::vector<int>>& if_revision) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::delete_media(tx, id, if_revision); });
 }
 
 Result<ports::UploadRow> SqliteStore::create_upload(const ports::NewUpload& upload,

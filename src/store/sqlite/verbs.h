@@ -16,7 +16,8 @@ Result<ports::Submission> submit(WriteTx& tx, const ports::NewMedia& media);
 Result<ports::Submission> submit_task(WriteTx& tx, const ports::NewTask& task);
 Result<ports::MediaRow> rename_media(WriteTx& tx, const MediaId& id, const std::string& title,
                                      const std::optional<std::vector<int>>& if_revision);
-Result<std::vector<ports::BlobRef>> delete_media(WriteTx& tx, const MediaId& id);
+Result<std::vector<ports::BlobRef>> delete_media(
+    WriteTx& tx, const MediaId& id, const std::optional<std::vector<int>>& if_revision = {});
 // What a request with this key was answered, if it was; request "idempotency_key_reused" where it
 // asked for something else.
 Result<std::optional<std::string>> first_answer(WriteTx& tx, const ports::IdempotencyKey& key);
