@@ -1,13 +1,14 @@
 import { memo, useState } from 'react'
 import { isActive, isRetryable, type MediaSummary } from '../api/types'
 import { mediaPath } from '../api/client'
-import { useActions } from '../media/actions'
+import { useFeatures } from '../api/features'
+import { PRIORITY, useActions } from '../media/actions'
 import { exportItems } from '../media/export'
 import { RenameDialog } from '../media/rename'
 import { useStatusLine } from '../media/use-status'
 import { useText } from '../text'
 import { bytes, clock, fullTime, when } from '../text/format'
-import { FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon } from '../ui/icons'
+import { FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon, UpIcon } from '../ui/icons'
 import { Bar, Confirm, IconButton, Menu } from '../ui/parts'
 import { useMay } from '../ui/may'
 import { mediaHash } from '../ui/route'
@@ -31,11 +32,15 @@ export const Row = memo(function Row(props: {
   const [asking, setAsking] = useState<'' | 'cancel' | 'remove' | 'rename'>('')
   const task = status?.task_id
   const may = useMay()
+  const features = useFeatures()
   const active = status ? isActive(status.status) : false
   const retryable = may.change && status && task && isRetryable(status.status)
   const menu = [
     ...(status && !active ? exportItems(item.id, text, status.status) : []),
     ...(may.change && active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
+    ...(features.priority && may.change && status?.status === 'pending' && task
+      ? [{ label: text.serveNext, icon: <UpIcon />, onPick: () => void actions.attempt(() => actions.setPriority(task, PRIORITY.most)) }]
+      : []),
     ...(retryable
       ? [{ label: status.status === 'partial_failure' ? text.retryMissing : text.retry, icon: <RetryIcon />, onPick: () => void actions.attempt(() => actions.retry(task)) }]
       : []),

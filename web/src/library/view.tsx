@@ -79,6 +79,9 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     estimateSize: rowHeight,
     overscan: 8,
     scrollMargin,
+    // A row that is gone to by the keyboard is clear of the bars over the page.
+    scrollPaddingStart: ROW_PX,
+    scrollPaddingEnd: ROW_PX,
     useFlushSync: false,
     getItemKey: useCallback((i: number) => items[i]?.id ?? i, [items]),
   })

@@ -7,6 +7,9 @@ import { forgetMedia, keys } from '../live/apply'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
 
+/** The bounds of a task's priority. */
+export const PRIORITY = { least: -100, most: 100 }
+
 export interface Actions {
   cancel(task: string): Promise<void>
   retry(task: string): Promise<void>

@@ -2,15 +2,13 @@
 import { memo, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
 import type { QueueEntry } from '../api/types'
-import { useActions } from '../media/actions'
+import { PRIORITY, useActions } from '../media/actions'
 import { useStatusLine } from '../media/use-status'
 import { useText } from '../text'
 import { DownIcon, StopIcon, UpIcon } from '../ui/icons'
 import { useMay } from '../ui/may'
 import { Bar, IconButton } from '../ui/parts'
 import { mediaHash } from '../ui/route'
-
-const PRIORITY = { least: -100, most: 100 }
 
 /** The priority of a task as it is, or as it was last asked for: clicks that come faster than answers add up. */
 function usePriority(task: string | null, known: number): { priority: number; change: (by: number) => void } {

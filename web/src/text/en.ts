@@ -276,6 +276,7 @@ export const en = {
   priority: 'Priority',
   moveUp: 'Serve sooner',
   moveDown: 'Serve later',
+  serveNext: 'Serve next',
   workers: 'Workers',
   workerIdle: 'Idle',
   workerCold: 'Not started',

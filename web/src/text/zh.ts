@@ -267,6 +267,7 @@ export const zh: Text = {
   priority: '优先级',
   moveUp: '提前处理',
   moveDown: '延后处理',
+  serveNext: '优先处理',
   workers: '工作进程',
   workerIdle: '空闲',
   workerCold: '未启动',
