@@ -39,6 +39,14 @@ json::value param_of(const Error& error) {
     return error.cls == ErrorClass::input ? json::value("file") : json::value(nullptr);
 }
 
+// In the words of this API: a request here has no option "diarize".
+std::string message_of(const Error& error) {
+    return error.code == "no_diarizer"
+               ? "response_format diarized_json needs a diarizer, and none is installed here. Ask "
+                 "for json or verbose_json."
+               : error.message;
+}
+
 const char* type_of(int status) {
     return status >= 500   ? "server_error"
            : status == 429 ? "rate_limit_error"
@@ -46,7 +54,7 @@ const char* type_of(int status) {
 }
 
 json::object body_of(const Error& error) {
-    return {{"error", json::object{{"message", error.message},
+    return {{"error", json::object{{"message", message_of(error)},
                                    {"type", type_of(openai_status(error))},
                                    {"param", param_of(error)},
                                    {"code", error.code}}}};

@@ -154,8 +154,10 @@ TEST_F(OpenAiTest, ErrorsAreInTheirShape) {
               (E{400, "response_format", "invalid_value"}));
     EXPECT_EQ(error_of(transcribe({{"language", "de"}})),
               (E{400, "language", "unsupported_language"}));
-    EXPECT_EQ(error_of(transcribe({{"response_format", "diarized_json"}})),
-              (E{400, "response_format", "no_diarizer"}));
+    const Answer speakers = transcribe({{"response_format", "diarized_json"}});
+    EXPECT_EQ(error_of(speakers), (E{400, "response_format", "no_diarizer"}));
+    EXPECT_TRUE(text(object(speakers).at("error").as_object(), "message")
+                    .starts_with("response_format diarized_json needs a diarizer"));
     EXPECT_EQ(error_of(transcribe({{"response_format", "srt"}, {"stream", "true"}})),
               (E{400, "stream", "unsupported_value"}));
     EXPECT_EQ(error_of(ask("GET", "/v1/models", "Accept: text/html\r\n")),

@@ -68,7 +68,7 @@ class SqliteStore final : public ports::Store {
         const MediaId& id, const std::string& title,
         const std::optional<std::vector<int>>& if_revision = {}) override;
     Result<std::vector<ports::BlobRef>> delete_media(
-        const MediaId& id, const std::optional<std::vector<int>>& if_revision) override;
+        const MediaId& id, const std::optional<std::vector<int>>& if_revision = {}) override;
 
     Result<ports::UploadRow> create_upload(const ports::NewUpload& upload,
                                            const ports::UploadLimits& limits) override;
