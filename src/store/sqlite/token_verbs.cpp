@@ -174,7 +174,8 @@ Result<void> end_session(WriteTx& tx, const std::string& secret_sha256) {
 
 Result<std::vector<ports::TokenRow>> tokens(Connection& db) {
     std::vector<ports::TokenRow> out;
-    Rows rows = db.query("SELECT " DURASCRIBE_TOKEN_COLUMNS " FROM tokens ORDER BY created_at, id");
+    Rows rows =
+        db.query("SELECT " DURASCRIBE_TOKEN_COLUMNS " FROM tokens ORDER BY created_at, rowid");
     while (rows.step()) {
         out.push_back(read_token(rows));
     }
