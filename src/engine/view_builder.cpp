@@ -348,13 +348,16 @@ TaskView build_view(ViewFacts facts) {
     view.stage = stage_of(facts.row, steps, view.chunks_total);
     if (facts.row.state == domain::TaskState::completed) {
         view.percent = 100;
-    } else if (domain::is_terminal(facts.row.state)) {
-        view.percent = facts.row.progress;  // where it ended
+    } else if (domain::is_terminal(facts.row.state) || facts.row.cancel_requested_at) {
+        // Where it ended, or ends: what was cancelled is no longer left, and is not done.
+        view.percent = facts.row.progress;
     } else {
         view.percent = std::max(facts.row.progress, progress.percent);
     }
     if (!domain::is_terminal(facts.row.state)) {
-        view.eta_seconds = progress.eta_seconds;
+        if (!facts.row.cancel_requested_at) {
+            view.eta_seconds = progress.eta_seconds;
+        }
         view.queue_position = facts.queue_position;
         if (facts.queue_position) {
             // The slots are busy, each half way through its unit as likely as not.

@@ -130,6 +130,18 @@ TEST(BuildView, WhatIsSoonDoneButWaitsLongIsNotNearItsEnd) {
     EXPECT_NEAR(view.percent, 100.0 * 10 / 71, 1);
 }
 
+TEST(BuildView, WhatIsCancelledBesideAPartThatIsStillStoppingDoesNotMoveTheBar) {
+    ViewFacts facts = at_work(Millis{50'000}, Millis{10'000});
+    facts.row.progress = 20;
+    EXPECT_GT(build_view(facts).percent, 20);
+    facts.row.cancel_requested_at = facts.now;
+    facts.units[2].state = domain::UnitState::cancelled;
+    const TaskView view = build_view(facts);
+    EXPECT_EQ(view.percent, 20);
+    EXPECT_EQ(view.eta_seconds, std::nullopt);
+    EXPECT_EQ(view.stage, "Stopping");
+}
+
 TEST(BuildView, AClockThatJumpedDoesNotMoveTheBarFar) {
     ViewFacts facts = at_work(Millis{100'000}, Millis{500'000});
     facts.units[2].span.end = Millis{1'100'000};
