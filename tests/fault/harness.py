@@ -38,6 +38,10 @@ def make_clips(samples: Path, folder: Path, count=6, seconds=1.5):
     return clips
 
 
+# In place of the models that are installed (make_small_model); none: those.
+MODELS = {"DURASCRIBE_MODELS": os.environ["CAMPAIGN_MODELS"]} if os.environ.get("CAMPAIGN_MODELS") else {}
+
+
 class Server:
     """`durascribe serve` on one data directory."""
 
@@ -45,7 +49,7 @@ class Server:
         self.binary, self.data, self.log = binary, data, log
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DURASCRIBE_")}
         self.environment.update({"HOME": str(data.parent), "MAX_CONCURRENT_TRANSCRIPTIONS": "2",
-                                 **(environment or {})})
+                                 **MODELS, **(environment or {})})
         self.process, self.port, self.starts, self.slowest_ready = None, 0, 0, 0.0
 
     def start(self, patience=PATIENCE / 2):

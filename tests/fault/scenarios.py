@@ -1,7 +1,7 @@
 """What the failpoint campaign plays, life after life. A scenario takes a stage (stage.py), and ends
 with every check; each of its steps allows for the one death that the stage may have in it."""
 import hashlib, http.server, json, signal, subprocess, threading
-from harness import PATIENCE, TERMINAL, demand, workers_of
+from harness import MODELS, PATIENCE, TERMINAL, demand, workers_of
 from stage import ServedStage, Stage, check_directory, rows, send, until
 
 
@@ -314,7 +314,7 @@ class Commands(Stage):
         for clip in (0, 1):
             self.files.append(self.folder / f"clip{clip}.wav")
             self.files[clip].write_bytes(self.clips[clip])
-        self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "MAX_CONCURRENT_TRANSCRIPTIONS": "1"}
+        self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "MAX_CONCURRENT_TRANSCRIPTIONS": "1", **MODELS}
         self.process = None
 
     def begin(self, *arguments, life=True):
