@@ -21,21 +21,13 @@
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/engine/engine.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "must.h"
 
 namespace {
 
 using namespace durascribe;
+using bench::must;
 using Clock = std::chrono::steady_clock;
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result) {
-        fmt::print(stderr, "engine_bench: {} ({})\n", result.error().message,
-                   result.error().detail);
-        std::exit(1);
-    }
-    return std::move(*result);
-}
 
 // Finds silence in everything, and tells when it was called.
 class NoWork final : public ports::WorkerFactory {

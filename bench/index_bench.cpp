@@ -19,23 +19,16 @@
 #include "durascribe/store/sqlite/connection.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
 #include "made_speech.h"
+#include "must.h"
 
 namespace {
 
 using namespace durascribe;
+using bench::must;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWordsOfSegment = 12;
 constexpr Millis kWord{300};
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result) {
-        fmt::print(stderr, "index_bench: {} ({})\n", result.error().message, result.error().detail);
-        std::exit(1);
-    }
-    return std::move(*result);
-}
 
 domain::Transcript transcript_of(bench::Speech& speech, int words) {
     domain::Transcript out;

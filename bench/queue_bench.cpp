@@ -24,30 +24,16 @@
 
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "must.h"
 
 namespace {
 
 using namespace durascribe;
+using bench::must;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kCallers = 128;  // share commits while a store is filled
 constexpr std::int64_t kSourceBytes = 64;
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result) {
-        fmt::print(stderr, "queue_bench: {} ({})\n", result.error().message, result.error().detail);
-        std::exit(1);
-    }
-    return std::move(*result);
-}
-
-void must(Result<void> result) {
-    if (!result) {
-        fmt::print(stderr, "queue_bench: {} ({})\n", result.error().message, result.error().detail);
-        std::exit(1);
-    }
-}
 
 // Calls `work(i)` for 0 <= i < count on many threads, so that they share commits.
 template <typename Work>

@@ -17,10 +17,12 @@
 #include "durascribe/store/sqlite/connection.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
 #include "made_speech.h"
+#include "must.h"
 
 namespace {
 
 using namespace durascribe;
+using bench::must;
 using Clock = std::chrono::steady_clock;
 using bench::Speech;
 
@@ -28,15 +30,6 @@ constexpr int kWordsOfSegment = 12;
 constexpr int kWordsOfTitle = 3;
 constexpr int kMediaOfBatch = 500;
 constexpr int kMediaOfCommit = 10'000;
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result) {
-        fmt::print(stderr, "search_fill: {} ({})\n", result.error().message, result.error().detail);
-        std::exit(1);
-    }
-    return std::move(*result);
-}
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();

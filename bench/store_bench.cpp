@@ -23,20 +23,13 @@
 #include <fmt/format.h>
 
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "must.h"
 
 namespace {
 
 using namespace durascribe;
+using bench::must;
 using Clock = std::chrono::steady_clock;
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result) {
-        fmt::print(stderr, "store_bench: {} ({})\n", result.error().message, result.error().detail);
-        std::exit(1);
-    }
-    return std::move(*result);
-}
 
 // Every caller submits one task before it claims, so that a claim always finds one; whose it is
 // does not matter.

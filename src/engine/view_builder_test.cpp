@@ -128,6 +128,11 @@ TEST(BuildView, WhatIsSoonDoneButWaitsLongIsNotNearItsEnd) {
     const TaskView view = build_view(facts);
     EXPECT_NEAR(*view.eta_seconds, 61, 1);
     EXPECT_NEAR(view.percent, 100.0 * 10 / 71, 1);
+    EXPECT_NEAR(*view.estimated_start_seconds, 75, 1);
+    facts.held_back_seconds = 100;
+    const TaskView held_back = build_view(facts);
+    EXPECT_NEAR(*held_back.eta_seconds, 161, 1);
+    EXPECT_NEAR(*held_back.estimated_start_seconds, 175, 1);
 }
 
 TEST(BuildView, WhatIsCancelledBesideAPartThatIsStillStoppingDoesNotMoveTheBar) {

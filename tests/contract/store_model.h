@@ -202,6 +202,7 @@ class StoreModel {
     // -- what there is --
 
     ModelTask* task(const TaskId& id);
+    Answer<ModelTask*> touch_active(const TaskId& id);  // it is about to change
     std::optional<Refusal> active_task_refusal(const MediaId& media) const;
     std::set<std::string> blobs() const;
     std::vector<TaskId> tasks_of(const MediaId& media) const;

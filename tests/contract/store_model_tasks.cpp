@@ -313,7 +313,7 @@ void StoreModel::create_task(const MediaId& media_id, const TaskId& id, domain::
     tell("task.created", tasks[id]);
 }
 
-Answer<std::vector<ports::Lease>> StoreModel::request_cancel(const TaskId& id) {
+Answer<ModelTask*> StoreModel::touch_active(const TaskId& id) {
     ModelTask* t = task(id);
     if (t == nullptr) {
         return refuse("not_found");
@@ -322,6 +322,15 @@ Answer<std::vector<ports::Lease>> StoreModel::request_cancel(const TaskId& id) {
         return refuse("task_ended");
     }
     touched.insert(id);
+    return t;
+}
+
+Answer<std::vector<ports::Lease>> StoreModel::request_cancel(const TaskId& id) {
+    const auto found = touch_active(id);
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    ModelTask* t = *found;
     std::vector<ports::Lease> running;
     for (ModelUnit& u : t->units) {
         if (u.state == UnitState::processing) {
@@ -409,14 +418,11 @@ Answer<Retried> StoreModel::retry(const TaskId& id,
 }
 
 Answer<void> StoreModel::set_priority(const TaskId& id, int priority) {
-    ModelTask* t = task(id);
-    if (t == nullptr) {
-        return refuse("not_found");
+    const auto found = touch_active(id);
+    if (!found) {
+        return std::unexpected(found.error());
     }
-    if (!t->active()) {
-        return refuse("task_ended");
-    }
-    touched.insert(id);
+    ModelTask* t = *found;
     if (std::exchange(t->options.priority, priority) != priority) {
         tell("task.updated", *t);
     }

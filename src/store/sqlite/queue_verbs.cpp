@@ -77,8 +77,8 @@ bool enough_decoded_below(WriteTx& tx, const Waiting& aged) {
     return rows.integer() >= ports::kDecodedAhead;
 }
 
-// The long one that is to be loaded must wait.
-bool is_held_back(WriteTx& tx, const Waiting& next) {
+// The long one that is to be loaded must wait for the one that is.
+bool waits_for_long_one(WriteTx& tx, const Waiting& next) {
     return next.tag > kLongSource && loads_long_one(tx);
 }
 
@@ -99,7 +99,7 @@ std::optional<TaskId> longest_waiting(WriteTx& tx, domain::Lane lane) {
         static_cast<int>(lane), tx.queue.now(tx.mono) - ports::kAgingAfter);
     auto next = read_waiting(rows);
     if (!next || (lane == domain::Lane::media &&
-                  (is_held_back(tx, *next) || enough_decoded_below(tx, *next)))) {
+                  (waits_for_long_one(tx, *next) || enough_decoded_below(tx, *next)))) {
         return std::nullopt;
     }
     return std::move(next->task);
@@ -117,7 +117,7 @@ std::optional<TaskId> best_below(WriteTx& tx, domain::Lane lane, std::int64_t be
             return std::nullopt;
         }
         if (lane != domain::Lane::media ||
-            (!is_held_back(tx, *next) && !enough_decoded(tx, *next))) {
+            (!waits_for_long_one(tx, *next) && !enough_decoded(tx, *next))) {
             return std::move(next->task);
         }
         below = next->priority;
