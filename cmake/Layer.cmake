@@ -43,10 +43,10 @@ function(durascribe_layer folder)
   endif()
 endfunction()
 
-# durascribe_test(<target> SOURCES ... [USES layer ...] [LIBRARIES lib ...] [TIMEOUT seconds]): one
-# GoogleTest program whose cases are found after it is built.
+# durascribe_test(<target> SOURCES ... [USES layer ...] [LIBRARIES lib ...] [TIMEOUT seconds]
+#   [ENVIRONMENT NAME=value]): one GoogleTest program whose cases are found after it is built.
 function(durascribe_test target)
-  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;USES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(T "" "TIMEOUT;ENVIRONMENT" "SOURCES;USES;LIBRARIES" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -61,7 +61,7 @@ function(durascribe_test target)
     target_link_libraries(${target} PRIVATE durascribe_${used})
   endforeach()
   target_link_libraries(${target} PRIVATE ${T_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${T_TIMEOUT})
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${T_TIMEOUT} ENVIRONMENT "${T_ENVIRONMENT}")
 endfunction()
 
 set(DURASCRIBE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers -Werror)

@@ -252,6 +252,24 @@ TEST_P(StoreContract, FromFinalizeOverSilenceIsOneUnit) {
     EXPECT_EQ(store_->units(made->task.id)->size(), 1U);
 }
 
+// Of a silence there are no chunks that could be served in place of what was not finalized.
+TEST_P(StoreContract, WhatAnEarlierRunDeliveredIsNotThisRuns) {
+    const auto row = submit();
+    extract(claim(Lane::media).lease, 0);
+    finalize(claim(Lane::local).lease);
+    auto with_speakers = again(row, Step::diarize);
+    with_speakers.options.diarize = true;
+    const auto made = store_->submit_task(with_speakers);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    tasks_.push_back(made->task.id);
+    fail_for_good(claim(domain::lane_of(Step::diarize)).lease);
+    EXPECT_EQ(finalize(claim(Lane::local).lease).task_state, TaskState::partial_failure);
+    ASSERT_TRUE(store_->retry(made->task.id).has_value());
+    fail_for_good(claim(domain::lane_of(Step::diarize)).lease);
+    EXPECT_EQ(fail_for_good(claim(Lane::local).lease).task_state, TaskState::failed);
+    EXPECT_TRUE(store_->retry(made->task.id).has_value());
+}
+
 TEST_P(StoreContract, FromTranscribeTakesOverTheDecodedAudioOrStartsBeforeIt) {
     const auto row = submit_extracted(2);
     ASSERT_TRUE(store_->request_cancel(row.id).has_value());

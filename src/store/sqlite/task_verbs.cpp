@@ -167,6 +167,7 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
     const int failed = static_cast<int>(std::ranges::count(
         again, domain::UnitState::failed, [](const UnitRecord& u) { return u.row.state; }));
     t->row.worked = Millis{0};
+    t->delivered = false;
     t->row.cancel_requested_at
         .reset();  // the transition clears it, too; a unit's change looks at it
     for (UnitRecord& u : again) {
