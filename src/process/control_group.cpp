@@ -257,6 +257,7 @@ Result<WorkerGroup> WorkerGroup::make(const GroupPlaces& places, const GroupLimi
         fs::path file;
         std::string value;
         bool needed;
+        int harmless = 0;  // an errno that leaves what is to be had
     };
     std::vector<Value> values;
     if (memory) {
@@ -290,7 +291,8 @@ Result<WorkerGroup> WorkerGroup::make(const GroupPlaces& places, const GroupLimi
                               false});
         } else {
             values.push_back({d / "cpu.cfs_period_us", std::to_string(kPeriodMicros), true});
-            values.push_back({d / "cpu.cfs_quota_us", std::to_string(quota), true});
+            // Refused where a group above has less, which then holds.
+            values.push_back({d / "cpu.cfs_quota_us", std::to_string(quota), true, EINVAL});
             values.push_back({d / "cpu.shares",
                               std::to_string(std::lround(kUsualShares * limits.cpu_weight)),
                               false});
@@ -298,7 +300,7 @@ Result<WorkerGroup> WorkerGroup::make(const GroupPlaces& places, const GroupLimi
     }
     for (const Value& v : values) {
         const int error = write_value(v.file, v.value);
-        if (error != 0 && (v.needed || error != ENOENT)) {
+        if (error != 0 && error != v.harmless && (v.needed || error != ENOENT)) {
             return std::unexpected(system_error(error, "set " + v.file.string()));
         }
     }

@@ -173,6 +173,22 @@ TEST(WorkerGroups, MakeWayForTheServer) {
     EXPECT_EQ(found, 1);
 }
 
+// A container that has half a core: workers that may have one have groups all the same.
+TEST(WorkerGroups, AreMadeWhereTheGroupAboveHasLess) {
+    const GroupPlaces places = find_group_places();
+    if (!places.cpu || places.cpu->version != 1) {
+        GTEST_SKIP() << "no CPU group of version 1 can be made here";
+    }
+    const fs::path above = places.cpu->directory / fmt::format("durascribe-test-{}", ::getpid());
+    ASSERT_TRUE(fs::create_directory(above));
+    std::ofstream(above / "cpu.cfs_quota_us") << 50'000;
+    {
+        const auto made = WorkerGroup::make({.cpu = GroupPlace{above, 1}}, {.cores = 1});
+        EXPECT_TRUE(made.has_value()) << made.error().message;
+    }
+    EXPECT_EQ(::rmdir(above.c_str()), 0);
+}
+
 // A server starts a worker for each file: its groups must not be more than its workers at once.
 TEST(WorkerGroups, AreLentAgainAndGoneInTheEnd) {
     const GroupPlaces places = find_group_places();

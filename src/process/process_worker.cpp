@@ -324,6 +324,9 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
     if (!ends) {
         return std::unexpected(std::move(ends.error()));
     }
+    // What is decoded or fetched ahead of its turn makes way for what is being recognised, and for
+    // models that are loaded. Where those have nothing to do, it has all there is.
+    const bool makes_way = role != ports::WorkerRole::speech;
     const ChildSettings child_settings{
         settings_.program,
         arguments_of(settings_, role),
@@ -331,11 +334,10 @@ Result<std::unique_ptr<ports::Worker>> ProcessWorkerFactory::start(ports::Worker
         ends->second.get(),
         {limits_.data_size ? settings_.memory_limit_bytes : 0, file_bytes_of(role),
          settings_.open_files_max, settings_.processes_max},
-        settings_.niceness};
+        settings_.niceness + (makes_way ? 10 : 0)};
     GroupLimits limits{settings_.memory_limit_bytes, settings_.cpu_limit};
-    if (role != ports::WorkerRole::speech) {
-        // What is decoded or fetched ahead of its turn makes way for what is being recognised.
-        limits.cpu_weight /= 2;
+    if (makes_way) {
+        limits.cpu_weight /= 8;
     }
     auto group = groups_.lend(limits);
     if (!group) {

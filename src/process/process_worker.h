@@ -37,7 +37,7 @@ struct ProcessWorkerSettings {
     // yt-dlp, for pages of sites: absolute, below /usr; empty: none.
     std::string site_program;
 
-    int niceness = 5;  // workers make way for the server
+    int niceness = 5;  // workers make way for the server, media workers for those who recognise
     int open_files_max = 64;
     int processes_max = 0;  // RLIMIT_NPROC, see ChildLimits; 0: as the server
 

@@ -75,18 +75,20 @@ class HttpTest : public ::testing::Test {
     }
     void start() {
         engine_ =
-            std::make_unique<engine::Engine>(*store_, *blobs_, workers_, clock_, engine_settings_);
+            std::make_unique<engine::Engine>(store(), *blobs_, workers_, clock_, engine_settings_);
         const auto engine_started = engine_->start();
         ASSERT_TRUE(engine_started) << engine_started.error().message;
         start_server_again();
     }
     void start_server_again() {
         server_ = std::make_unique<Server>(
-            *engine_, *store_, *blobs_,
+            *engine_, store(), *blobs_,
             NodeFacts{"1.2.3", "somewhere", "sqlite", "full", "scripted", "none"}, settings_);
         const auto started = server_->start();
         ASSERT_TRUE(started) << started.error().message;
     }
+
+    ports::Store& store() { return in_front_ ? *in_front_ : *store_; }
 
     RawClient connect() { return RawClient{server_->port()}; }
     // Where connections_max is reached: whether one of them ends in time.
@@ -182,6 +184,7 @@ class HttpTest : public ::testing::Test {
     engine::EngineSettings engine_settings_;
     ServerSettings settings_;
     std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<ports::Store> in_front_;  // of store_, for tests of what becomes of a verb
     std::unique_ptr<blobs::LocalBlobStore> blobs_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<Server> server_;

@@ -1,10 +1,11 @@
 // Uploads in pieces (tus 1.0.0), over real sockets: what the protocol asks for, restarts, and media
 // and task made once.
+#include <condition_variable>
 #include <filesystem>
-
-#include <sqlite3.h>
+#include <mutex>
 
 #include "durascribe/engine/resumable_uploads.h"
+#include "forwarding_store.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -14,6 +15,38 @@ namespace fs = std::filesystem;
 
 const std::string kTus = "Tus-Resumable: 1.0.0\r\n";
 const std::string kPiece = kTus + "Content-Type: application/offset+octet-stream\r\n";
+
+// A store that is about to write down that an upload is whole, for as long as the test wants.
+class SealsLater final : public testing::ForwardingStore {
+  public:
+    using ForwardingStore::ForwardingStore;
+
+    Result<ports::UploadRow> seal_upload(const UploadId& id,
+                                         const ports::BlobRef& source) override {
+        {
+            std::unique_lock lock(mutex_);
+            begun_ = true;
+            changed_.notify_all();
+            changed_.wait(lock, [&] { return told_; });
+        }
+        return store_.seal_upload(id, source);
+    }
+    bool wait_begun() {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, Millis{20'000}, [&] { return begun_; });
+    }
+    void go_on() {
+        const std::scoped_lock lock(mutex_);
+        told_ = true;
+        changed_.notify_all();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool begun_ = false;
+    bool told_ = false;
+};
 
 class Uploads : public HttpTest {
   protected:
@@ -287,27 +320,21 @@ TEST_F(Uploads, ASecondPieceAtTheSameOffsetTakesOverFromOneThatHangs) {
 
 // A whole upload is finished once: who asks meanwhile is told to come back.
 TEST_F(Uploads, WhileTheLastPieceIsBeingStoredNobodyElseGetsAtIt) {
+    auto later = std::make_unique<SealsLater>(*store_);
+    SealsLater& seal = *later;
+    in_front_ = std::move(later);
     start();
     const std::string upload = create(3);
-    // The store cannot write while somebody else does, so that the last piece is not stored yet.
-    sqlite3* other = nullptr;
-    ASSERT_EQ(sqlite3_open((directory_.path() / "durascribe.db").c_str(), &other), SQLITE_OK);
-    sqlite3_busy_timeout(other, 5'000);
-    ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
     RawClient last = connect();
     last.send(
         fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
                     "Content-Length: 3\r\n\r\nabc",
                     upload, kPiece));
-    Answer locked;  // before the piece has come: it is at 0
-    for (const MonoTime until = clock_.mono() + Millis{4'000};
-         locked.status != 423 && clock_.mono() < until;) {
-        locked = ask("GET", upload);
-    }
+    EXPECT_TRUE(seal.wait_begun());
+    const Answer locked = ask("GET", upload);
+    seal.go_on();
     EXPECT_EQ(locked.status, 423) << locked.body;
     EXPECT_EQ(text(object(locked), "code"), "upload_locked");
-    sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
-    sqlite3_close(other);
     const auto stored = last.read();
     ASSERT_TRUE(stored);
     EXPECT_EQ(stored->status, 204) << stored->body;

@@ -11,6 +11,8 @@ output=$work/stdout
 server_pid=''
 background_pids=()
 unset "${!DURASCRIBE_@}"
+# In place of the models that are installed (tests/support/make_small_model).
+[[ -z ${TEST_MODELS:-} ]] || export DURASCRIBE_MODELS=$TEST_MODELS
 export HOME=$work/home XDG_DATA_HOME=$work/xdg
 
 clean_up() {

@@ -8,7 +8,7 @@ cp "$samples/short.wav" "$work/in/before.wav"
 ln -s "$samples/short.wav" "$work/in/link.wav"
 start_server
 wait_until 120 'subtitles of what was there' test -s "$work/in/before.srt"
-expect_file "$work/in/before.txt"
+wait_until 10 'its text' test -s "$work/in/before.txt"
 
 # One that is written slowly, and a server that is killed meanwhile.
 head -c 20000 "$samples/short.wav" >"$work/in/slow.wav"

@@ -3,7 +3,7 @@
 # by another worker, what happened is on record, and the transcript is that of an undisturbed run.
 source "$(dirname "$0")/lib.sh" "$@"
 
-long_recording "$work/talk.wav" 12
+long_recording "$work/talk.wav" 40
 run transcribe --data "$work/undisturbed" --format txt --output "$work/expected" "$work/talk.wav"
 expect_code 0 'the undisturbed run'
 

@@ -39,7 +39,7 @@ def make_clips(samples: Path, folder: Path, count=6, seconds=1.5):
 
 
 # In place of the models that are installed (make_small_model); none: those.
-MODELS = {"DURASCRIBE_MODELS": os.environ["CAMPAIGN_MODELS"]} if os.environ.get("CAMPAIGN_MODELS") else {}
+MODELS = {"DURASCRIBE_MODELS": os.environ["TEST_MODELS"]} if os.environ.get("TEST_MODELS") else {}
 
 
 class Server:

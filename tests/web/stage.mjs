@@ -2,7 +2,7 @@
 // dialog, no request elsewhere, nothing that the policy refused, no error of a script.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
@@ -45,7 +45,10 @@ export class Server {
   }
 
   environment() {
-    return { ...Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('DURASCRIBE_'))), ...this.env }
+    const around = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DURASCRIBE_')))
+    // In place of the models that are installed (tests/support/make_small_model).
+    const models = around.TEST_MODELS ? { DURASCRIBE_MODELS: around.TEST_MODELS } : {}
+    return { ...around, ...models, ...this.env }
   }
 
   /** A token, made by the program on the data directory. */
@@ -78,6 +81,24 @@ export class Server {
     const ended = new Promise((done) => child.once('exit', done))
     child.kill(signal)
     await ended
+  }
+
+  /** Its workers of a role, as they are just now. */
+  workers(role) {
+    const tasks = `/proc/${this.child.pid}/task`
+    const pids = readdirSync(tasks).flatMap((thread) => readFileSync(`${tasks}/${thread}/children`, 'utf8').split(' ').filter(Boolean))
+    return pids.filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === role
+      } catch {
+        return false // it has just ended
+      }
+    })
+  }
+
+  /** SIGSTOP to those who recognise, so that none of them comes to an end meanwhile; SIGCONT. */
+  hold(signal = 'SIGSTOP') {
+    for (const pid of this.workers('speech')) process.kill(Number(pid), signal)
   }
 
   async api(path, options = {}) {
@@ -158,8 +179,11 @@ export async function openContext(server, options = {}) {
   return context
 }
 
+/** Each in a window of its own: a tab behind another one is drawn once a second. */
 export async function openPage(context, server, hash = '#/') {
-  const page = await context.newPage()
+  const [beside] = context.pages()
+  const opens = () => void open('about:blank', '_blank', 'popup,noopener')
+  const page = beside ? (await Promise.all([context.waitForEvent('page'), beside.evaluate(opens)]))[0] : await context.newPage()
   await page.goto(`${server.url}/${hash}`)
   await page.locator('[data-testid=connection][data-state=live]').waitFor()
   return page
