@@ -24,5 +24,6 @@ describe('the list of a transcript', () => {
     expect(gapReason(gap, [chunk], en)).toBe(gap.reason)
     expect(gapReason(gap, [chunk], zh)).not.toMatch(/[A-Za-z]/)
     expect(gapReason(gap, [], en)).toBe(gap.reason)
+    expect(gapReason(gap, [], zh)).not.toMatch(/[A-Za-z]/)
   })
 })

@@ -14,8 +14,8 @@ export function itemsOf(data: Segments): Item[] {
 /** The indexes of what is in the document, and one more, in order; -1: none more. */
 export const withItem = (indexes: number[], item: number): number[] => (item < 0 || indexes.includes(item) ? indexes : [...indexes, item].sort((a, b) => a - b))
 
-/** Why a part is missing: as its error is told, where it is known which it is. */
+/** Why a part is missing: as its error is told; before that has come, as one that is not known. */
 export function gapReason(gap: Gap, chunks: readonly Unit[], text: Text): string {
   const error = chunks.find((c) => c.error && c.status === 'failed' && c.start <= gap.start && gap.start < c.end)?.error
-  return error ? text.errorText(error) : gap.reason
+  return text.errorText(error ?? { class: '', code: '', message: gap.reason })
 }
