@@ -132,13 +132,16 @@ TEST_F(GroupTrees, AGroupOfALivingServerStays) {
 
 TEST(Limits, TheTextTellsWhatIsInForce) {
     LimitsInForce limits;
-    EXPECT_EQ(limits.text(), "memory: no limit; CPU: number of threads; media worker: no Landlock");
-    limits = {{GroupPlace{"/x", 2}, GroupPlace{"/y", 1}}, false, true, true};
     EXPECT_EQ(limits.text(),
-              "memory: control group v2 + watchdog; CPU: control group v1; media worker: Landlock");
-    limits = {{}, true, true, true};
+              "memory: no limit; CPU: number of threads; media worker: no Landlock + no seccomp");
+    limits = {{GroupPlace{"/x", 2}, GroupPlace{"/y", 1}}, false, true, true, true};
     EXPECT_EQ(limits.text(),
-              "memory: RLIMIT_DATA + watchdog; CPU: number of threads; media worker: Landlock");
+              "memory: control group v2 + watchdog; CPU: control group v1; media worker: Landlock "
+              "+ seccomp");
+    limits = {{}, true, true, true, false};
+    EXPECT_EQ(limits.text(),
+              "memory: RLIMIT_DATA + watchdog; CPU: number of threads; media worker: Landlock + no "
+              "seccomp");
 }
 
 // With the kernel's own groups: a group's weight is its own, whatever its processes' niceness is.

@@ -1,8 +1,11 @@
 #include "durascribe/process/limits_in_force.h"
 
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cstdint>
 
 #include <fmt/format.h>
 
@@ -28,6 +31,11 @@ bool kernel_has_landlock() {
     return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
 }
 
+bool kernel_has_seccomp_filters() {
+    const std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
 }  // namespace
 
 LimitsInForce LimitsInForce::find(MemoryLimitBy by, const GroupLimits& limits) {
@@ -46,6 +54,7 @@ LimitsInForce LimitsInForce::find(MemoryLimitBy by, const GroupLimits& limits) {
     out.watchdog = limits.memory_bytes > 0;
     out.data_size = out.watchdog && !out.places.memory && by != MemoryLimitBy::watchdog;
     out.landlock = kernel_has_landlock();
+    out.seccomp = kernel_has_seccomp_filters();
     return out;
 }
 
@@ -58,8 +67,8 @@ std::string LimitsInForce::text() const {
     }
     const std::string cpu =
         places.cpu ? fmt::format("control group v{}", places.cpu->version) : "number of threads";
-    return fmt::format("memory: {}; CPU: {}; media worker: {}", memory, cpu,
-                       landlock ? "Landlock" : "no Landlock");
+    return fmt::format("memory: {}; CPU: {}; media worker: {} + {}", memory, cpu,
+                       landlock ? "Landlock" : "no Landlock", seccomp ? "seccomp" : "no seccomp");
 }
 
 }  // namespace durascribe::process

@@ -20,10 +20,12 @@ struct LimitsInForce {
     bool data_size = false;
     bool watchdog = false;  // false: memory has no limit at all
     bool landlock = false;  // for media workers
+    bool seccomp = false;   // for media workers
 
     // Tries what it finds: a place where no group with these limits can be made is not used.
     static LimitsInForce find(MemoryLimitBy by, const GroupLimits& limits);
-    // "memory: control group v1 + watchdog; CPU: control group v1; media worker: Landlock"
+    // "memory: control group v1 + watchdog; CPU: control group v1; media worker: Landlock +
+    // seccomp"
     std::string text() const;
 };
 

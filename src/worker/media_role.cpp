@@ -16,9 +16,10 @@ class MediaRole final : public JobRunner {
     // Everything is loaded: from here on it needs nothing but the descriptors of its job.
     Result<protocol::Ready> get_ready() override {
         const Sandbox sandbox = close_sandbox();
-        if (!sandbox.files || !sandbox.network) {
-            log::warning("the media sandbox is not whole: files {}, network {}",
-                         sandbox.files ? "closed" : "open", sandbox.network ? "closed" : "open");
+        if (!sandbox.files || !sandbox.network || !sandbox.calls) {
+            const auto how = [](bool closed) { return closed ? "closed" : "open"; };
+            log::warning("the media sandbox is not whole: files {}, network {}, system calls {}",
+                         how(sandbox.files), how(sandbox.network), how(sandbox.calls));
         }
         return protocol::Ready{};
     }

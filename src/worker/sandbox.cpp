@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "durascribe/base/unique_fd.h"
+#include "durascribe/worker/system_calls.h"
 
 namespace durascribe::worker {
 namespace {
@@ -68,7 +69,8 @@ bool close_files_but(std::span<const char* const> readable) {
 Sandbox close_sandbox() {
     // The network first: making a user namespace may need to read files.
     const bool network = give_up_network();
-    return {give_up_files(), network};
+    const bool files = give_up_files();
+    return {files, network, give_up_system_calls()};
 }
 
 }  // namespace durascribe::worker

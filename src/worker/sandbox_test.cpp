@@ -6,25 +6,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <functional>
+
+#include "in_a_process.h"
 
 namespace durascribe::worker {
 namespace {
 
-// Exit code of a process that does this and nothing else.
-int in_a_process(const std::function<int()>& what) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::_exit(what());
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
+using testing::in_a_process;
 
 bool kernel_has_landlock() {
     return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
@@ -36,7 +27,7 @@ TEST(Sandbox, NoFileCanBeOpenedButOpenOnesCanBeRead) {
     }
     EXPECT_EQ(in_a_process([] {
                   const int open_before = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-                  if (!close_sandbox().files) {
+                  if (!close_files_but({})) {
                       return 1;
                   }
                   if (::open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES) {

@@ -30,7 +30,7 @@ describe('what the server says, in Chinese', () => {
     expect(zh.stage('transcribe', 0, 0, 'Transcribing 3 of 8')).toBe('转写第 3/8 段')
   })
   it('tells what bounds the workers', () => {
-    expect(sandboxInChinese('memory: control group v1 + watchdog; CPU: number of threads; media worker: no Landlock')).toBe('内存：控制组 v1 + 看门狗；CPU：线程数；媒体进程：无 Landlock')
+    expect(sandboxInChinese('memory: control group v1 + watchdog; CPU: number of threads; media worker: no Landlock + no seccomp')).toBe('内存：控制组 v1 + 看门狗；CPU：线程数；媒体进程：无 Landlock + 无 seccomp')
   })
   it('says why a model was chosen, and leaves what it does not know', () => {
     expect(sentenceInChinese('en-us is the only model installed for it.')).toBe('只安装了 en-us。')

@@ -177,6 +177,7 @@ export function sentenceInChinese(sentence: string): string {
 // "memory: control group v1 + watchdog; CPU: …": 各部分以词为单位。
 const limits: [string, string][] = [
   ['no Landlock', '无 Landlock'],
+  ['no seccomp', '无 seccomp'],
   ['no limit', '无限制'],
   ['number of threads', '线程数'],
   ['control group', '控制组'],
