@@ -27,12 +27,13 @@ def demand(condition, words):
         raise Broken(words)
 
 
-def make_clips(samples: Path, folder: Path, count=6, seconds=1.5):
-    """`count` short pieces of a spoken recording, each with bytes of its own."""
+def make_clips(samples: Path, folder: Path, count=6, seconds=1.5, long=0.0):
+    """`count` short pieces of a spoken recording, each with bytes of its own; and its first `long` seconds, if any: of
+    12, each of two slots has a chunk."""
     clips = []
-    for i in range(count):
+    for i, (start, length) in enumerate([(2 + 3 * i, seconds) for i in range(count)] + ([(0, long)] if long else [])):
         clip = folder / f"clip{i}.wav"
-        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-ss", str(2 + 3 * i), "-t", str(seconds),
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-ss", str(start), "-t", str(length),
                         "-i", str(samples / "talk.ogg"), "-ar", "16000", "-ac", "1", str(clip)], check=True)
         clips.append(clip.read_bytes())
     return clips
@@ -221,12 +222,15 @@ class Oracle:
         demand(not spent, f"attempts were spent: {spent}")
 
     def check_files(self, data: Path):
-        """With no server on it: a sound database, every named file there, no other file."""
+        """With no server on it: a sound database, every named file there, no other file, no finished work done twice."""
         database = sqlite3.connect(f"file:{data}/durascribe.db?mode=ro", uri=True)
         demand(database.execute("PRAGMA integrity_check").fetchone() == ("ok",), "the database is damaged")
         demand(database.execute("PRAGMA foreign_key_check").fetchone() is None, "a row names one that is not there")
         stuck = database.execute("SELECT count(*) FROM units WHERE state = 'processing'").fetchone()[0]
         demand(stuck == 0, f"{stuck} units are still processing in a stopped server")
+        twice = database.execute("SELECT unit_id FROM attempts WHERE outcome = 'completed' GROUP BY unit_id"
+                                 " HAVING count(*) > 1").fetchall()
+        demand(not twice, f"finished units were done again: {twice}")
         named = {row[0] for row in database.execute(
             "SELECT source_sha256 FROM media UNION SELECT pcm_sha256 FROM tasks WHERE pcm_sha256 <> ''")}
         half_done = {"uploads" + row[0] for row in database.execute("SELECT id FROM uploads WHERE source_sha256 = ''")}

@@ -54,6 +54,55 @@ class Crashed(ServedStage):
         self.check()
 
 
+class Partly(ServedStage):
+    """One of two parts whose worker is killed at each attempt: the other is delivered, and a retry does that one alone."""
+
+    LONG = 3  # of the clips
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, environment={"MAX_CONCURRENT_TRANSCRIPTIONS": "2", "RETRY_BACKOFF_SECONDS": "0"}, **more)
+
+    def play(self):
+        self.start()
+        job = self.upload(self.LONG, key="parts")
+        self.died_before = self.died
+        kept = self.give_each_a_part()
+        until(lambda: self.gone() or self.kill_others(kept) or self.parts("failed"), "a part is given up")
+        for worker in workers_of(self.server.process.pid, "speech"):
+            send(worker, signal.SIGCONT)
+        self.until_ended(job)
+        task = self.task(job)
+        if self.died == self.died_before:
+            demand(task["status"] == "partial_failure" and task["error"]["class"] == "crash", f"it became {task}")
+        if task["status"] in ("partial_failure", "failed"):
+            self.retry(job)
+        self.until_ended(job)
+        self.stop()
+        self.check()
+
+    def gone(self):
+        """Whether the server died meanwhile, and its workers with it."""
+        return self.died != self.died_before or self.server.process.poll() is not None
+
+    def parts(self, state):
+        return rows(self.folder / "data", f"SELECT count(*) FROM units WHERE step = 2 AND state = '{state}'")[0][0]
+
+    def give_each_a_part(self):
+        """Both workers stand still, each with a part; of them, the one that is to keep its part."""
+        def both():
+            found = workers_of(self.server.process.pid, "speech")
+            for worker in found:
+                send(worker, signal.SIGSTOP)
+            return self.gone() or (len(found) == 2 and self.parts("processing") == 2)
+        until(both, "each of two workers has a part")
+        return workers_of(self.server.process.pid, "speech")[:1]
+
+    def kill_others(self, kept):
+        for worker in workers_of(self.server.process.pid, "speech"):
+            if worker not in kept:
+                send(worker, signal.SIGKILL)
+
+
 class Restarted(ServedStage):
     """A server that is killed with work and half an upload in progress; the next goes on by itself."""
 
@@ -404,7 +453,7 @@ class Commands(Stage):
 
 
 # The first that reaches a name is the one in which ./test visits it.
-SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "restarted": Restarted, "kept": Kept, "pieces": Pieces, "anew": Anew,
+SCENARIOS = {"crashed": Crashed, "cancelled": Cancelled, "partly": Partly, "restarted": Restarted, "kept": Kept, "pieces": Pieces, "anew": Anew,
              "told": Told, "fetched": Fetched,
              "commands": Commands, "renamed": Renamed, "patient": Patient}
 # These take long: of them, only what no other reaches is visited.
