@@ -55,6 +55,17 @@ await steps({
     assert.equal(await page.evaluate(() => document.activeElement.className), 'segment-time', 'the row has the focus')
   },
 
+  async 'a paragraph that is emptied is not left without a word'() {
+    await first(page).locator('p.segment-text').dblclick()
+    await first(page).getByRole('textbox').fill('')
+    await page.keyboard.press('Enter')
+    await first(page).getByRole('alert').getByText(/cannot be empty/).waitFor()
+    await expectAccessible(page, 'an empty paragraph')
+    await page.keyboard.press('Escape')
+    await first(page).getByRole('textbox').waitFor({ state: 'detached' })
+    assert.equal((await texts(page))[0], begun[0])
+  },
+
   async 'Escape takes back what had saved itself, too'() {
     await first(page).locator('p.segment-text').dblclick()
     await first(page).getByRole('textbox').fill('saved by itself')
@@ -193,6 +204,8 @@ await steps({
       const now = (await there()).map((s) => s.text).join('\n')
       return count(now) === 0 && now.split('REPLACED').length - 1 === count(before)
     })
+    await page.getByRole('textbox', { name: 'Replace with' }).press('Control+f')
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Find', 'asked for again, it is gone to')
     await page.getByRole('textbox', { name: 'Find', exact: true }).press('Escape')
     await page.locator('main').focus()
     await page.keyboard.press('Control+z')

@@ -39,6 +39,14 @@ await steps({
     assert.equal(await page.getByLabel('Web address of a recording').inputValue(), '')
   },
 
+  async 'what is no address stays, and is said'() {
+    const box = page.getByRole('textbox', { name: 'Web address of a recording' })
+    await box.fill('example.org/b.mp3')
+    await page.getByText('Not a web address: example.org/b.mp3.').waitFor()
+    await box.fill('')
+    await page.getByText('Not a web address').waitFor({ state: 'hidden' })
+  },
+
   async 'one that is not there says so, and what to do'() {
     await page.getByLabel('Web address of a recording').focus()
     await paste(`${address('gone.mp3')}\n`)

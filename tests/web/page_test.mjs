@@ -128,6 +128,43 @@ await steps({
     const before = await page.evaluate(() => document.querySelector('audio').currentTime)
     await until('time passes', async () => (await page.evaluate(() => document.querySelector('audio').currentTime)) > before)
     await page.keyboard.press('Space')
+    // The same after a click on the waveform, whose slider has the focus then.
+    await page.getByRole('slider').click({ position: { x: 20, y: 20 } })
+    await page.keyboard.press('Space')
+    await until('it plays', async () => page.evaluate(() => !document.querySelector('audio').paused))
+    await page.keyboard.press('Space')
+    await until('it is still', async () => page.evaluate(() => document.querySelector('audio').paused))
+    await page.evaluate(() => (document.querySelector('audio').currentTime = 0))
+    await page.keyboard.press('ArrowRight')
+    await until('it is 5 s on, or at the end', async () => page.evaluate(() => document.querySelector('audio').currentTime > 2))
+    await page.keyboard.press('?')
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  },
+
+  async 'what fails in a dialog is said in it; a selection that ends beside it does not close it; no key of a menu is one of the page'() {
+    await page.locator('.media-actions').getByRole('button', { name: 'Export' }).focus()
+    await page.keyboard.press('ArrowDown')
+    await page.getByRole('menu').waitFor()
+    await page.keyboard.press('q')
+    assert.match(page.url(), /#\/media\//)
+    await page.keyboard.press('Escape')
+    await page.locator('.media-actions').getByRole('button', { name: 'More', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Rename' }).click()
+    const dialog = page.getByRole('dialog')
+    const field = await dialog.getByRole('textbox').boundingBox()
+    await page.mouse.move(field.x + 30, field.y + 10)
+    await page.mouse.down()
+    await page.mouse.move(5, field.y + 10)
+    await page.mouse.up()
+    await dialog.getByRole('textbox').fill('another name')
+    await page.route('**/api/v1/media/*', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()))
+    await page.keyboard.press('Enter')
+    await dialog.getByText('The server cannot be reached.', { exact: true }).waitFor()
+    await page.unroute('**/api/v1/media/*')
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
   },
 
   async 'cancel asks, says that it is stopping, then cancelled; in both windows'() {

@@ -38,6 +38,17 @@ await steps({
     await until('it goes on', async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow')) > 20)
   },
 
+  async 'a server that is killed under an upload: no speed is told, and it goes on by itself'() {
+    const sent = async () => Number(await page.locator('.upload [role=progressbar]').getAttribute('aria-valuenow'))
+    const upload = page.locator('.upload', { hasText: 'big.wav' })
+    await upload.getByText('MB/s').waitFor()
+    await server.stop('SIGKILL')
+    await upload.getByText('MB/s').waitFor({ state: 'detached' })
+    const before = await sent()
+    await server.start()
+    await until('it goes on', async () => (await sent()) > Math.min(before + 3, 90))
+  },
+
   async 'a reload in the middle asks first; what came is kept, also of what was paused, and the same file goes on from there'() {
     const sent = []
     page.on('request', (request) => {
@@ -86,6 +97,7 @@ await steps({
     await page.locator('[data-step=extract][data-status=completed]').waitFor()
     await server.stop('SIGKILL')
     await page.getByTestId('lost').waitFor()
+    assert.doesNotMatch(await page.getByTestId('detail').innerText(), /left|almost/, 'no time is told that nobody keeps')
     await server.start()
     await page.getByTestId('lost').waitFor({ state: 'detached' })
     await page.locator('[data-testid=progress][data-status=processing]').waitFor()

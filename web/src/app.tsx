@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import { type Session, SESSION_KEY } from './api/session'
 import { useLive } from './live/provider'
 import { LibraryView } from './library/view'
+import { useActions } from './media/actions'
 import { MediaView } from './media/view'
 import { QueueView } from './queue/view'
 import { SystemView } from './system/view'
@@ -44,6 +45,10 @@ function Frame() {
     restored = true
     void uploads.restore()
   }, [])
+  const { connection } = useLive()
+  useEffect(() => {
+    if (connection === 'live') uploads.serverIsBack()
+  }, [connection])
   // Another view begins at its top, and a screen reader goes there.
   const place = route.view === 'media' ? route.id : route.view
   const before = useRef(place)
@@ -104,6 +109,7 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
   const { connection } = useLive()
   const counts = useCounts()
   const may = useMay()
+  const actions = useActions()
   const busy = counts ? counts.processing + counts.pending + counts.retrying : 0
   const client = useQueryClient()
   const session = client.getQueryData<Session>(SESSION_KEY)
@@ -154,7 +160,7 @@ function TopBar({ route, onHelp }: { route: Route; onHelp: () => void }) {
           { label: '中文', checked: tongue === 'zh', onPick: () => chooseTongue('zh') },
           null,
           { label: text.shortcuts, icon: <KeyboardIcon />, onPick: onHelp },
-          ...(session?.kind === 'session' ? [null, { label: text.signOut, onPick: () => void signOut(client) }] : []),
+          ...(session?.kind === 'session' ? [null, { label: text.signOut, onPick: () => void actions.attempt(() => signOut(client)) }] : []),
         ]}
       />
     </header>

@@ -58,6 +58,13 @@ export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
+/** A document as it is. */
+export async function apiBlob(path: string): Promise<Blob> {
+  return (await send(path, { headers: { Accept: '*/*' } })).blob()
+}
+
+export const isForbidden = (error: unknown): boolean => error instanceof ApiError && (error.status === 401 || error.status === 403)
+
 /** With the `ETag`, for a change that is to be made only where nobody else has made one since. */
 export async function apiTagged<T>(path: string, ask: Ask = {}): Promise<{ value: T; tag: string | null }> {
   const response = await send(path, ask)

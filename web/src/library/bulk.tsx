@@ -1,7 +1,7 @@
 // What is done with all that are selected, one after the other; what fails is counted and said.
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { mediaPath } from '../api/client'
+import { apiBlob, mediaPath } from '../api/client'
 import { isActive, isRetryable, type MediaSummary, type Status } from '../api/types'
 import { keys } from '../live/apply'
 import { reason, useActions } from '../media/actions'
@@ -26,7 +26,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
   const exportable = picked.filter((m) => ['completed', 'partial_failure'].includes(statusOf(m).status))
   const removable = picked.filter((m) => !isActive(statusOf(m).status))
 
-  const each = async (some: MediaSummary[], run: (m: MediaSummary) => Promise<void>, said: (n: number) => string) => {
+  const each = async (some: MediaSummary[], run: (m: MediaSummary) => Promise<void>, said: (n: number) => string, unsaid = text.bulkFailed) => {
     let done = 0
     let failed = 0
     let why = ''
@@ -42,7 +42,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
     }
     setBusy(null)
     if (done > 0) show({ text: said(done) })
-    if (failed > 0) show({ text: text.bulkFailed(failed, why), tone: 'bad' })
+    if (failed > 0) show({ text: unsaid(failed, why), tone: 'bad' })
     onSelect(new Set())
   }
   const taskOf = (m: MediaSummary) => statusOf(m).task_id ?? ''
@@ -51,11 +51,10 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
     await each(
       exportable,
       async (m) => {
-        const response = await fetch(`${mediaPath(m.id)}/transcript.${format}`)
-        if (!response.ok) throw new Error(`${m.title}: ${response.status}`)
-        saveText(uniqueName(m.title, format, names), await response.blob())
+        saveText(uniqueName(m.title, format, names), await apiBlob(`${mediaPath(m.id)}/transcript.${format}`))
       },
       (n) => `${text.exportAs}: ${n}`,
+      text.exportFailed,
     )
   }
   return (
@@ -98,7 +97,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
         </Button>
       )}
       {asking === 'cancel' && (
-        <Confirm title={text.cancelAsk} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void each(active, (m) => actions.cancel(taskOf(m)), text.cancelledN)} onClose={() => setAsking('')} />
+        <Confirm title={text.cancelAskN(active.length)} hint={text.cancelKeep} yes={text.cancelYes} no={text.cancelNo} onYes={() => void each(active, (m) => actions.cancel(taskOf(m)), text.cancelledN)} onClose={() => setAsking('')} />
       )}
       {asking === 'remove' && (
         <Confirm danger title={text.removeAsk(removable.length)} hint={text.removeHint} yes={text.remove} no={text.close} onYes={() => void each(removable, (m) => actions.remove(m.id), text.deleted)} onClose={() => setAsking('')} />

@@ -10,15 +10,21 @@ import { Button } from '../ui/parts'
 /** As many as one batch takes. */
 const AT_MOST = 1000
 
-export function addressesOf(typed: string): string[] {
-  const found = typed.split(/\s+/).filter((one) => {
-    try {
-      return ['http:', 'https:'].includes(new URL(one).protocol)
-    } catch {
-      return false
-    }
-  })
-  return [...new Set(found)].slice(0, AT_MOST)
+const isAddress = (one: string): boolean => {
+  try {
+    return ['http:', 'https:'].includes(new URL(one).protocol)
+  } catch {
+    return false
+  }
+}
+const piecesOf = (typed: string): string[] => [...new Set(typed.split(/\s+/).filter((one) => one !== ''))]
+
+export const addressesOf = (typed: string): string[] => piecesOf(typed).filter(isAddress).slice(0, AT_MOST)
+
+/** What is typed besides, and is not fetched. */
+export const othersOf = (typed: string): string[] => {
+  const taken = new Set(addressesOf(typed))
+  return piecesOf(typed).filter((one) => !taken.has(one))
 }
 
 /** All of them are queued, or none and the error says which was not liked. */
@@ -33,6 +39,7 @@ export function ImportBox() {
   const [typed, setTyped] = useState('')
   const [busy, setBusy] = useState(false)
   const addresses = addressesOf(typed)
+  const others = othersOf(typed)
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const pasted = event.clipboardData?.getData('text') ?? ''
@@ -45,7 +52,7 @@ export function ImportBox() {
   }, [])
   const submit = async () => {
     setBusy(true)
-    if (await actions.attempt(() => fetchAddresses(addresses))) setTyped('')
+    if (await actions.attempt(() => fetchAddresses(addresses))) setTyped(others.join(' '))
     setBusy(false)
   }
   return (
@@ -76,6 +83,9 @@ export function ImportBox() {
       <Button type="submit" disabled={addresses.length === 0 || busy}>
         {addresses.length > 1 ? text.fetchN(addresses.length) : text.fetchIt}
       </Button>
+      <p className="import-others muted" role="status" hidden={others.length === 0}>
+        {text.noAddress(others.slice(0, 3).join(' '))}
+      </p>
     </form>
   )
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { featuresOf } from '../api/features'
 import { rateOf } from '../uploads/store'
-import { addressesOf } from './import'
+import { addressesOf, othersOf } from './import'
 import { uniqueName } from './save'
 import { libraryKey, libraryQuery } from '../live/library'
 
@@ -30,7 +30,9 @@ describe('the library', () => {
     expect(uniqueName('evil\u202egpj.exe', 'txt', taken)).toBe('evil_gpj.exe.txt')
   })
   it('takes web addresses and nothing else', () => {
-    expect(addressesOf(' https://a.example/x.mp3\n http://b.example\tjavascript:alert(1) file:///etc/passwd nonsense')).toEqual(['https://a.example/x.mp3', 'http://b.example'])
+    const typed = ' https://a.example/x.mp3\n http://b.example\tjavascript:alert(1) file:///etc/passwd nonsense'
+    expect(addressesOf(typed)).toEqual(['https://a.example/x.mp3', 'http://b.example'])
+    expect(othersOf(typed)).toEqual(['javascript:alert(1)', 'file:///etc/passwd', 'nonsense'])
   })
 })
 

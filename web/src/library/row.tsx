@@ -2,7 +2,7 @@ import { memo, useState } from 'react'
 import { isActive, isRetryable, type MediaSummary } from '../api/types'
 import { mediaPath } from '../api/client'
 import { useFeatures } from '../api/features'
-import { PRIORITY, useActions } from '../media/actions'
+import { useActions } from '../media/actions'
 import { exportItems } from '../media/export'
 import { RenameDialog } from '../media/rename'
 import { useStatusLine } from '../media/use-status'
@@ -39,7 +39,7 @@ export const Row = memo(function Row(props: {
     ...(status && !active ? exportItems(item.id, text, status.status) : []),
     ...(may.change && active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
     ...(features.priority && may.change && status?.status === 'pending' && task
-      ? [{ label: text.serveNext, icon: <UpIcon />, onPick: () => void actions.attempt(() => actions.setPriority(task, PRIORITY.most)) }]
+      ? [{ label: text.serveNext, icon: <UpIcon />, onPick: () => void actions.attempt(() => actions.serveNext(task)) }]
       : []),
     ...(retryable
       ? [{ label: status.status === 'partial_failure' ? text.retryMissing : text.retry, icon: <RetryIcon />, onPick: () => void actions.attempt(() => actions.retry(task)) }]

@@ -3,6 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { api, ApiError, apiOnce, mediaPath, taskPath } from '../api/client'
+import type { Queue } from '../api/types'
 import { forgetMedia, keys } from '../live/apply'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
@@ -19,6 +20,8 @@ export interface Actions {
   rename(media: string, title: string, tag: string | null): Promise<void>
   setPaused(paused: boolean): Promise<void>
   setPriority(task: string, priority: number): Promise<void>
+  /** Before all that wait, as far as priorities go. */
+  serveNext(task: string): Promise<void>
   /** Runs one of these and says where it failed. */
   attempt(run: () => Promise<void>): Promise<boolean>
 }
@@ -66,12 +69,17 @@ export function useActions(): Actions {
         await ask(taskPath(task), 'PATCH', { priority })
         await client.invalidateQueries({ queryKey: keys.queue })
       },
+      async serveNext(task) {
+        const { waiting } = await api<Queue>('/api/v1/queue?limit=1')
+        const others = waiting.filter((entry) => entry.task_id !== task).map((entry) => entry.priority)
+        await this.setPriority(task, Math.min(PRIORITY.most, Math.max(0, ...others.map((p) => p + 1))))
+      },
       async attempt(run) {
         try {
           await run()
           return true
         } catch (error) {
-          show({ text: error instanceof ApiError && error.status === 0 ? text.lost : reason(error), tone: 'bad' })
+          show({ text: error instanceof ApiError && error.status === 0 ? text.unreachable : reason(error), tone: 'bad' })
           return false
         }
       },

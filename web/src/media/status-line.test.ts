@@ -27,40 +27,41 @@ const at = 1_000_000
 describe('the line of a task', () => {
   it('says the place and when it starts, and counts down', () => {
     const waiting = { ...base, queue_position: 3, estimated_start_seconds: 240 }
-    expect(statusLine(waiting, false, at, at, en).detail).toBe('3rd in line, starts in about 4 min')
-    expect(statusLine(waiting, false, at, at + 200_000, en).detail).toBe('3rd in line, starts in about 40 s')
-    expect(statusLine(waiting, false, at, at + 900_000, en).detail).toBe('3rd in line, starts in a moment')
-    expect(statusLine(waiting, false, at, at, zh).detail).toBe('排在第 3 位，约 4 分钟后开始')
+    expect(statusLine(waiting, {}, at, at, en).detail).toBe('3rd in line, starts in about 4 min')
+    expect(statusLine(waiting, {}, at, at + 200_000, en).detail).toBe('3rd in line, starts in about 40 s')
+    expect(statusLine(waiting, {}, at, at + 900_000, en).detail).toBe('3rd in line, starts in a moment')
+    expect(statusLine(waiting, { away: true }, at, at, en).detail).toBe('3rd in line')
+    expect(statusLine(waiting, {}, at, at, zh).detail).toBe('排在第 3 位，约 4 分钟后开始')
   })
   it('has a bar while it waits only where some of the recognition was done', () => {
     const waiting = { ...base, progress: 86 }
-    expect(['queued', 'acquire', 'extract', null].map((step) => statusLine({ ...waiting, current_step: step }, false, at, at, en).percent)).toEqual([null, null, null, null])
-    expect(['transcribe', 'finalize', 'retry_queued'].map((step) => statusLine({ ...waiting, current_step: step }, false, at, at, en).percent)).toEqual([86, 86, 86])
+    expect(['queued', 'acquire', 'extract', null].map((step) => statusLine({ ...waiting, current_step: step }, {}, at, at, en).percent)).toEqual([null, null, null, null])
+    expect(['transcribe', 'finalize', 'retry_queued'].map((step) => statusLine({ ...waiting, current_step: step }, {}, at, at, en).percent)).toEqual([86, 86, 86])
   })
   it('says that the queue is paused instead', () => {
-    expect(statusLine({ ...base, queue_position: 1 }, true, at, at, en).detail).toBe('The queue is paused')
+    expect(statusLine({ ...base, queue_position: 1 }, { paused: true }, at, at, en).detail).toBe('The queue is paused')
   })
   it('says how far it is and what is left', () => {
-    const line = statusLine({ ...base, status: 'processing', current_step: 'transcribe', progress: 41.9, eta_seconds: 130 }, false, at, at + 10_000, en)
+    const line = statusLine({ ...base, status: 'processing', current_step: 'transcribe', progress: 41.9, eta_seconds: 130 }, {}, at, at + 10_000, en)
     expect(line).toMatchObject({ tone: 'run', label: 'Transcribing', detail: '41 %, about 2 min left', percent: 41.9 })
   })
   it('never says "cancelled" before it is', () => {
-    const stopping = statusLine({ ...base, status: 'processing', cancel_requested: true, progress: 40 }, false, at, at, en)
+    const stopping = statusLine({ ...base, status: 'processing', cancel_requested: true, progress: 40 }, {}, at, at, en)
     expect(stopping).toMatchObject({ label: 'Stopping…', stopping: true, percent: 40 })
-    expect(statusLine({ ...base, status: 'cancelled', cancel_requested: true }, false, at, at, en)).toMatchObject({ label: 'Cancelled', stopping: false })
+    expect(statusLine({ ...base, status: 'cancelled', cancel_requested: true }, {}, at, at, en)).toMatchObject({ label: 'Cancelled', stopping: false })
   })
   it('says when it is tried again', () => {
-    const line = statusLine({ ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }, false, at, at, en)
+    const line = statusLine({ ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }, {}, at, at, en)
     expect(line.detail).toBe('tries again in 30 s')
   })
   it('says it by the clock of the server, whatever the reader’s is', () => {
     const hour = 3_600_000
     const retrying = { ...base, status: 'retrying' as const, next_attempt_at: new Date(at + 30_000).toISOString() }
-    expect(statusLine(retrying, false, at - hour, at - hour, en, hour).detail).toBe('tries again in 30 s')
-    expect(statusLine(retrying, false, at + hour, at + hour, en, -hour).detail).toBe('tries again in 30 s')
+    expect(statusLine(retrying, {}, at - hour, at - hour, en, hour).detail).toBe('tries again in 30 s')
+    expect(statusLine(retrying, {}, at + hour, at + hour, en, -hour).detail).toBe('tries again in 30 s')
   })
   it('says why it failed', () => {
     const failed = { ...base, status: 'failed' as const, error: { class: 'input', code: 'no_audio', message: 'There is no sound in this file.' } }
-    expect(statusLine(failed, false, at, at, en)).toMatchObject({ tone: 'bad', detail: 'There is no sound in this file.', percent: null })
+    expect(statusLine(failed, {}, at, at, en)).toMatchObject({ tone: 'bad', detail: 'There is no sound in this file.', percent: null })
   })
 })

@@ -17,8 +17,11 @@ export interface Line {
 // Steps after which "86 %" is of the work that people mean: before them it is of fetching and loading.
 const FAR_ENOUGH: readonly string[] = ['transcribe', 'diarize', 'finalize', 'retry_queued']
 
-/** `at`: when the status was told; `now`: the time; `ahead`: of this clock, the server's; all in ms. */
-export function statusLine(status: Status, paused: boolean, at: number, now: number, text: Text, ahead = 0): Line {
+/**
+ * `at`: when the status was told; `now`: the time; `ahead`: of this clock, the server's; all in ms. `away`: nothing is heard of
+ * the server, and no time is told that it may not keep.
+ */
+export function statusLine(status: Status, { paused = false, away = false }: { paused?: boolean; away?: boolean }, at: number, now: number, text: Text, ahead = 0): Line {
   const line: Line = { tone: 'wait', label: text.state(status.status), detail: '', percent: null, stopping: false }
   if (isActive(status.status) && status.cancel_requested) {
     return { ...line, tone: 'off', label: text.stopping, percent: status.progress, stopping: true }
@@ -32,7 +35,7 @@ export function statusLine(status: Status, paused: boolean, at: number, now: num
         break
       }
       if (status.queue_position !== null) parts.push(text.place(status.queue_position))
-      if (status.estimated_start_seconds !== null) parts.push(text.startsIn(leftOf(status.estimated_start_seconds, at, now)))
+      if (status.estimated_start_seconds !== null && !away) parts.push(text.startsIn(leftOf(status.estimated_start_seconds, at, now)))
       break
     }
     case 'processing':
@@ -40,7 +43,7 @@ export function statusLine(status: Status, paused: boolean, at: number, now: num
       line.percent = status.progress
       line.label = status.current_step === 'transcribe' || !status.current_step ? text.state('processing') : (text.steps[status.current_step] ?? text.state('processing'))
       parts.push(text.percent(status.progress))
-      if (status.eta_seconds !== null) parts.push(text.left(leftOf(status.eta_seconds, at, now)))
+      if (status.eta_seconds !== null && !away) parts.push(text.left(leftOf(status.eta_seconds, at, now)))
       break
     case 'retrying':
       line.tone = 'warn'

@@ -3,6 +3,7 @@ import { api, mediaPath } from '../api/client'
 import { serverAhead } from '../api/clock'
 import { isActive, type Status } from '../api/types'
 import { keys } from '../live/apply'
+import { useLive } from '../live/provider'
 import { useText } from '../text'
 import { useNow } from '../ui/hooks'
 import { type Line, statusLine } from './status-line'
@@ -30,7 +31,8 @@ export function usePaused(): boolean {
 export function useStatusLine(media: string): { status: Status | undefined; line: Line | null } {
   const text = useText()
   const { status, at } = useStatus(media)
+  const { connection } = useLive()
   const paused = usePaused()
   const now = useNow(status !== undefined && isActive(status.status))
-  return { status, line: status ? statusLine(status, paused, at, now, text, serverAhead()) : null }
+  return { status, line: status ? statusLine(status, { paused, away: connection === 'lost' }, at, now, text, serverAhead()) : null }
 }

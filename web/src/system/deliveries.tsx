@@ -111,7 +111,7 @@ function Line({ delivery, path }: { delivery: Delivery; path: string }) {
                   </time>
                   <span className={`state ${a.status !== null && a.status < 300 ? 'good' : 'bad'}`}>{a.status ?? text.noAnswer}</span>
                   <span className="muted">{Math.round(a.duration_ms)} ms</span>
-                  {a.error && <span>{a.error}</span>}
+                  {a.error && <span>{text.sentence(a.error)}</span>}
                   {a.response_excerpt && <q dir="auto">{a.response_excerpt}</q>}
                 </li>
               ))}

@@ -1,7 +1,7 @@
 // Tokens with which programs and other machines come in.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api } from '../api/client'
+import { api, isForbidden } from '../api/client'
 import { useActions } from '../media/actions'
 import { useText } from '../text'
 import { when } from '../text/format'
@@ -24,13 +24,13 @@ export function Tokens() {
   const text = useText()
   const client = useQueryClient()
   const actions = useActions()
-  const tokens = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api<{ items: Token[] }>('/api/v1/tokens', { signal }), staleTime: 0, retry: false })
+  const tokens = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api<{ items: Token[] }>('/api/v1/tokens', { signal }), refetchInterval: 10_000, staleTime: 0, retry: false })
   const [name, setName] = useState('')
   const [scope, setScope] = useState('write')
   const [lifetime, setLifetime] = useState('')
-  const [secret, setSecret] = useState('')
+  const [secret, setSecret] = useState<{ of: string; value: string } | null>(null)
   const [revoking, setRevoking] = useState<Token | null>(null)
-  if (tokens.isError) return null // not an administrator
+  if (isForbidden(tokens.error)) return null // not an administrator
   const scopes = scope === 'read' ? ['read'] : scope === 'write' ? ['read', 'write'] : ['read', 'write', 'admin']
   const refresh = () => client.invalidateQueries({ queryKey: KEY })
   return (
@@ -52,13 +52,13 @@ export function Tokens() {
           </li>
         ))}
       </ul>
-      {secret && <Secret value={secret} onClose={() => setSecret('')} />}
+      {secret && <Secret of={secret.of} value={secret.value} onClose={() => setSecret(null)} />}
       <form
         onSubmit={(e) => {
           e.preventDefault()
           void actions.attempt(async () => {
             const made = await api<Token & { token: string }>('/api/v1/tokens', { method: 'POST', body: { name: name.trim(), scopes, ...(lifetime ? { expires_in: lifetime } : {}) } })
-            setSecret(made.token)
+            setSecret({ of: made.name, value: made.token })
             setName('')
             await refresh()
           })

@@ -1,7 +1,7 @@
 // Addresses that the server tells what happens.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api } from '../api/client'
+import { api, isForbidden } from '../api/client'
 import { useActions } from '../media/actions'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
@@ -29,11 +29,11 @@ export function Webhooks() {
   const { show } = useNotices()
   const webhooks = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api<{ items: Webhook[] }>('/api/v1/webhooks', { signal }), refetchInterval: 10_000, staleTime: 0, retry: false })
   const [url, setUrl] = useState('')
-  const [secret, setSecret] = useState('')
+  const [secret, setSecret] = useState<{ of: string; value: string } | null>(null)
   const [what, setWhat] = useState<'ended' | 'all'>('ended')
   const [opened, setOpened] = useState('')
   const [removing, setRemoving] = useState<Webhook | null>(null)
-  if (webhooks.isError) return null // not allowed to see them
+  if (isForbidden(webhooks.error)) return null // not allowed to see them
   const ask = (path: string, method: 'POST' | 'DELETE') =>
     actions.attempt(async () => {
       await api(path, { method })
@@ -51,6 +51,7 @@ export function Webhooks() {
               <strong dir="ltr">{w.url}</strong>
               <span className="muted" dir="auto">
                 {text.webhookStatus[w.status] ?? w.status}
+                {w.failures > 0 ? ` · ${text.webhookFailures(w.failures)}` : ''}
                 {w.waiting > 0 ? ` · ${text.waitingN(w.waiting)}` : ''}
                 {w.status_reason ? ` · ${text.sentence(w.status_reason)}` : ''}
               </span>
@@ -69,7 +70,7 @@ export function Webhooks() {
                   label: text.newSecret,
                   onPick: () =>
                     void actions.attempt(async () => {
-                      setSecret((await api<{ secret: string }>(`/api/v1/webhooks/${w.id}/rotate_secret`, { method: 'POST' })).secret)
+                      setSecret({ of: w.url, value: (await api<{ secret: string }>(`/api/v1/webhooks/${w.id}/rotate_secret`, { method: 'POST' })).secret })
                     }),
                 },
                 null,
@@ -80,13 +81,13 @@ export function Webhooks() {
           </li>
         ))}
       </ul>
-      {secret && <Secret value={secret} onClose={() => setSecret('')} />}
+      {secret && <Secret of={secret.of} value={secret.value} onClose={() => setSecret(null)} />}
       <form
         onSubmit={(e) => {
           e.preventDefault()
           void actions.attempt(async () => {
             const made = await api<Webhook & { secret: string }>('/api/v1/webhooks', { method: 'POST', body: { url: url.trim(), ...(what === 'ended' ? ENDED : {}) } })
-            setSecret(made.secret)
+            setSecret({ of: made.url, value: made.secret })
             setUrl('')
             await client.invalidateQueries({ queryKey: KEY })
           })

@@ -27,12 +27,12 @@ export function bytes(n: number, tag: string): string {
   return `${value.toLocaleString(tag, { maximumFractionDigits: digits })} ${units[unit]}`
 }
 
-/** "14:05" today, "Mon 14:05" this week, "3 Nov" this year, else with the year. */
+/** "14:05" today, "Mon 14:05" of the last days, "3 Nov" this year, else with the year. */
 export function when(iso: string, tag: string, now: Date = new Date()): string {
   const at = new Date(iso)
   const days = (now.getTime() - at.getTime()) / 86_400_000
   if (at.toDateString() === now.toDateString()) return at.toLocaleTimeString(tag, { hour: '2-digit', minute: '2-digit' })
-  if (days < 6) return at.toLocaleString(tag, { weekday: 'short', hour: '2-digit', minute: '2-digit' })
+  if (days >= 0 && days < 6) return at.toLocaleString(tag, { weekday: 'short', hour: '2-digit', minute: '2-digit' })
   if (at.getFullYear() === now.getFullYear()) return at.toLocaleDateString(tag, { day: 'numeric', month: 'short' })
   return at.toLocaleDateString(tag, { day: 'numeric', month: 'short', year: 'numeric' })
 }

@@ -55,5 +55,7 @@ describe('numbers and times', () => {
     expect(when(new Date(2026, 10, 28, 14, 5).toISOString(), 'en-GB', now)).toBe('14:05')
     expect(when(new Date(2026, 10, 3, 14, 5).toISOString(), 'en-GB', now)).toBe('3 Nov')
     expect(when(new Date(2024, 10, 3, 14, 5).toISOString(), 'en-GB', now)).toBe('3 Nov 2024')
+    expect(when(new Date(2026, 11, 28, 14, 5).toISOString(), 'en-GB', now)).toBe('28 Dec')
+    expect(when(new Date(2027, 10, 28, 14, 5).toISOString(), 'en-GB', now)).toBe('28 Nov 2027')
   })
 })

@@ -36,6 +36,8 @@ describe('what the server says, in Chinese', () => {
     expect(sentenceInChinese('en-us is the only model installed for it.')).toBe('只安装了 en-us。')
     expect(sentenceInChinese('base is the most accurate of 4 that fits the memory and takes about 12 s for this recording (21 dB above its noise).')).toContain('base 最准确，约需 12 秒')
     expect(sentenceInChinese('3 damaged parts of the audio could not be decoded and were skipped.')).toBe('有 3 处音频损坏，已跳过。')
+    expect(sentenceInChinese('192.168.1.5 leads to a private address, to which durascribe does not connect.')).toBe('192.168.1.5 指向内部网络，服务器不会连接。')
+    expect(sentenceInChinese('example.org could not be connected to.')).toBe('无法连接 example.org。')
     expect(sentenceInChinese('Something new.')).toBe('Something new.')
   })
 })

@@ -20,9 +20,13 @@ export async function copyText(value: string): Promise<void> {
   area.value = value
   area.setAttribute('readonly', '')
   area.className = 'sr-only'
-  document.body.append(area)
+  // Outside of a dialog that is open nothing can be selected.
+  const before = document.activeElement
+  const place = [...document.querySelectorAll('dialog[open]')].pop() ?? document.body
+  place.append(area)
   area.select()
-  const copied = document.execCommand('copy')
+  const copied = document.activeElement === area && document.execCommand('copy')
   area.remove()
+  if (before instanceof HTMLElement) before.focus({ preventScroll: true })
   if (!copied) throw new Error('copy')
 }

@@ -30,7 +30,7 @@ export function Editor({ segment, index, last, caret, edits, drafts, events }: R
   const base = useRef(segment)
   const opened = useRef(segment.text)
   const sent = useRef<Promise<boolean>>(Promise.resolve(true))
-  const [trouble, setTrouble] = useState<'' | 'conflict' | 'away' | 'failed'>(begun.conflict ? 'conflict' : '')
+  const [trouble, setTrouble] = useState<'' | 'conflict' | 'away' | 'failed' | 'empty'>(begun.conflict ? 'conflict' : '')
   const valueNow = useRef(value)
   valueNow.current = value
   const edit = useRef(edits)
@@ -123,6 +123,7 @@ export function Editor({ segment, index, last, caret, edits, drafts, events }: R
     return save()
   }
   const done = async () => {
+    if (tidy(valueNow.current) === '') return setTrouble('empty')
     if (await saveMine()) events.leave(id)
   }
   const step = async (to: number, place?: number) => {
@@ -180,6 +181,7 @@ export function Editor({ segment, index, last, caret, edits, drafts, events }: R
         aria-label={`${text.edit}: ${clock(segment.start)}`}
         onChange={(e) => {
           held.current = 0
+          if (trouble === 'empty') setTrouble('')
           setValue(e.target.value)
           keep(tidy(e.target.value))
         }}
@@ -187,7 +189,7 @@ export function Editor({ segment, index, last, caret, edits, drafts, events }: R
         onBlur={() => void save()}
       />
       <p className="segment-hint muted" role={trouble ? 'alert' : undefined} data-trouble={trouble}>
-        {trouble === 'conflict' ? text.conflict : trouble === 'away' ? text.draftAway : trouble === 'failed' ? text.saveFailed : text.editHint}
+        {trouble === 'conflict' ? text.conflict : trouble === 'away' ? text.draftAway : trouble === 'failed' ? text.saveFailed : trouble === 'empty' ? text.emptySegment : text.editHint}
       </p>
       {trouble === 'conflict' && (
         <p className="segment-theirs" dir="auto">

@@ -120,7 +120,7 @@ export function FindBar(props: {
       </div>
       {props.canEdit && (
         <div className="find-line">
-          <input className="field" type="text" value={by} dir="auto" placeholder={text.replaceWith} aria-label={text.replaceWith} onChange={(e) => setBy(e.target.value)} />
+          <input className="field" type="text" value={by} dir="auto" placeholder={text.replaceWith} aria-label={text.replaceWith} onChange={(e) => setBy(e.target.value)} onKeyDown={(e) => e.key === 'Enter' && void replaceOne()} />
           <Button small disabled={!current || busy} onClick={() => void replaceOne()}>
             {text.replaceOne}
           </Button>

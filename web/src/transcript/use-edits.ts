@@ -145,7 +145,7 @@ export function useEdits(media: string, data: Segments | null): Edits {
         replaceEach(changes, newestOf, async (segment, value, joined) => {
           const { kind } = await setTextAs(segment, value, joined)
           if (kind === 'conflict') show({ text: text.changedElsewhere, tone: 'bad' })
-          if (kind === 'away') show({ text: text.lost, tone: 'bad' })
+          if (kind === 'away') show({ text: text.unreachable, tone: 'bad' })
           return kind === 'saved'
         }),
       undo: () =>

@@ -120,7 +120,8 @@ export const Transcript = memo(function Transcript(props: Props) {
   const typing = () => document.activeElement instanceof HTMLTextAreaElement || document.activeElement instanceof HTMLInputElement
   const isIn = (e: KeyboardEvent, what: string) => e.target instanceof Element && e.target.closest(what) !== null
   useKeys({
-    ' ': (e) => (isIn(e, 'button, a, summary, [tabindex="0"]') ? false : player.toggle()),
+    // A time is gone to by Enter.
+    ' ': (e) => (isIn(e, 'button:not(.segment-time), a, summary, [type=checkbox], [tabindex="0"]') ? false : player.toggle()),
     ArrowLeft: () => player.skip(-5),
     ArrowRight: () => player.skip(5),
     // What scrolls by itself does so when it has the focus.
@@ -129,7 +130,11 @@ export const Transcript = memo(function Transcript(props: Props) {
     e: () => (canEdit ? events.edit(currentIndex()) : false),
     u: (e) => (segments.length > 0 ? unsure.step(e.shiftKey ? -1 : 1) : false),
     Enter: (e) => unsure.edit(e.target as Element),
-    'ctrl+f': () => (segments.length > 0 ? setFinding(true) : false),
+    'ctrl+f': () => {
+      if (segments.length === 0) return false
+      setFinding(true)
+      document.querySelector<HTMLInputElement>('.find input')?.select() // it may be open already
+    },
     'ctrl+z': (e) => (typing() ? false : void (e.shiftKey ? edits.redo() : edits.undo())),
     'ctrl+y': () => (typing() ? false : void edits.redo()),
     'ctrl+ ': () => player.toggle(),

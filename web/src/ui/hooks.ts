@@ -7,8 +7,12 @@ export function useNow(on: boolean): number {
   return useSyncExternalStore(on ? watchClock : watchNothing, readClock)
 }
 
+const NOT_TYPED = /^(checkbox|radio|range|button|submit|file)$/
+
+/** Whether what has the focus takes letters: a box that is ticked or a slider does not. */
 export const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) || (target instanceof HTMLInputElement && !NOT_TYPED.test(target.type)))
 
 /**
  * Keys of a view, by `event.key`, with "ctrl+" before it. What returns false was not meant. Not while

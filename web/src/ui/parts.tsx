@@ -1,6 +1,7 @@
 // The parts that every view is made of.
 import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { useText } from '../text'
+import { useNotices } from './notices'
 import { CloseIcon, MoreIcon } from './icons'
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { 'data-first'?: true | undefined; kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
@@ -33,11 +34,14 @@ export function Bar({ percent, label, tone = 'run' }: { percent: number; label: 
 
 /**
  * A modal dialog: the browser's own, which holds the focus and closes with Esc. It begins at what has
- * `data-first`, and gives the focus back to what had it; where that is gone, to the view.
+ * `data-first`, and gives the focus back to what had it; where that is gone, to the view. `firm`: it is closed by
+ * its buttons alone.
  */
-export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+export function Dialog({ title, onClose, children, wide, firm }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean; firm?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null)
   const before = useRef<Element | null>(null)
+  const pressed = useRef<EventTarget | null>(null)
+  const { within } = useNotices()
   const text = useText()
   const id = useId()
   // Before anything is painted, and at the end while the dialog is still there: keys that come soon after go
@@ -50,11 +54,13 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
     const first = dialog.querySelector<HTMLElement>('[data-first]')
     first?.focus()
     if (first instanceof HTMLInputElement) first.select()
+    const tellOutside = within(dialog)
     return () => {
+      tellOutside()
       dialog.close()
       giveBack(before.current)
     }
-  }, [])
+  }, [within])
   return (
     <dialog
       ref={ref}
@@ -63,8 +69,16 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
       onClose={() => {
         if (!ref.current?.open) onClose()
       }}
+      onCancel={(e) => {
+        if (firm) e.preventDefault()
+      }}
+      // Beside it: pressed there, too, and not only let go, as at the end of a selection.
+      onPointerDown={(e) => (pressed.current = e.target)}
+      onMouseDown={(e) => {
+        if (firm && e.target === ref.current) e.preventDefault() // the focus stays where it is
+      }}
       onClick={(e) => {
-        if (e.target === ref.current) ref.current?.close()
+        if (!firm && e.target === ref.current && pressed.current === ref.current) ref.current?.close()
       }}
     >
       <div className="dialog-body">
@@ -72,9 +86,11 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
           <h2 id={id} dir="auto">
             {title}
           </h2>
-          <IconButton label={text.close} onClick={() => ref.current?.close()}>
-            <CloseIcon />
-          </IconButton>
+          {!firm && (
+            <IconButton label={text.close} onClick={() => ref.current?.close()}>
+              <CloseIcon />
+            </IconButton>
+          )}
         </header>
         {children}
       </div>
@@ -142,17 +158,21 @@ export function Menu({ label, items, button, icon, className = '' }: { label: st
     root.current?.querySelector('button')?.focus()
   }
   const onKeyDown = (event: React.KeyboardEvent) => {
-    if (!open) return
+    if (!open) {
+      if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return
+      event.preventDefault()
+      event.stopPropagation()
+      setOpen(true)
+      return
+    }
     const entries = [...(list.current?.querySelectorAll<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])') ?? [])]
     const at = entries.indexOf(document.activeElement as HTMLElement)
     const move = { ArrowDown: at + 1, ArrowUp: at - 1 + entries.length, Home: 0, End: entries.length - 1 }[event.key]
     if (move !== undefined) entries[move % entries.length]?.focus()
     else if (event.key === 'Escape') leave()
     else if (event.key === 'Tab') setOpen(false)
-    if (move !== undefined || event.key === 'Escape') {
-      event.preventDefault()
-      event.stopPropagation()
-    }
+    if (move !== undefined || event.key === 'Escape') event.preventDefault()
+    event.stopPropagation() // no key of the view is meant
   }
   return (
     <div className={`menu ${className}`} ref={root} onKeyDown={onKeyDown}>
@@ -171,7 +191,7 @@ export function Menu({ label, items, button, icon, className = '' }: { label: st
             item === null ? (
               <hr key={i} />
             ) : item.href ? (
-              <a key={i} role="menuitem" tabIndex={-1} href={item.href} download={item.download ? '' : undefined} onClick={() => setOpen(false)}>
+              <a key={i} role="menuitem" tabIndex={-1} href={item.href} download={item.download ? '' : undefined} onClick={leave}>
                 {item.icon}
                 <span>{item.label}</span>
               </a>

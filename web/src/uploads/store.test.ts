@@ -112,6 +112,29 @@ async function sending(name: string, url: string): Promise<Uploads> {
   return uploads
 }
 
+describe('a server that goes away', () => {
+  it('leaves no speed that nothing goes at', async () => {
+    const uploads = await sending('a', 'http://here/up/a')
+    await vi.advanceTimersByTimeAsync(600)
+    fake.made[0]?.options.onProgress(8)
+    expect(uploads.read()[0]?.rate).toBeGreaterThan(0)
+    await vi.advanceTimersByTimeAsync(3100)
+    expect(uploads.read()[0]?.rate).toBe(0)
+  })
+
+  it('is gone on with when it is back, but not where it has refused', async () => {
+    const uploads = await opened()
+    uploads.add([file('a'), file('b')])
+    await settle()
+    fake.made[0]?.options.onError({})
+    fake.made[1]?.options.onError({ originalResponse: { getStatus: () => 507, getBody: () => '{"code":"storage_full"}', getHeader: () => '' } })
+    expect(states(uploads)).toEqual(['a failed 0', 'b failed 0'])
+    uploads.serverIsBack()
+    await settle()
+    expect(states(uploads)).toEqual(['a sending 0', 'b failed 0'])
+  })
+})
+
 describe('files that would be lost', () => {
   it('make the page ask before it is left, until they are sent', async () => {
     const uploads = await opened()

@@ -46,6 +46,8 @@ interface Held {
   samples: { at: number; sent: number }[]
   /** Of its last start: an earlier one that is still on its way is of no account. */
   turn: number
+  /** Runs while something goes; at its end nothing has for a while. */
+  quiet: ReturnType<typeof setTimeout> | undefined
 }
 
 /** Between the windows. `left`: it is not finished, and nobody sends it now. */
@@ -61,6 +63,8 @@ interface ServerUpload {
   finished: boolean
   media_id: string | null
 }
+
+const QUIET_MS = 3000
 
 /** The mean over the last four seconds. */
 export function rateOf(samples: readonly { at: number; sent: number }[]): number {
@@ -141,6 +145,11 @@ export class Uploads {
     this.fill()
   }
 
+  /** The server is there again: what it could not be asked for goes on. */
+  serverIsBack(): void {
+    for (const { entry } of this.held) if (entry.state === 'failed' && entry.error?.status === 0) this.resume(entry.id)
+  }
+
   /** Stops it for good: what has come is removed from the server. */
   async discard(id: string): Promise<void> {
     const held = this.find(id)
@@ -193,6 +202,7 @@ export class Uploads {
       storageKey,
       samples: [],
       turn: 0,
+      quiet: undefined,
     }
     this.held.push(held)
     return held
@@ -314,6 +324,8 @@ export class Uploads {
 
   private progress(held: Held, sent: number): void {
     if (held.entry.state !== 'sending') return
+    clearTimeout(held.quiet)
+    held.quiet = setTimeout(() => this.change(held, { rate: 0 }), QUIET_MS) // nothing goes any more: no speed is told
     const now = performance.now()
     held.samples = [...held.samples.filter((s) => now - s.at < 4000), { at: now, sent }]
     this.change(held, { sent, rate: rateOf(held.samples) })
