@@ -127,6 +127,20 @@ await steps({
     assert(ms / result.length < 16, `${ms / result.length} ms of the page's own time a frame`)
   },
 
+  async 'who comes back from a recording is where the library was left'() {
+    await page.evaluate(() => scrollTo(0, 9000))
+    await until('it is drawn', async () => (await page.locator('.row').first().boundingBox()).y > -2000)
+    const at = await page.evaluate(() => scrollY)
+    assert(at > 8000)
+    for (const back of [() => page.goBack(), () => page.locator('.back').click()]) {
+      await page.locator('.row-title').nth(12).evaluate((e) => e.click())
+      await page.locator('.back').waitFor()
+      await back()
+      await page.locator('.row').first().waitFor()
+      await until('it is there', async () => Math.abs((await page.evaluate(() => scrollY)) - at) < 3)
+    }
+  },
+
   async 'what has the focus is not under the bars, by arrows and by Tab'() {
     await page.evaluate(() => scrollTo(0, 0))
     await page.locator('main').focus()

@@ -20,7 +20,7 @@ import { Help } from './ui/help'
 import { useMay } from './ui/may'
 import { useNotices } from './ui/notices'
 import { Menu } from './ui/parts'
-import { parseRoute, type Route } from './ui/route'
+import { left, parseRoute, type Route } from './ui/route'
 
 export function App() {
   return (
@@ -49,13 +49,20 @@ function Frame() {
   useEffect(() => {
     if (connection === 'live') uploads.serverIsBack()
   }, [connection])
-  // Another view begins at its top, and a screen reader goes there.
+  useEffect(() => {
+    if (route.view !== 'library') return
+    left.hash = location.hash || '#/'
+    const note = () => (left.scroll = scrollY)
+    addEventListener('scroll', note, { passive: true })
+    return () => removeEventListener('scroll', note)
+  })
+  // Another view begins at its top, the library where it was left, and a screen reader goes there.
   const place = route.view === 'media' ? route.id : route.view
   const before = useRef(place)
   useEffect(() => {
     if (before.current === place) return
     before.current = place
-    scrollTo(0, 0)
+    scrollTo(0, place === 'library' ? left.scroll : 0)
     main.current?.focus({ preventScroll: true })
   }, [place])
   useKeys({

@@ -7,6 +7,7 @@ import { type Gap, isActive, isRetryable, type Media, type Segments, type Task, 
 import { chunksOf, keys } from '../live/apply'
 import { useLive } from '../live/provider'
 import { useText } from '../text'
+import { left } from '../ui/route'
 import { bytes, clock, fullTime, when } from '../text/format'
 import { Transcript } from '../transcript/view'
 import { useTitle } from '../ui/hooks'
@@ -122,7 +123,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
   return (
     <article className="media">
       <header className="media-head">
-        <a className="back" href="#/" aria-label={text.toLibrary}>
+        <a className="back" href={left.hash} aria-label={text.toLibrary}>
           <BackIcon />
         </a>
         <div className="media-title">

@@ -36,6 +36,9 @@ export function routeHash(route: Route): string {
   }
 }
 
+/** Where the library was left: its search and filter, and how far it was scrolled. */
+export const left = { hash: '#/', scroll: 0 }
+
 export const mediaHash = (id: string, at: number | null = null): string => routeHash({ view: 'media', id, at })
 
 export function go(route: Route, replace = false): void {
