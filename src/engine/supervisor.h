@@ -32,7 +32,7 @@ class Supervisor {
     std::vector<ports::Lease> running_leases() const;
     // Counts the time in which units of each task ran, and ends the tasks whose time is over.
     void count_work(Millis passed);
-    void expire(const TaskView& view, Millis limit);
+    void expire(const TaskView& view, Millis limit);  // the run that was looked at
     void persist_progress();
     // When a pending unit's time comes; nullopt: none waits.
     std::optional<Millis> until_next_retry();

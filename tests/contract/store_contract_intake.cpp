@@ -360,14 +360,14 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
     transcribe(claim(Lane::speech).lease);
     const auto running = claim(Lane::speech);
     const Error over{ErrorClass::timeout, "task_timeout", "Stopped after 60 s.", {}};
-    ASSERT_TRUE(store_->expire_task(row.id, over).has_value());
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value());
     expect_nothing_to_claim(Lane::speech);
     EXPECT_EQ(task(row.id).state, TaskState::processing) << "its worker is not dead yet";
     const auto end = store_->fail_unit(
         running.lease, {.error = over, .audio_done = Millis{5}, .for_good = true}, {}, 0.5);
     ASSERT_TRUE(end.has_value()) << end.error().message;
     EXPECT_EQ(end->unit_state, UnitState::failed);
-    ASSERT_TRUE(store_->expire_task(row.id, over).has_value()) << "finalizing goes on";
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value()) << "finalizing goes on";
     finalize(claim(Lane::local).lease);
     EXPECT_EQ(task(row.id).state, TaskState::partial_failure);
     EXPECT_EQ(task(row.id).error->cls, ErrorClass::timeout);
@@ -377,16 +377,36 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
 
 TEST_P(StoreContract, ATaskWhoseTimeIsOverWithNothingFinishedFails) {
     const auto row = submit_extracted(2);
-    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+    ASSERT_TRUE(store_->expire_task(row.id, 1, {ErrorClass::timeout, "task_timeout", "Over.", {}})
                     .has_value());
     EXPECT_EQ(task(row.id).state, TaskState::failed);
-    EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), {}), ErrorClass::request, "not_found");
+    EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), 1, {}), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, ATaskWhoseTimeIsOverInARunBeforeGoesOn) {
+    const auto row = submit_extracted(2);
+    const Error over{ErrorClass::timeout, "task_timeout", "Over.", {}};
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value());
+    ASSERT_EQ(task(row.id).state, TaskState::failed);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    const auto before = task(row.id);
+    clock_.advance(Millis{1});
+    const auto events = recorder_.events().size();
+    const auto late = store_->expire_task(row.id, 1, over);  // who looked before the retry
+    ASSERT_TRUE(late.has_value()) << late.error().message;
+    EXPECT_EQ(late->run_number, 2);
+    EXPECT_EQ(late->state, before.state);
+    EXPECT_EQ(task(row.id).updated_at, before.updated_at);
+    EXPECT_EQ(recorder_.events().size(), events);
+    EXPECT_EQ(claim(Lane::speech).run_number, 2) << "nothing of the new run has failed";
+    ASSERT_TRUE(store_->expire_task(row.id, 2, over).has_value());
+    EXPECT_EQ(units_of(row.id, Step::transcribe)[1].state, UnitState::failed);
 }
 
 TEST_P(StoreContract, ATaskWhoseTimeIsOverTellsOfEachPartThatItGivesUp) {
     const auto row = submit_extracted(3);
     claim(Lane::speech);
-    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+    ASSERT_TRUE(store_->expire_task(row.id, 1, {ErrorClass::timeout, "task_timeout", "Over.", {}})
                     .has_value());
     EXPECT_EQ(task(row.id).state, TaskState::processing);
     int told = 0;

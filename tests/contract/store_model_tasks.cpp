@@ -429,10 +429,13 @@ Answer<void> StoreModel::set_priority(const TaskId& id, int priority) {
     return {};
 }
 
-Answer<void> StoreModel::expire_task(const TaskId& id, const Error& error) {
+Answer<void> StoreModel::expire_task(const TaskId& id, int run_number, const Error& error) {
     ModelTask* t = task(id);
     if (t == nullptr) {
         return refuse("not_found");
+    }
+    if (t->run != run_number) {
+        return {};
     }
     std::optional<Step> expired;
     for (ModelUnit& u : t->units) {
