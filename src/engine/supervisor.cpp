@@ -71,7 +71,7 @@ void Supervisor::loop(std::stop_token stop) {
             persisted_at = now;
         } else {
             watch_until = now + settings_.lease_length * 2;
-            if (now - renewed_at_ >= settings_.lease_length / 3) {
+            if (now - renewed_at_ >= settings_.lease_length / 3 || cancel_in_doubt()) {
                 renew_leases();
             }
             if (now - persisted_at >= kTick) {
@@ -124,10 +124,16 @@ void Supervisor::renew_leases() {
             continue;
         }
         unit->lease_renewed(asked_at);
+        unit->cancel_known();
         if (lease.cancel_requested) {
             unit->stop(StopReason::cancelled);
         }
     }
+}
+
+bool Supervisor::cancel_in_doubt() const {
+    return std::ranges::any_of(
+        running_.all(), [](const RunningUnits::Handle& unit) { return unit->cancel_in_doubt(); });
 }
 
 std::vector<ports::Lease> Supervisor::running_leases() const {

@@ -30,6 +30,7 @@ class Supervisor {
     void renew_leases();
     bool rescue_expired();  // false: the store refused to look
     std::vector<ports::Lease> running_leases() const;
+    bool cancel_in_doubt() const;  // of any unit
     // Counts the time in which units of each task ran, and ends the tasks whose time is over.
     void count_work(Millis passed);
     void expire(const TaskView& view, Millis limit);  // the run that was looked at
