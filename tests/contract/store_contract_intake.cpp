@@ -114,7 +114,7 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
                           .idempotency = {},
                           .join = true};
     const auto submit = [&] {
-        clock_.advance(Millis{1});  // the tasks of one millisecond have no order
+        clock_.advance(Millis{1});
         media.id = new_id<MediaId>();
         media.task_id = new_id<TaskId>();
         return store_->submit(media).value();
@@ -149,6 +149,49 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
     const auto newest = submit();
     EXPECT_TRUE(newest.replayed);
     EXPECT_NE(newest.task.id, second.task.id) << "the newest is the one that did not join";
+}
+
+TEST_P(StoreContract, TheNewestIsTheOneMadeLastAlsoWhereTheWallClockWentBack) {
+    const auto go_back = [&] { clock_.set_wall(clock_.wall() - std::chrono::hours(1)); };
+    // To join.
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'c'), 7},
+                          .options = {},
+                          .idempotency = {}};
+    ASSERT_TRUE(store_->submit(media).has_value());
+    go_back();
+    media.id = new_id<MediaId>();
+    media.task_id = new_id<TaskId>();
+    const auto second = store_->submit(media).value();
+    media.id = new_id<MediaId>();
+    media.task_id = new_id<TaskId>();
+    media.join = true;
+    EXPECT_EQ(store_->submit(media).value().task.id, second.task.id);
+    for (int i = 0; i < 2; ++i) {
+        const auto unit = claim(Lane::media);
+        ASSERT_TRUE(store_->request_cancel(unit.task_id).has_value());
+        ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
+    }
+
+    // To go on from: the first has two chunks, the second three.
+    const auto row = submit_extracted(2);
+    run_to_end(2, 1);
+    go_back();
+    ASSERT_TRUE(store_->submit_task(again(row, std::nullopt)).has_value());
+    extract(claim(Lane::media).lease, 3);
+    run_to_end(3, 1);
+    for (const Step step : {Step::transcribe, Step::finalize}) {
+        const auto made = store_->submit_task(again(row, step));
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        ASSERT_EQ(made->task.options.from_step, step);
+        EXPECT_EQ(units_of(made->task.id, Step::transcribe).size(), 3U) << to_string(step);
+        if (step == Step::transcribe) {
+            ASSERT_TRUE(store_->request_cancel(made->task.id).has_value());
+        }
+    }
 }
 
 TEST_P(StoreContract, AMediaThatJoinsTakesWhatIsFinishedOverANewerThatIsNot) {
