@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <latch>
 #include <string>
 
 #include "durascribe/base/unique_fd.h"
@@ -15,6 +16,7 @@
 #include "durascribe/process/process_worker.h"
 #include "durascribe/protocol/channel.h"
 #include "durascribe/protocol/messages.h"
+#include "loopback_server.h"
 
 namespace durascribe::process {
 namespace {
@@ -38,6 +40,7 @@ class WorkerProgram : public ::testing::Test {
     static std::unique_ptr<ports::Worker> start(WorkerRole role,
                                                 const std::string& model = "auto") {
         ProcessWorkerSettings settings;
+        settings.allow_private_addresses = "127.0.0.1";
         settings.program = WORKER;
         settings.engine = "pocketsphinx";
         settings.model = model;
@@ -157,6 +160,30 @@ TEST_F(WorkerProgram, TooLittleMemoryForTheModelIsAMemoryError) {
 }
 
 // By the end of the stream alone: this server lives on.
+// The server's own watch would call it a worker that hangs.
+TEST_F(WorkerProgram, ADownloadWhoseTimeIsOverSaysSoItself) {
+    std::latch over{1};
+    const testing::LoopbackServer silent([&over](const std::string&) {
+        over.wait();
+        return std::string{};
+    });
+    const auto worker = start(WorkerRole::fetch);
+    ports::RunControl control;
+    control.deadline = Millis{30'000};
+    const auto outcome = worker->fetch({.url = silent.url("/talk.wav"),
+                                        .output_fd = pcm_.get(),
+                                        .stall = Millis{20'000},
+                                        .timeout = Millis{1'000}},
+                                       control);
+    over.count_down();
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+    ASSERT_TRUE(outcome->error);
+    EXPECT_EQ(outcome->error->cls, ErrorClass::network);
+    EXPECT_EQ(outcome->error->code, "timed_out");
+    EXPECT_NE(outcome->error->message.find("within 1 s. Raise IMPORT_TIMEOUT"), std::string::npos)
+        << outcome->error->message;
+}
+
 TEST_F(WorkerProgram, LeavesWhenItsSocketIsClosed) {
     auto ends = protocol::Channel::make_pair();
     ASSERT_TRUE(ends.has_value());

@@ -35,9 +35,9 @@ struct EngineSettings {
     Millis fetch_timeout{6LL * 3600 * 1000};  // of one attempt
     Millis fetch_stall{30'000};               // without a byte: the attempt ends, class network
     Millis lease_length{30'000};
-    // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it. None:
-    // kLeastTaskTimeout, or deadline_factor times what is predicted, where that is more. One unit
-    // gets no more either.
+    // TRANSCRIPTION_TIMEOUT: how long units of one task may run in all, in one run of it, but for
+    // downloads and finalizing. None: kLeastTaskTimeout, or deadline_factor times what is
+    // predicted, where that is more. One unit gets no more either.
     std::optional<Millis> task_timeout;
     double deadline_factor = 4;
     Millis stall_floor{30'000};  // a unit without progress for so long is killed …

@@ -72,6 +72,12 @@ class RunningUnit {
     // Time in which nobody on this machine could renew it is not counted.
     void excuse(Millis passed, MonoTime now) { know_lease(std::min(lease_known() + passed, now)); }
 
+    // Whether its task was to be cancelled before it was listed here could not be read: the renewal
+    // of its lease tells, and is due at once.
+    void doubt_cancel() { cancel_in_doubt_.store(true); }
+    void cancel_known() { cancel_in_doubt_.store(false); }
+    bool cancel_in_doubt() const { return cancel_in_doubt_.load(); }
+
     // The task's time is over; `error` is what its record says.
     void expire(const Error& error) {
         {
@@ -112,6 +118,7 @@ class RunningUnit {
     std::atomic<std::int64_t> audio_done_ms_{0};
     std::atomic<std::int64_t> prepared_ms_{-1};  // after started_; negative: not yet
     std::atomic<std::int64_t> lease_known_ms_;   // MonoTime::since_boot
+    std::atomic<bool> cancel_in_doubt_{false};
     std::atomic<StopReason> reason_{StopReason::none};
     mutable std::mutex mutex_;
     Error expired_;              // guarded by mutex_

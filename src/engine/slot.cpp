@@ -85,7 +85,9 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::st
         context_.running.add(claimed, context_.clock.mono(), asked_at);
     // A cancel that was committed before the unit was listed did not find it here; one committed
     // after finds it. A stop asked for meanwhile hands the unit back.
-    if (const auto task = context_.store.task(claimed.task_id); task && task->cancel_requested_at) {
+    if (const auto task = context_.store.task(claimed.task_id); !task) {
+        unit->doubt_cancel();
+    } else if (task->cancel_requested_at) {
         unit->stop(StopReason::cancelled);
     }
     if (stop.stop_requested()) {

@@ -71,7 +71,7 @@ void Supervisor::loop(std::stop_token stop) {
             persisted_at = now;
         } else {
             watch_until = now + settings_.lease_length * 2;
-            if (now - renewed_at_ >= settings_.lease_length / 3) {
+            if (now - renewed_at_ >= settings_.lease_length / 3 || cancel_in_doubt()) {
                 renew_leases();
             }
             if (now - persisted_at >= kTick) {
@@ -124,10 +124,16 @@ void Supervisor::renew_leases() {
             continue;
         }
         unit->lease_renewed(asked_at);
+        unit->cancel_known();
         if (lease.cancel_requested) {
             unit->stop(StopReason::cancelled);
         }
     }
+}
+
+bool Supervisor::cancel_in_doubt() const {
+    return std::ranges::any_of(
+        running_.all(), [](const RunningUnits::Handle& unit) { return unit->cancel_in_doubt(); });
 }
 
 std::vector<ports::Lease> Supervisor::running_leases() const {
@@ -183,6 +189,9 @@ void Supervisor::count_work(Millis passed) {
         if (!view) {
             continue;  // deleted meanwhile, or the store says why with the next verb
         }
+        if (view->row.run_number != worked.run_number) {
+            continue;  // retried meanwhile: the time is of the run before
+        }
         Millis limit = settings_.task_timeout.value_or(kLeastTaskTimeout);
         // On one slot: beside other tasks it has no more, and its time counts all the same.
         if (const auto predicted = view->predicted_seconds_on_one_slot;
@@ -210,14 +219,15 @@ void Supervisor::expire(const TaskView& view, Millis limit) {
             settings_.task_timeout ? " (TRANSCRIPTION_TIMEOUT)" : "", view.percent,
             view.chunks_completed, view.chunks_total),
         {}};
-    if (const auto expired = store_.expire_task(task, error); !expired) {
+    const int run = view.row.run_number;
+    if (const auto expired = store_.expire_task(task, run, error); !expired) {
         log::error("task {}: its time is over and that could not be recorded: {}", task.value,
                    expired.error().message);
         return;  // the next look tries again
     }
     DURASCRIBE_FAILPOINT("supervisor.task_expired");
     for (const RunningUnits::Handle& unit : running_.of_task(task)) {
-        if (unit->claimed().step != domain::Step::finalize) {
+        if (unit->claimed().run_number == run && unit->claimed().step != domain::Step::finalize) {
             unit->expire(error);
         }
     }
@@ -234,11 +244,12 @@ void Supervisor::persist_progress() {
     for (const TaskId& task : tasks) {
         if (const auto view = engine_.view(task)) {
             const auto worked = worked_.find(task);
-            percents.push_back(
-                {.task = task,
-                 .run_number = view->row.run_number,
-                 .percent = view->percent,
-                 .worked = worked != worked_.end() ? worked->second.time : view->row.worked});
+            const bool counted =
+                worked != worked_.end() && worked->second.run_number == view->row.run_number;
+            percents.push_back({.task = task,
+                                .run_number = view->row.run_number,
+                                .percent = view->percent,
+                                .worked = counted ? worked->second.time : view->row.worked});
         }
     }
     if (units.empty()) {

@@ -30,9 +30,10 @@ class Supervisor {
     void renew_leases();
     bool rescue_expired();  // false: the store refused to look
     std::vector<ports::Lease> running_leases() const;
+    bool cancel_in_doubt() const;  // of any unit
     // Counts the time in which units of each task ran, and ends the tasks whose time is over.
     void count_work(Millis passed);
-    void expire(const TaskView& view, Millis limit);
+    void expire(const TaskView& view, Millis limit);  // the run that was looked at
     void persist_progress();
     // When a pending unit's time comes; nullopt: none waits.
     std::optional<Millis> until_next_retry();

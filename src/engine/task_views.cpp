@@ -85,6 +85,11 @@ Result<TaskView> TaskViews::view_of(ports::TaskRow row, const ports::MediaRow& m
             return std::unexpected(speeds.error());
         }
         facts.speeds = std::move(*speeds);
+        const auto paused = store_.paused();
+        if (!paused) {
+            return std::unexpected(paused.error());
+        }
+        facts.paused = *paused;
         auto place = store_.queue_place(row.id);
         if (!place) {
             return std::unexpected(place.error());
@@ -115,15 +120,6 @@ Result<TaskView> TaskViews::view_of(ports::TaskRow row, const ports::MediaRow& m
     facts.now = clock_.wall();
     facts.row = std::move(row);
     TaskView view = build_view(std::move(facts));
-    if (view.queue_position) {
-        const auto paused = store_.paused();
-        if (!paused) {
-            return std::unexpected(paused.error());
-        }
-        if (*paused) {
-            view.stage = "Waiting: the queue is paused";
-        }
-    }
     never_back(view);
     return view;
 }

@@ -16,6 +16,8 @@ namespace {
 
 constexpr Millis kStorageRetry{1'000};
 constexpr Millis kWarmUpDeadline{60'000};
+// A fetch worker whose time is over says so itself; this much later it is stopped.
+constexpr Millis kFetchWord{15'000};
 // Of shorter audio the speed is what a unit costs at least, and would be too slow for all else.
 constexpr Millis kWorthLearning{1'000};
 constexpr Millis kWorthLearningFinalize{600'000};  // a commit is most of it
@@ -187,7 +189,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     }
     ports::RunControl control = control_for(unit, Millis{0});
     control.stall_window = 2 * settings_.fetch_stall;  // a worker that does not see it itself
-    control.deadline = settings_.fetch_timeout;
+    control.deadline = settings_.fetch_timeout + kFetchWord;
     control.on_progress = nullptr;  // how far it is, the store knows
     auto outcome = (*worker)->fetch({.url = download.import().url,
                                      .output_fd = begun->get(),
@@ -195,7 +197,8 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
                                      .etag = download.import().etag,
                                      .last_modified = download.import().last_modified,
                                      .limit_bytes = settings_.fetch_limit_bytes,
-                                     .stall = settings_.fetch_stall},
+                                     .stall = settings_.fetch_stall,
+                                     .timeout = settings_.fetch_timeout},
                                     control);
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();

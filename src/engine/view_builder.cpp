@@ -287,6 +287,22 @@ std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& st
     return "Waiting for a free slot";
 }
 
+// Of a task of which nothing runs: until its next attempt may begin.
+double seconds_to_next_attempt(const ViewFacts& facts) {
+    if (facts.row.state != domain::TaskState::retrying || !facts.row.next_attempt_at) {
+        return 0;
+    }
+    const Millis wait = *facts.row.next_attempt_at - facts.now;
+    return std::chrono::duration<double>(std::max(Millis{0}, wait)).count();
+}
+
+// Its end, and perhaps its next start, come after the queue is resumed: nobody knows when.
+bool waits_for_resume(const ViewFacts& facts, const std::vector<StepUnits>& steps) {
+    return facts.paused && std::ranges::any_of(steps, [](const StepUnits& step) {
+               return !step.facts.ended && (step.pending > 0 || step.facts.units_total == 0);
+           });
+}
+
 }  // namespace
 
 TaskView build_view(ViewFacts facts) {
@@ -323,9 +339,12 @@ TaskView build_view(ViewFacts facts) {
     facts.speeds = speeds_of_task(facts);
     heed_pace(facts.speeds, facts);
     const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
-    domain::TaskProgress progress = domain::compute_progress(
-        facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots,
-        worked_seconds(facts), per_unit * facts.units_before_end + facts.held_back_seconds);
+    domain::TaskProgress progress =
+        domain::compute_progress(facts.row.options, step_facts, facts.media_duration, facts.speeds,
+                                 facts.speech_slots, worked_seconds(facts),
+                                 per_unit * facts.units_before_end + facts.held_back_seconds +
+                                     seconds_to_next_attempt(facts));
+    const bool for_resume = waits_for_resume(facts, steps);
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
     view.predicted_seconds_on_one_slot = progress.seconds_on_one_slot;
@@ -345,7 +364,9 @@ TaskView build_view(ViewFacts facts) {
         }
         view.steps.push_back(std::move(step.view));
     }
-    view.stage = stage_of(facts.row, steps, view.chunks_total);
+    view.stage = facts.paused && facts.queue_position
+                     ? "Waiting: the queue is paused"
+                     : stage_of(facts.row, steps, view.chunks_total);
     if (facts.row.state == domain::TaskState::completed) {
         view.percent = 100;
     } else if (domain::is_terminal(facts.row.state) || facts.row.cancel_requested_at) {
@@ -355,11 +376,11 @@ TaskView build_view(ViewFacts facts) {
         view.percent = std::max(facts.row.progress, progress.percent);
     }
     if (!domain::is_terminal(facts.row.state)) {
-        if (!facts.row.cancel_requested_at) {
+        if (!facts.row.cancel_requested_at && !for_resume) {
             view.eta_seconds = progress.eta_seconds;
         }
         view.queue_position = facts.queue_position;
-        if (facts.queue_position) {
+        if (facts.queue_position && !for_resume) {
             // The slots are busy, each half way through its unit as likely as not.
             view.estimated_start_seconds =
                 facts.held_back_seconds + per_unit * (facts.units_before_next + 0.5);

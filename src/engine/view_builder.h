@@ -26,6 +26,7 @@ struct ViewFacts {
     std::vector<domain::StepSpeed> speeds;
     int speech_slots = 1;
     WallTime now{};
+    bool paused = false;  // the queue: nothing more of the task is started until it is resumed
     std::optional<int> queue_position;
     // Of other tasks: units before this one's next, and before its last that may be claimed now.
     int units_before_next = 0;

@@ -135,6 +135,58 @@ TEST(BuildView, WhatIsSoonDoneButWaitsLongIsNotNearItsEnd) {
     EXPECT_NEAR(*held_back.estimated_start_seconds, 175, 1);
 }
 
+TEST(BuildView, WhileTheQueueIsPausedNoTimeIsToldOfWhatIsStillToBeStarted) {
+    ViewFacts facts = at_work(Millis{40'000}, Millis{4'000});
+    ASSERT_TRUE(build_view(facts).eta_seconds);
+    facts.paused = true;
+    EXPECT_EQ(build_view(facts).eta_seconds, std::nullopt) << "its second chunk waits";
+    run(facts.units[2], Millis{0});
+    EXPECT_EQ(build_view(facts).eta_seconds, std::nullopt) << "finalizing will wait";
+    EXPECT_EQ(build_view(facts).stage, "Transcribing 1 of 2") << "what runs goes on";
+
+    ViewFacts last = facts;
+    run(last.units[1], Millis{0}, Millis{10'000});
+    run(last.units[2], Millis{0}, Millis{10'000});
+    last.live.clear();
+    ports::UnitRow final_unit;
+    final_unit.id = UnitId{4};
+    final_unit.step = Step::finalize;
+    run(final_unit, Millis{10'000});
+    last.units.push_back(final_unit);
+    EXPECT_TRUE(build_view(last).eta_seconds) << "all that is left of it runs";
+
+    ViewFacts waiting = at_work(Millis{0}, Millis{0});
+    waiting.live.clear();
+    waiting.row.state = domain::TaskState::pending;
+    waiting.units[1] = chunk(0, Millis{0}, Millis{100'000});
+    waiting.queue_position = 1;
+    ASSERT_TRUE(build_view(waiting).estimated_start_seconds);
+    ASSERT_TRUE(build_view(waiting).eta_seconds);
+    waiting.paused = true;
+    const TaskView view = build_view(waiting);
+    EXPECT_EQ(view.estimated_start_seconds, std::nullopt);
+    EXPECT_EQ(view.eta_seconds, std::nullopt);
+    EXPECT_EQ(view.queue_position, 1);
+    EXPECT_EQ(view.stage, "Waiting: the queue is paused");
+}
+
+TEST(BuildView, TheWaitForTheNextAttemptIsPartOfTheTimeLeft) {
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.live.clear();
+    facts.row.state = domain::TaskState::retrying;
+    facts.units[1] = chunk(0, Millis{0}, Millis{100'000});
+    run(facts.units[2], Millis{0}, Millis{10'000});
+    facts.now = kStart + Millis{10'000};
+    facts.row.next_attempt_at = facts.units[1].not_before = facts.now + Millis{60'000};
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 70, 1);
+    facts.now = facts.now + Millis{45'000};
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 25, 1);
+    facts.now = facts.now + Millis{45'000};
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 10, 1) << "it is due, and waits for a slot alone";
+    facts.paused = true;
+    EXPECT_EQ(build_view(facts).eta_seconds, std::nullopt);
+}
+
 TEST(BuildView, WhatIsCancelledBesideAPartThatIsStillStoppingDoesNotMoveTheBar) {
     ViewFacts facts = at_work(Millis{50'000}, Millis{10'000});
     facts.row.progress = 20;

@@ -217,10 +217,11 @@ class Store : public TokenStore {
                                        const std::optional<IdempotencyKey>& idempotency = {},
                                        const Charge& charge = {}) = 0;
 
-    // The task's time is over: its waiting units fail for good with `error`, and what was finished
-    // is delivered once the running ones have ended (the caller stops them and fails them for
-    // good). Does nothing to a task that has ended or is finalizing. Errors: request "not_found".
-    virtual Result<TaskRow> expire_task(const TaskId& id, const Error& error) = 0;
+    // The time of this run of the task is over: its waiting units fail for good with `error`, and
+    // what was finished is delivered once the running ones have ended (the caller stops them and
+    // fails them for good). Does nothing to a task that has ended, is finalizing, or is at another
+    // run. Returns the task as it is then. Errors: request "not_found".
+    virtual Result<TaskRow> expire_task(const TaskId& id, int run_number, const Error& error) = 0;
 
     // -- transcripts --
 

@@ -55,6 +55,7 @@ struct FetchJob {
     std::string last_modified;
     std::int64_t limit_bytes = 0;  // of the whole; 0: none
     Millis stall{30'000};          // without a byte: given up, network "timed_out"
+    Millis timeout{21'600'000};    // for all of it: the same, said by the worker itself
 };
 
 struct FetchOutcome {

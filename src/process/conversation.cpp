@@ -249,12 +249,13 @@ std::optional<Error> Conversation::limit_reached(const Course& course) {
             ErrorClass::lost, "stopped", fmt::format("Stopped on request {}.", course.place()), {}};
     }
     if (t - course.started >= watch.deadline) {
-        return Error{ErrorClass::timeout,
-                     "deadline",
-                     fmt::format("Not finished within {}, {}: the worker was stopped. Raise "
-                                 "TRANSCRIPTION_TIMEOUT if this much time is needed.",
-                                 in_seconds(watch.deadline), course.place()),
-                     {}};
+        return Error{
+            ErrorClass::timeout,
+            "deadline",
+            fmt::format("Not finished within {}, {}: the worker was stopped. Raise {} "
+                        "if this much time is needed.",
+                        in_seconds(watch.deadline), course.place(), watch.deadline_setting),
+            {}};
     }
     if (t - course.grown >= watch.stall_window) {
         return Error{ErrorClass::stall,

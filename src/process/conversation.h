@@ -40,6 +40,7 @@ struct Watch {
     std::function<void(Millis audio_done)> on_progress;
     Millis audio_total{0};              // progress is never reported past it; 0: not known
     std::optional<Millis> audio_start;  // where in the recording it begins; nullopt: no audio yet
+    std::string_view deadline_setting = "TRANSCRIPTION_TIMEOUT";  // what gives it more time
 };
 
 // Owned by one thread. After any error but one that the worker itself reported (a `failed` frame),

@@ -200,11 +200,12 @@ Result<ports::FetchOutcome> ProcessWorker::fetch(const ports::FetchJob& job,
     DURASCRIBE_ASSERT(role_ == ports::WorkerRole::fetch);
     Watch watch = watch_of(control, "downloading", Millis{0}, Millis{0});
     watch.audio_start.reset();
+    watch.deadline_setting = "IMPORT_TIMEOUT";
     const std::array descriptors{job.output_fd};
     const auto payload = run(
         FrameType::fetch,
         protocol::encode(protocol::FetchRequest{job.url, job.offset, job.etag, job.last_modified,
-                                                job.limit_bytes, control.deadline, job.stall}),
+                                                job.limit_bytes, job.timeout, job.stall}),
         descriptors, FrameType::fetched, watch);
     conversation_.kill();  // whatever came of it: strangers' bytes went through it
     if (!payload) {

@@ -147,6 +147,14 @@ struct Sites {
     std::string why_not;
 };
 
+Error out_of_time(Millis limit, const std::string& detail) {
+    return {ErrorClass::network, "timed_out",
+            fmt::format("The file was not there within {:.0f} s. Raise IMPORT_TIMEOUT if a "
+                        "download may take longer.",
+                        std::chrono::duration<double>(limit).count()),
+            detail};
+}
+
 // One job, over at most two requests: what is there already may turn out to be of another file.
 class Fetch {
   public:
@@ -160,6 +168,18 @@ class Fetch {
           on_progress_(on_progress) {}
 
     protocol::Fetched run() {
+        protocol::Fetched fetched = fetch();
+        if (fetched.error && fetched.error->code == "timed_out" && left() == kNothingLeft) {
+            fetched.error = out_of_time(job_.timeout, fetched.error->message);
+        }
+        return fetched;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr Millis kNothingLeft{1};
+
+    protocol::Fetched fetch() {
         bool resume = job_.offset > 0 && !validator().empty();
         for (;;) {
             start_over_ = false;
@@ -181,7 +201,15 @@ class Fetch {
         }
     }
 
-  private:
+    // Of the job's time; 0: there is no limit.
+    Millis left() const {
+        if (job_.timeout <= Millis{0}) {
+            return Millis{0};
+        }
+        const auto passed = std::chrono::duration_cast<Millis>(Clock::now() - begun_);
+        return std::max(kNothingLeft, job_.timeout - passed);
+    }
+
     // Weak ETags do not tell ranges apart (RFC 9110 §13.1.5).
     const std::string& validator() const {
         return !job_.etag.empty() && !job_.etag.starts_with("W/") ? job_.etag : job_.last_modified;
@@ -189,7 +217,7 @@ class Fetch {
 
     net::TransferEnd request(bool resume) {
         net::TransferRequest request{.url = job_.url,
-                                     .timeout = job_.timeout,
+                                     .timeout = left(),
                                      .stall_timeout = job_.stall,
                                      .redirects_max = kRedirectsMax};
         if (resume) {
@@ -254,7 +282,7 @@ class Fetch {
         return fetch_from_site(*sites_.program, *sites_.resolver, policy_,
                                {.url = job_.url,
                                 .limit_bytes = job_.limit_bytes,
-                                .timeout = job_.timeout,
+                                .timeout = left(),
                                 .stall = job_.stall},
                                sink);
     }
@@ -304,6 +332,7 @@ class Fetch {
     const protocol::FetchRequest& job_;
     const int output_;
     const OnProgress& on_progress_;
+    const Clock::time_point begun_ = Clock::now();
     bool start_over_ = false;
     bool is_page_ = false;
     std::int64_t position_ = 0;  // in the file

@@ -114,7 +114,7 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
                           .idempotency = {},
                           .join = true};
     const auto submit = [&] {
-        clock_.advance(Millis{1});  // the tasks of one millisecond have no order
+        clock_.advance(Millis{1});
         media.id = new_id<MediaId>();
         media.task_id = new_id<TaskId>();
         return store_->submit(media).value();
@@ -149,6 +149,49 @@ TEST_P(StoreContract, AMediaThatJoinsFindsTheNewestTaskThatDoesTheSame) {
     const auto newest = submit();
     EXPECT_TRUE(newest.replayed);
     EXPECT_NE(newest.task.id, second.task.id) << "the newest is the one that did not join";
+}
+
+TEST_P(StoreContract, TheNewestIsTheOneMadeLastAlsoWhereTheWallClockWentBack) {
+    const auto go_back = [&] { clock_.set_wall(clock_.wall() - std::chrono::hours(1)); };
+    // To join.
+    ports::NewMedia media{.id = new_id<MediaId>(),
+                          .task_id = new_id<TaskId>(),
+                          .title = "A talk",
+                          .filename = "talk.mp4",
+                          .source = {std::string(64, 'c'), 7},
+                          .options = {},
+                          .idempotency = {}};
+    ASSERT_TRUE(store_->submit(media).has_value());
+    go_back();
+    media.id = new_id<MediaId>();
+    media.task_id = new_id<TaskId>();
+    const auto second = store_->submit(media).value();
+    media.id = new_id<MediaId>();
+    media.task_id = new_id<TaskId>();
+    media.join = true;
+    EXPECT_EQ(store_->submit(media).value().task.id, second.task.id);
+    for (int i = 0; i < 2; ++i) {
+        const auto unit = claim(Lane::media);
+        ASSERT_TRUE(store_->request_cancel(unit.task_id).has_value());
+        ASSERT_TRUE(store_->acknowledge_cancelled(unit.lease).has_value());
+    }
+
+    // To go on from: the first has two chunks, the second three.
+    const auto row = submit_extracted(2);
+    run_to_end(2, 1);
+    go_back();
+    ASSERT_TRUE(store_->submit_task(again(row, std::nullopt)).has_value());
+    extract(claim(Lane::media).lease, 3);
+    run_to_end(3, 1);
+    for (const Step step : {Step::transcribe, Step::finalize}) {
+        const auto made = store_->submit_task(again(row, step));
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        ASSERT_EQ(made->task.options.from_step, step);
+        EXPECT_EQ(units_of(made->task.id, Step::transcribe).size(), 3U) << to_string(step);
+        if (step == Step::transcribe) {
+            ASSERT_TRUE(store_->request_cancel(made->task.id).has_value());
+        }
+    }
 }
 
 TEST_P(StoreContract, AMediaThatJoinsTakesWhatIsFinishedOverANewerThatIsNot) {
@@ -360,14 +403,14 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
     transcribe(claim(Lane::speech).lease);
     const auto running = claim(Lane::speech);
     const Error over{ErrorClass::timeout, "task_timeout", "Stopped after 60 s.", {}};
-    ASSERT_TRUE(store_->expire_task(row.id, over).has_value());
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value());
     expect_nothing_to_claim(Lane::speech);
     EXPECT_EQ(task(row.id).state, TaskState::processing) << "its worker is not dead yet";
     const auto end = store_->fail_unit(
         running.lease, {.error = over, .audio_done = Millis{5}, .for_good = true}, {}, 0.5);
     ASSERT_TRUE(end.has_value()) << end.error().message;
     EXPECT_EQ(end->unit_state, UnitState::failed);
-    ASSERT_TRUE(store_->expire_task(row.id, over).has_value()) << "finalizing goes on";
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value()) << "finalizing goes on";
     finalize(claim(Lane::local).lease);
     EXPECT_EQ(task(row.id).state, TaskState::partial_failure);
     EXPECT_EQ(task(row.id).error->cls, ErrorClass::timeout);
@@ -377,16 +420,36 @@ TEST_P(StoreContract, ATaskWhoseTimeIsOverDeliversWhatIsFinished) {
 
 TEST_P(StoreContract, ATaskWhoseTimeIsOverWithNothingFinishedFails) {
     const auto row = submit_extracted(2);
-    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+    ASSERT_TRUE(store_->expire_task(row.id, 1, {ErrorClass::timeout, "task_timeout", "Over.", {}})
                     .has_value());
     EXPECT_EQ(task(row.id).state, TaskState::failed);
-    EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), {}), ErrorClass::request, "not_found");
+    EXPECT_ERROR(store_->expire_task(new_id<TaskId>(), 1, {}), ErrorClass::request, "not_found");
+}
+
+TEST_P(StoreContract, ATaskWhoseTimeIsOverInARunBeforeGoesOn) {
+    const auto row = submit_extracted(2);
+    const Error over{ErrorClass::timeout, "task_timeout", "Over.", {}};
+    ASSERT_TRUE(store_->expire_task(row.id, 1, over).has_value());
+    ASSERT_EQ(task(row.id).state, TaskState::failed);
+    ASSERT_TRUE(store_->retry(row.id).has_value());
+    const auto before = task(row.id);
+    clock_.advance(Millis{1});
+    const auto events = recorder_.events().size();
+    const auto late = store_->expire_task(row.id, 1, over);  // who looked before the retry
+    ASSERT_TRUE(late.has_value()) << late.error().message;
+    EXPECT_EQ(late->run_number, 2);
+    EXPECT_EQ(late->state, before.state);
+    EXPECT_EQ(task(row.id).updated_at, before.updated_at);
+    EXPECT_EQ(recorder_.events().size(), events);
+    EXPECT_EQ(claim(Lane::speech).run_number, 2) << "nothing of the new run has failed";
+    ASSERT_TRUE(store_->expire_task(row.id, 2, over).has_value());
+    EXPECT_EQ(units_of(row.id, Step::transcribe)[1].state, UnitState::failed);
 }
 
 TEST_P(StoreContract, ATaskWhoseTimeIsOverTellsOfEachPartThatItGivesUp) {
     const auto row = submit_extracted(3);
     claim(Lane::speech);
-    ASSERT_TRUE(store_->expire_task(row.id, {ErrorClass::timeout, "task_timeout", "Over.", {}})
+    ASSERT_TRUE(store_->expire_task(row.id, 1, {ErrorClass::timeout, "task_timeout", "Over.", {}})
                     .has_value());
     EXPECT_EQ(task(row.id).state, TaskState::processing);
     int told = 0;

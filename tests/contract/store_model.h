@@ -180,7 +180,7 @@ class StoreModel {
 
     Answer<std::vector<ports::Lease>> request_cancel(const TaskId& id);  // what still runs
     Answer<Retried> retry(const TaskId& id, const std::optional<ports::IdempotencyKey>& key);
-    Answer<void> expire_task(const TaskId& id, const Error& error);
+    Answer<void> expire_task(const TaskId& id, int run_number, const Error& error);
     // What it has waited counts on: aging is judged by unserved_since, which stays.
     Answer<void> set_priority(const TaskId& id, int priority);
     // Which revision is the newest then. `next`: the segment after the one that is merged.

@@ -526,10 +526,12 @@ void StoreModelRun::retry(const Move& m) {
 
 void StoreModelRun::expire(const Move& m) {
     const TaskId id = pick_task(m.a, true, false);
-    trace_.back() += " " + id.value;
+    const ModelTask* t = model_.task(id);
+    const int run = (t != nullptr ? t->run : 1) - (m.b % 5 == 0 ? 1 : 0);  // or who comes late
+    trace_.back() += fmt::format(" {} run {}", id.value, run);
     const Error error{ErrorClass::timeout, "task_timeout", "Its time is over.", {}};
-    const auto row = store_->expire_task(id, error);
-    if (same_answer(row, model_.expire_task(id, error))) {
+    const auto row = store_->expire_task(id, run, error);
+    if (same_answer(row, model_.expire_task(id, run, error))) {
         must(row->id == id && row->state == model_.task(id)->state, "its state");
     }
 }

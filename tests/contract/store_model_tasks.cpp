@@ -16,7 +16,7 @@ std::unexpected<Refusal> refuse(std::string code, ErrorClass cls = ErrorClass::r
 }
 
 bool newer(const ModelTask& a, const ModelTask* b) {
-    return b == nullptr || std::pair(a.created_at, a.id) > std::pair(b->created_at, b->id);
+    return b == nullptr || a.id > b->id;  // they grow as they are made, unlike the wall clock
 }
 
 bool has_unit(const ModelTask& t, Step step, std::optional<UnitState> state = {}) {
@@ -429,10 +429,13 @@ Answer<void> StoreModel::set_priority(const TaskId& id, int priority) {
     return {};
 }
 
-Answer<void> StoreModel::expire_task(const TaskId& id, const Error& error) {
+Answer<void> StoreModel::expire_task(const TaskId& id, int run_number, const Error& error) {
     ModelTask* t = task(id);
     if (t == nullptr) {
         return refuse("not_found");
+    }
+    if (t->run != run_number) {
+        return {};
     }
     std::optional<Step> expired;
     for (ModelUnit& u : t->units) {

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <utility>
 
 #include "engine_fixture.h"
 #include "forwarding_store.h"
@@ -40,6 +42,35 @@ class Renewals final : public testing::ForwardingStore {
     std::mutex mutex_;
     std::condition_variable changed_;
     How how_ = How::pass;  // guarded by mutex_
+};
+
+// The store of a test: the task of the first chunk is cancelled after its claim was committed and
+// before the slot has heard of it, and what the slot reads next fails.
+class CancelsAtClaim final : public testing::ForwardingStore {
+  public:
+    using ForwardingStore::ForwardingStore;
+
+    Result<std::optional<ports::ClaimedUnit>> claim(const ports::ClaimRequest& request) override {
+        auto claimed = store_.claim(request);
+        if (request.lane == domain::Lane::speech && claimed && *claimed && !cancelled_) {
+            cancelled_ = store_.request_cancel((*claimed)->task_id).has_value();
+            next_read_fails_ = true;
+        }
+        return claimed;
+    }
+    Result<ports::TaskRow> task(const TaskId& id) override {
+        if (std::exchange(next_read_fails_, false)) {
+            read_failed_ = true;
+            return fail(ErrorClass::internal, "unreadable", "The disk gave nothing back.");
+        }
+        return store_.task(id);
+    }
+    bool both() const { return cancelled_ && read_failed_; }
+
+  private:
+    static inline thread_local bool next_read_fails_ = false;  // of the slot's thread
+    std::atomic<bool> cancelled_{false};
+    std::atomic<bool> read_failed_{false};
 };
 
 class Leases : public EngineTest {
@@ -108,6 +139,17 @@ TEST_F(Leases, AWorkerIsStoppedBeforeItsLeaseEndsWhereTheStoreHangs) {
 
 TEST_F(Leases, ARefusalAfterAnIdleHourCostsNoWorkerAtOnce) {
     expect_stopped_in_time(Renewals::How::refuse, std::chrono::hours{1});
+}
+
+TEST_F(Leases, ACancelThatTheSlotCouldNotReadIsAskedForAtOnce) {
+    settings_.lease_length = 6 * kPatience;  // its renewal is due after twice this test's patience
+    CancelsAtClaim store(*store_);
+    engine_ = std::make_unique<Engine>(store, *blobs_, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start().has_value());
+    const auto made = upload();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::cancelled);
+    EXPECT_TRUE(store.both());
+    engine_.reset();
 }
 
 TEST_F(Leases, RenewedOnesHoldForAsLongAsTheWorkTakes) {

@@ -66,6 +66,19 @@ TEST_F(LyingWorkers, ProgressForEverEndsAtTheDeadline) {
     EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
 }
 
+TEST_F(LyingWorkers, TheDeadlineOfADownloadNamesItsOwnSetting) {
+    const auto worker = start("growth", ports::WorkerRole::fetch);
+    RunControl control;
+    control.deadline = Millis{300};
+    const auto outcome =
+        worker->fetch({.url = "http://media.example/", .output_fd = file_.get()}, control);
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().cls, ErrorClass::timeout);
+    EXPECT_EQ(outcome.error().code, "deadline");
+    EXPECT_NE(outcome.error().message.find("IMPORT_TIMEOUT"), std::string::npos)
+        << outcome.error().message;
+}
+
 TEST_F(LyingWorkers, OneThatNeverGetsReadyIsGivenUp) {
     const auto worker = start("never_ready");
     const int pid = worker->pid();

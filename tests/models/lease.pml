@@ -10,6 +10,8 @@
  * Faults (a worker that crashes, a lease that runs out) come at any point, FAULTS of them in all:
  * without a bound no task need ever end, because a lost lease spends no attempt.
  *
+ * Not here: units that fail and what is retried of those, a second retry, steps that open the next.
+ *
  * ZOMBIES: a worker may outlive its lease (a stopped process, a lost machine). Without it the rule
  * holds that a node kills its workers before their leases end (engine/supervisor.cpp), and then
  * "cancelled" means that no process works on the task.

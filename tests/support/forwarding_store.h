@@ -145,8 +145,9 @@ class ForwardingStore : public ports::Store {
                                       const ports::Charge& charge) override {
         return store_.retry(id, idempotency, charge);
     }
-    Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override {
-        return store_.expire_task(id, error);
+    Result<ports::TaskRow> expire_task(const TaskId& id, int run_number,
+                                       const Error& error) override {
+        return store_.expire_task(id, run_number, error);
     }
     Result<ports::EditedTranscript> edit_transcript(const ports::TranscriptEdit& edit) override {
         return store_.edit_transcript(edit);

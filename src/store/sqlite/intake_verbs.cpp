@@ -38,12 +38,13 @@ struct Inheritance {
     domain::ModelChoice choice;                                 // that did the work, or will
 };
 
-// The newest that heard the same audio track, and of which the condition is true.
+// The newest that heard the same audio track, and of which the condition is true. Of tasks the one
+// that was made last is the newest, here and below: a wall clock may have gone back between them.
 std::optional<TaskId> newest_with(WriteTx& tx, const MediaId& media, std::optional<int> audio_track,
                                   std::string_view condition) {
     Rows rows = tx.db.query(fmt::format("SELECT id FROM tasks t WHERE media_id = ? AND"
                                         " json_extract(options, '$.audio_track') IS ? AND {}"
-                                        " ORDER BY created_at DESC, id DESC LIMIT 1",
+                                        " ORDER BY rowid DESC LIMIT 1",
                                         condition),
                             media, audio_track);
     return rows.step() ? std::optional{TaskId{rows.text()}} : std::nullopt;
@@ -261,7 +262,7 @@ std::optional<ports::Submission> same_work_before(WriteTx& tx, const ports::NewM
         Rows rows = tx.db.query("SELECT " DURASCRIBE_TASK_COLUMNS
                                 " FROM tasks WHERE media_id IN (SELECT id FROM media WHERE"
                                 " source_sha256 = ?1 AND source_size = ?2)"
-                                " ORDER BY created_at DESC, id DESC LIMIT ?3",
+                                " ORDER BY rowid DESC LIMIT ?3",
                                 media.source.sha256, media.source.size_bytes, kLooksBackMax);
         // What is finished comes before what is at work, and that before what has to be done again.
         const auto worth = [](const ports::TaskRow& task) {

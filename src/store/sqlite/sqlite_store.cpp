@@ -262,8 +262,10 @@ Result<ports::RetryOutcome> SqliteStore::retry(
         [&](WriteTx& tx) { return store::retry(tx, id, idempotency, charge); });
 }
 
-Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, const Error& error) {
-    return parts_->writer->run([&](WriteTx& tx) { return store::expire_task(tx, id, error); });
+Result<ports::TaskRow> SqliteStore::expire_task(const TaskId& id, int run_number,
+                                                const Error& error) {
+    return parts_->writer->run(
+        [&](WriteTx& tx) { return store::expire_task(tx, id, run_number, error); });
 }
 
 Result<ports::EditedTranscript> SqliteStore::edit_transcript(const ports::TranscriptEdit& edit) {

@@ -102,7 +102,8 @@ class SqliteStore final : public ports::Store {
     Result<ports::RetryOutcome> retry(const TaskId& id,
                                       const std::optional<ports::IdempotencyKey>& idempotency = {},
                                       const ports::Charge& charge = {}) override;
-    Result<ports::TaskRow> expire_task(const TaskId& id, const Error& error) override;
+    Result<ports::TaskRow> expire_task(const TaskId& id, int run_number,
+                                       const Error& error) override;
     Result<ports::EditedTranscript> edit_transcript(const ports::TranscriptEdit& edit) override;
     Result<ports::TaskRow> set_priority(const TaskId& id, int priority) override;
     Result<void> set_paused(bool paused) override;

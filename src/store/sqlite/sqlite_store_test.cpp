@@ -281,6 +281,15 @@ TEST_F(SqliteFile, WhatIsAskedAgainAndAgainReadsAnIndex) {
         " AND +state = ?4 ORDER BY created_at DESC, id DESC LIMIT ?5");
     EXPECT_THAT(of_media, HasSubstr("INDEX tasks_by_media"));
     EXPECT_THAT(of_media, ::testing::Not(HasSubstr("TEMP B-TREE")));
+    // Of one media, or of the few of the same bytes, those made last: sorted, not looked for.
+    EXPECT_THAT(plan("SELECT id FROM tasks t WHERE media_id = ? AND"
+                     " json_extract(options, '$.audio_track') IS ? ORDER BY rowid DESC LIMIT 1"),
+                HasSubstr("INDEX tasks_by_media (media_id=?)"));
+    const std::string of_bytes = plan(
+        "SELECT id FROM tasks WHERE media_id IN (SELECT id FROM media WHERE source_sha256 = ?1"
+        " AND source_size = ?2) ORDER BY rowid DESC LIMIT ?3");
+    EXPECT_THAT(of_bytes, HasSubstr("INDEX tasks_by_media (media_id=?)"));
+    EXPECT_THAT(of_bytes, HasSubstr("INDEX media_by_source"));
     EXPECT_THAT(plan("SELECT DISTINCT media_id FROM tasks t INDEXED BY tasks_by_end"
                      " WHERE completed_at < ?"),
                 HasSubstr("SEARCH t USING INDEX tasks_by_end"));

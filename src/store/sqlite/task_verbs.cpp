@@ -195,13 +195,14 @@ Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
     return outcome;
 }
 
-Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error) {
+Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, int run_number,
+                                   const Error& error) {
     auto t = load_task(tx.db, id);
     if (!t) {
         return std::unexpected(task_not_found(id));
     }
     std::optional<Step> expired;
-    if (!domain::is_terminal(t->row.state)) {
+    if (!domain::is_terminal(t->row.state) && t->row.run_number == run_number) {
         for (UnitRecord& u : units_in(tx, id, "pending")) {
             if (u.row.step == Step::finalize) {
                 continue;

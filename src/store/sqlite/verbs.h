@@ -103,7 +103,8 @@ Result<ports::CancelOutcome> request_cancel(WriteTx& tx, const TaskId& id);
 Result<ports::RetryOutcome> retry(WriteTx& tx, const TaskId& id,
                                   const std::optional<ports::IdempotencyKey>& idempotency,
                                   const ports::Charge& charge);
-Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, const Error& error);
+Result<ports::TaskRow> expire_task(WriteTx& tx, const TaskId& id, int run_number,
+                                   const Error& error);
 
 // edit_verbs.cpp
 Result<ports::EditedTranscript> edit_transcript(WriteTx& tx, const ports::TranscriptEdit& edit);

@@ -48,7 +48,8 @@ export function statusLine(status: Status, { paused = false, away = false }: { p
     case 'retrying':
       line.tone = 'warn'
       line.percent = status.progress
-      if (status.next_attempt_at) parts.push(text.nextTry(Math.max(0, (Date.parse(status.next_attempt_at) - now - ahead) / 1000)))
+      if (paused) parts.push(text.pausedQueue)
+      else if (status.next_attempt_at) parts.push(text.nextTry(Math.max(0, (Date.parse(status.next_attempt_at) - now - ahead) / 1000)))
       break
     case 'completed':
       line.tone = 'good'
