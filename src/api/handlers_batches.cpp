@@ -180,6 +180,13 @@ Result<Response> retry_batch(const Services& services, const Request& request) {
             item.task->state == TaskState::completed) {
             continue;
         }
+        const auto newest = services.store.newest_task(item.media_id);
+        if (!newest) {
+            return std::unexpected(newest.error());
+        }
+        if (!*newest || (*newest)->id != item.task_id) {
+            continue;
+        }
         const auto retried = services.engine.retry(item.task_id, {}, request.who.charge);
         if (!retried && retried.error().code != "task_running" &&
             retried.error().code != "not_retryable" && retried.error().code != "not_found") {

@@ -118,6 +118,25 @@ TEST_F(BatchesApi, AreMadeFollowedAndRetried) {
     EXPECT_EQ(batch["deleted"].as_int64(), 1);
 }
 
+TEST_F(BatchesApi, ARetryLeavesAMediaThatHasANewerTask) {
+    const Answer made = post(
+        "/api/v1/batches",
+        R"({"items": [{"url": "https://a.example/1/bad"}, {"url": "https://a.example/2/bad"}]})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string id = text(object(made), "id");
+    const json::object failed = await_status(id, "failed");
+    mended_ = true;
+    const std::string media = text(failed.at("items").at(0).as_object(), "media_url");
+    const Answer newer = post(media + "/reprocess", "{}");
+    ASSERT_EQ(newer.status, 202) << newer.body;
+    ASSERT_TRUE(await(text(object(newer), "task_id"), domain::TaskState::completed));
+
+    EXPECT_EQ(post("/api/v1/batches/" + id + "/retry").status, 202);
+    const json::object batch = await_status(id, "partial_failure");
+    EXPECT_EQ(text(batch.at("items").at(0).as_object(), "status"), "failed") << "left to the newer";
+    EXPECT_EQ(text(batch.at("items").at(1).as_object(), "status"), "completed");
+}
+
 TEST_F(BatchesApi, AreCancelledAsAWhole) {
     shut_gate();
     const Answer made = post("/api/v1/batches", R"({"items": [{"url": "https://a.example/1.wav"},
