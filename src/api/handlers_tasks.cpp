@@ -131,7 +131,7 @@ Result<Response> start_task(const Services& services, const Request& request) {
     }
     Response response = json_response(
         202, accepted_shape(made->task, "Queued. It goes on by itself, also after a restart.",
-                            dialect_of(request)));
+                            media_path(*id) + "/reprocess", dialect_of(request)));
     response.headers.emplace_back("Location", task_path(made->task.id));
     if (made->replayed) {
         response.headers.emplace_back("Idempotency-Replayed", "true");
@@ -305,7 +305,7 @@ Result<Response> cancel_task(const Services& services, const Request& request) {
     json::object body = accepted_shape(
         *task,
         ended ? "Cancelled." : "The work is being stopped; the task is cancelled in a moment.",
-        dialect_of(request));
+        task_path(*id), dialect_of(request));
     body["cancel_requested"] = true;
     return json_response(ended ? 200 : 202, std::move(body));
 }
@@ -334,7 +334,7 @@ Result<Response> retry_task(const Services& services, const Request& request) {
         accepted_shape(outcome->task,
                        fmt::format("Queued again: {} {}. What was finished is kept.", units,
                                    units == 1 ? "part" : "parts"),
-                       dialect_of(request));
+                       task_path(*id), dialect_of(request));
     body["run"] = outcome->task.run_number;
     body["queued"] = std::move(queued);
     body["failed"] = outcome->failed;

@@ -301,13 +301,14 @@ json::object progress_message_shape(const MediaId& media,
     return out;
 }
 
-json::object accepted_shape(const ports::TaskRow& task, std::string message, Dialect dialect) {
+json::object accepted_shape(const ports::TaskRow& task, std::string message, std::string status_url,
+                            Dialect dialect) {
     json::object out;
     out["task_id"] = task.id.value;
     add_media_id(out, task.media_id, dialect);
     out["status"] = text(domain::to_string(task.state));
     out["message"] = std::move(message);
-    out["status_url"] = media_path(task.media_id) + "/reprocess";
+    out["status_url"] = std::move(status_url);
     return out;
 }
 

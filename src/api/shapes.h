@@ -48,8 +48,10 @@ json::object progress_shape(const MediaId& media, const std::optional<engine::Ta
 // What earlier clients get over their WebSocket.
 json::object progress_message_shape(const MediaId& media,
                                     const std::optional<engine::TaskView>& view);
-// AsyncTaskResponse.
-json::object accepted_shape(const ports::TaskRow& task, std::string message, Dialect dialect);
+// AsyncTaskResponse. `status_url`: where the client sees what becomes of it; the media's address
+// shows its newest task, which need not be this one.
+json::object accepted_shape(const ports::TaskRow& task, std::string message, std::string status_url,
+                            Dialect dialect);
 
 json::object options_shape(const domain::TaskOptions& options);
 json::object attempt_shape(const ports::AttemptRow& attempt);

@@ -86,9 +86,9 @@ TEST(Shapes, AcceptedHasExactlyThePromisedFields) {
     ports::TaskRow task;
     task.id = kTask;
     task.media_id = kMedia;
-    EXPECT_EQ(keys(accepted_shape(task, "Queued.", Dialect::current)),
+    EXPECT_EQ(keys(accepted_shape(task, "Queued.", "/x", Dialect::current)),
               (std::vector<std::string>{"task_id", "media_id", "status", "message", "status_url"}));
-    EXPECT_EQ(accepted_shape(task, "Queued.", Dialect::legacy).at("video_id").as_string(),
+    EXPECT_EQ(accepted_shape(task, "Queued.", "/x", Dialect::legacy).at("video_id").as_string(),
               json::string_view{kMedia.value});
 }
 

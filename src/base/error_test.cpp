@@ -30,6 +30,8 @@ TEST(Error, WhatADiskCannotGiveBackIsNotWaitedFor) {
     EXPECT_NE(e.message.find("the media"), std::string::npos);
     EXPECT_NE(e.message.find("Upload the file again."), std::string::npos);
     EXPECT_EQ(unreadable(ENOMEM, "the media", "").cls, ErrorClass::memory);
+    EXPECT_EQ(unreadable(ENOMEM, "the media", "").code, "out_of_memory");
+    EXPECT_EQ(system_error(EBADF, "read it").code, "system_error");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "loopback_server.h"
 #include "scripted_names.h"
+#include "self_signed_server.h"
 
 namespace durascribe::net {
 namespace {
@@ -70,6 +71,17 @@ TEST_F(TransfersTest, GetsAndPosts) {
     EXPECT_THAT(requests[0], ::testing::HasSubstr("\r\nRange: bytes=5-\r\n"));
     EXPECT_THAT(requests[1], ::testing::StartsWith("POST /hook HTTP/1.1\r\n"));
     EXPECT_THAT(requests[1], ::testing::EndsWith("\r\n\r\n{}"));
+}
+
+TEST_F(TransfersTest, TrustsNoCertificateThatNobodyKnows) {
+    const testing::SelfSignedServer server;
+    transfers();
+    const auto end = run({.url = server.url()});
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, "tls_failed");
+    EXPECT_EQ(end.error->cls, ErrorClass::network);
+    EXPECT_THAT(end.error->message, ::testing::HasSubstr("127.0.0.1 could not be trusted"));
+    EXPECT_EQ(body_, "");
 }
 
 TEST_F(TransfersTest, NeverConnectsToWhatIsRefused) {

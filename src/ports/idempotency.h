@@ -10,7 +10,7 @@ namespace durascribe::ports {
 // "idempotency_key_reused". Kept for Retention::idempotency_keys. Of each owner its own: what
 // another one chose is neither found nor in the way.
 struct IdempotencyKey {
-    std::string key;          // at most 255 bytes
+    std::string key;          // at most 300 bytes
     std::string fingerprint;  // equal for requests that ask for the same, and only for those
     std::string owner = {};   // the id of a token; empty: nobody's
 };

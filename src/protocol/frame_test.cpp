@@ -19,6 +19,13 @@ TEST(Frame, HasTheBytesOfItsDescription) {
     EXPECT_EQ(frame_of(FrameType::progress, "{}"), expected);
 }
 
+TEST(Frame, HasNoMoreThanItsLargestPayload) {
+    EXPECT_TRUE(encode_frame(FrameType::progress, std::string(kPayloadMax, 'x')).has_value());
+    const auto larger = encode_frame(FrameType::progress, std::string(kPayloadMax + 1, 'x'));
+    ASSERT_FALSE(larger.has_value());
+    EXPECT_EQ(larger.error().code, "frame_too_large");
+}
+
 TEST(Frame, EveryTruncationIsIncomplete) {
     const std::string bytes = frame_of(FrameType::transcribe, R"({"x":1})");
     for (std::size_t length = 0; length < bytes.size(); ++length) {

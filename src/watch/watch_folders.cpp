@@ -34,6 +34,7 @@ constexpr std::size_t kPieceBytes = 256U << 10;
 constexpr std::size_t kWrittenAtOnce = 50;
 constexpr int kDepthMax = 64;  // of folders below a watched one
 constexpr Millis kAgainAfterFailure{60'000};
+constexpr MonoTime kNotAsItIs{Millis::max()};  // due once it was changed
 constexpr std::array<std::string_view, 10> kNotMedia{
     ".srt",     ".vtt",        ".txt",      ".json", ".part",
     ".partial", ".crdownload", ".download", ".tmp",  ".filepart"};
@@ -58,6 +59,13 @@ std::optional<ports::WatchedFile> look_at(const fs::path& path) {
         return std::nullopt;
     }
     return form_of(path, s);
+}
+
+// It is the file, or what was asked for it, that is wrong. One that was changed while it was read
+// has another form by now.
+bool will_be_refused_again(const Error& error) {
+    return (error.cls == ErrorClass::request || error.cls == ErrorClass::input) &&
+           error.code != "file_changed";
 }
 
 }  // namespace
@@ -274,6 +282,10 @@ class WatchFolders::Impl {
             const auto taken = take(path, still->second.form, stop);
             if (taken) {
                 candidates_.erase(path);
+            } else if (will_be_refused_again(taken.error())) {
+                log::warning("{} was not taken: {} Once it was changed it is tried again.",
+                             path.string(), taken.error().message);
+                still->second.due = kNotAsItIs;
             } else if (taken.error().code != "stopped") {
                 log::warning("{} was not taken: {}", path.string(), taken.error().message);
                 still->second.due = clock_.mono() + kAgainAfterFailure;
@@ -292,6 +304,9 @@ class WatchFolders::Impl {
         }
         if (!unchanged()) {
             return fail(ErrorClass::input, "file_changed", "It was changed just now.");
+        }
+        if (auto possible = engine_.check_request(settings_.options, {}); !possible) {
+            return possible;  // before all of it is copied
         }
         auto upload = engine_.begin_upload(form.size, settings_.limit_bytes);
         if (!upload) {

@@ -7,6 +7,9 @@
 //  * Not taken: what is no regular file (symbolic links are not followed), what begins with a dot,
 //    transcripts, and what downloads are called until they are whole; what is in a folder below
 //    only with WatchSettings::subfolders.
+//  * One that is refused for what it is (too large) or for what is asked of it (an engine that is
+//    not installed) is tried again once it was changed, and at the next start; after any other
+//    failure, every minute.
 //  * A file that goes, or is renamed, before it was taken is forgotten; under its new name it is a
 //    new one.
 #pragma once

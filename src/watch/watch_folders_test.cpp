@@ -109,6 +109,82 @@ TEST_F(WatchTest, WhatIsThereAndWhatComesIsTakenOnceOverRestarts) {
     EXPECT_EQ(taken(), (std::vector<std::string>{"before.wav", "after.wav", "third.wav"}));
 }
 
+// As if time went by.
+class ClockAhead final : public ports::Clock {
+  public:
+    WallTime wall() const override { return clock_.wall() + Millis{ahead_}; }
+    MonoTime mono() const override { return clock_.mono() + Millis{ahead_}; }
+    void advance(Millis by) { ahead_ += by.count(); }
+
+  private:
+    ports::SystemClock clock_;
+    std::atomic<std::int64_t> ahead_{0};
+};
+
+int count_of(const std::string& what, const std::string& text) {
+    int count = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
+TEST_F(WatchTest, WhatIsRefusedWaitsUntilItIsChanged) {
+    ClockAhead clock;
+    settings_.limit_bytes = 5;
+    put("a large one.wav", "bytes!");
+    put("b.wav", "b");
+    ::testing::internal::CaptureStderr();
+    auto watch = WatchFolders::start(*engine_, *store_, clock, settings_);
+    ASSERT_TRUE(watch) << watch.error().message;
+    EXPECT_TRUE(await_taken(1));  // what comes before it was tried then
+    for (int i = 0; i < 3; ++i) {
+        clock.advance(Millis{61'000});
+        put("c" + std::to_string(i) + ".wav", "c");
+        EXPECT_TRUE(await_taken(static_cast<std::size_t>(i) + 2));
+    }
+    put("a large one.wav", "more bytes");
+    put("d.wav", "d");
+    EXPECT_TRUE(await_taken(5));
+    put("a large one.wav", "less");
+    EXPECT_TRUE(await_taken(6));
+    watch->reset();
+    const std::string lines = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(count_of("a large one.wav was not taken: The file is larger", lines), 2) << lines;
+    EXPECT_EQ(count_of("a large one.wav was taken", lines), 1) << lines;
+}
+
+// It has more bytes than there is room, and nothing in it.
+TEST_F(WatchTest, WhatCanNotBeTranscribedIsRefusedBeforeItIsCopied) {
+    engine_.reset();
+    engine::EngineSettings engine_settings;
+    std::atomic<int> asked{0};
+    engine_settings.models = [&] {
+        const std::scoped_lock lock(mutex_);
+        ++asked;
+        changed_.notify_all();
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "none", .languages = {"en"}}};
+    };
+    engine_ = std::make_unique<engine::Engine>(*store_, *blobs_, workers_, clock_, engine_settings);
+    ASSERT_TRUE(engine_->start());
+    settings_.options.engine = "absent";
+    put("talk.wav", "x");
+    fs::resize_file(folder() / "talk.wav",
+                    static_cast<std::uintmax_t>(*blobs_->free_bytes()) + (1U << 20));
+    asked = 0;
+    ::testing::internal::CaptureStderr();
+    start();
+    {
+        std::unique_lock lock(mutex_);
+        EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return asked > 0; }));
+    }
+    watch_.reset();
+    engine_.reset();  // it asks for the models above
+    const std::string lines = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(lines.find("There is no engine \"absent\" here."), std::string::npos) << lines;
+}
+
 TEST_F(WatchTest, AFileThatGrowsIsTakenWhenItHasStopped) {
     settings_.settle = Millis{400};
     start();

@@ -65,6 +65,39 @@ TEST_F(AccessLimits, JobsThatRunAndWait) {
     ASSERT_TRUE(await(text(object(first), "task_id"), domain::TaskState::cancelled));
 }
 
+// As many of a batch as the token may have, and the rest later.
+TEST_F(AccessLimits, OfABatchThatIsRetried) {
+    start();
+    const std::string fields = as_command() + "Content-Type: application/json\r\n";
+    ASSERT_EQ(ask("POST", "/api/v1/queue/pause", as_command()).status, 200);
+    const Answer made =
+        ask("POST", "/api/v1/batches", fields, R"({"items": [{"url": "https://a.example/1"},
+            {"url": "https://a.example/2"}, {"url": "https://a.example/3"}]})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string batch = "/api/v1/batches/" + text(object(made), "id");
+    ASSERT_EQ(ask("POST", batch + "/cancel", as_command()).status, 202);
+    const std::string token = bearer(secret("few", R"("read", "write")", R"(, "jobs_max": 2)")) +
+                              "Idempotency-Key: all\r\n";
+    const auto retried = [&] {
+        const Answer answer = ask("POST", batch + "/retry", token);
+        EXPECT_EQ(answer.status, 202) << answer.body;
+        std::string told;
+        for (const json::value& one : object(answer).at("outcomes").as_array()) {
+            told += text(one.as_object(), "outcome") + " ";
+            if (!one.at("error").is_null()) {
+                told += text(one.at("error").as_object(), "code");
+            }
+        }
+        return told;
+    };
+    EXPECT_EQ(retried(), "queued queued refused too_many_jobs");
+    EXPECT_EQ(retried(), "queued queued refused too_many_jobs");
+    const std::string task = text(object(made).at("items").at(0).as_object(), "task_id");
+    ASSERT_EQ(ask("POST", "/api/v1/tasks/" + task + "/cancel", as_command()).status, 200);
+    EXPECT_EQ(retried(), "queued queued queued ") << "what was refused, and nothing twice";
+    EXPECT_EQ(store_->task(TaskId{task})->state, domain::TaskState::cancelled);
+}
+
 TEST_F(AccessLimits, RoomInTheStore) {
     start();
     const json::object made =

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "durascribe/protocol/messages.h"
+#include "forwarding_store.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -118,6 +119,25 @@ TEST_F(BatchesApi, AreMadeFollowedAndRetried) {
     EXPECT_EQ(batch["deleted"].as_int64(), 1);
 }
 
+TEST_F(BatchesApi, ARetryLeavesAMediaThatHasANewerTask) {
+    const Answer made = post(
+        "/api/v1/batches",
+        R"({"items": [{"url": "https://a.example/1/bad"}, {"url": "https://a.example/2/bad"}]})");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string id = text(object(made), "id");
+    const json::object failed = await_status(id, "failed");
+    mended_ = true;
+    const std::string media = text(failed.at("items").at(0).as_object(), "media_url");
+    const Answer newer = post(media + "/reprocess", "{}");
+    ASSERT_EQ(newer.status, 202) << newer.body;
+    ASSERT_TRUE(await(text(object(newer), "task_id"), domain::TaskState::completed));
+
+    EXPECT_EQ(post("/api/v1/batches/" + id + "/retry").status, 202);
+    const json::object batch = await_status(id, "partial_failure");
+    EXPECT_EQ(text(batch.at("items").at(0).as_object(), "status"), "failed") << "left to the newer";
+    EXPECT_EQ(text(batch.at("items").at(1).as_object(), "status"), "completed");
+}
+
 TEST_F(BatchesApi, AreCancelledAsAWhole) {
     shut_gate();
     const Answer made = post("/api/v1/batches", R"({"items": [{"url": "https://a.example/1.wav"},
@@ -131,6 +151,100 @@ TEST_F(BatchesApi, AreCancelledAsAWhole) {
     open_gate();
     EXPECT_EQ(post("/api/v1/batches/" + id + "/retry").status, 202);
     await_status(id, "completed");
+}
+
+// Refuses some of them.
+class FullNowAndThen final : public testing::ForwardingStore {
+  public:
+    using ForwardingStore::ForwardingStore;
+    Result<ports::CancelOutcome> request_cancel(const TaskId& id) override {
+        return refused_.contains(id.value) ? std::unexpected(full())
+                                           : ForwardingStore::request_cancel(id);
+    }
+    Result<ports::RetryOutcome> retry(const TaskId& id,
+                                      const std::optional<ports::IdempotencyKey>& key,
+                                      const ports::Charge& charge) override {
+        return refused_.contains(id.value) ? std::unexpected(full())
+                                           : ForwardingStore::retry(id, key, charge);
+    }
+    void refuse(std::set<std::string> tasks) { refused_ = std::move(tasks); }
+
+  private:
+    static Error full() { return {ErrorClass::storage, "disk_full", "The disk is full.", {}}; }
+    std::set<std::string> refused_;
+};
+
+TEST_F(BatchesApi, EachItemIsToldWhatBecameOfIt) {
+    server_.reset();
+    engine_.reset();
+    auto in_front = std::make_unique<FullNowAndThen>(*store_);
+    FullNowAndThen& full = *in_front;
+    in_front_ = std::move(in_front);
+    start();
+    ASSERT_EQ(post("/api/v1/queue/pause").status, 200);
+    const json::object made =
+        object(post("/api/v1/batches", R"({"items": [{"url": "https://a.example/1.wav"},
+        {"url": "https://a.example/2.wav"}, {"url": "https://a.example/3.wav"}]})"));
+    std::vector<std::string> tasks;
+    for (const json::value& item : made.at("items").as_array()) {
+        tasks.push_back(text(item.as_object(), "task_id"));
+    }
+    const std::string batch = "/api/v1/batches/" + text(made, "id");
+    const auto outcomes = [&](const Answer& answer) {
+        EXPECT_EQ(answer.status, 202) << answer.body;
+        std::vector<std::string> told;
+        for (const json::value& one : object(answer).at("outcomes").as_array()) {
+            EXPECT_EQ(text(one.as_object(), "task_id"), tasks[told.size()]);
+            told.push_back(text(one.as_object(), "outcome"));
+            if (!one.at("error").is_null()) {
+                told.back() += " " + text(one.at("error").as_object(), "code");
+            }
+        }
+        return told;
+    };
+    using Told = std::vector<std::string>;
+
+    full.refuse({tasks[1]});
+    EXPECT_EQ(outcomes(post(batch + "/cancel")),
+              (Told{"cancelled", "refused disk_full", "cancelled"}));
+    EXPECT_EQ(post(batch + "/cancel").status, 507) << "nothing was cancelled";
+    full.refuse({});
+    EXPECT_EQ(outcomes(post(batch + "/cancel")), (Told{"left", "cancelled", "left"}));
+
+    full.refuse({tasks[0], tasks[1]});
+    EXPECT_EQ(outcomes(post(batch + "/retry")),
+              (Told{"refused disk_full", "refused disk_full", "queued"}));
+    const Answer none = post(batch + "/retry");
+    EXPECT_EQ(none.status, 507) << "nothing was queued";
+    EXPECT_EQ(text(object(none), "code"), "disk_full");
+    full.refuse({});
+    EXPECT_EQ(outcomes(post(batch + "/retry")), (Told{"queued", "queued", "left"}));
+    EXPECT_FALSE(ask_json("GET", batch).contains("outcomes"));
+}
+
+TEST_F(BatchesApi, ARetryUnderAKeyQueuesNothingTwice) {
+    ASSERT_EQ(post("/api/v1/queue/pause").status, 200);
+    const json::object made = object(post(
+        "/api/v1/batches",
+        R"({"items": [{"url": "https://a.example/1.wav"}, {"url": "https://a.example/2.wav"}]})"));
+    const std::string batch = "/api/v1/batches/" + text(made, "id");
+    const std::string key = "Idempotency-Key: monday\r\n";
+    ASSERT_EQ(post(batch + "/cancel").status, 202);
+    const Answer first = post(batch + "/retry", "", key);
+    ASSERT_EQ(first.status, 202) << first.body;
+    EXPECT_EQ(first.field("idempotency-replayed"), "");
+    ASSERT_EQ(post(batch + "/cancel").status, 202);
+    const Answer again = post(batch + "/retry", "", key);
+    EXPECT_EQ(again.status, 202);
+    EXPECT_EQ(again.field("idempotency-replayed"), "true");
+    EXPECT_EQ(object(again).at("outcomes"), object(first).at("outcomes"));
+    EXPECT_EQ(text(object(again), "status"), "cancelled") << "as it stays";
+    const std::string task = text(made.at("items").at(1).as_object(), "task_id");
+    const Answer other = post("/api/v1/tasks/" + task + "/retry", "", key);
+    EXPECT_EQ(other.status, 422);
+    EXPECT_EQ(text(object(other), "code"), "idempotency_key_reused");
+    EXPECT_EQ(post(batch + "/retry", "", "Idempotency-Key: tuesday\r\n").status, 202);
+    EXPECT_EQ(text(ask_json("GET", batch), "status"), "pending");
 }
 
 TEST_F(BatchesApi, AFormBringsItsFiles) {

@@ -156,6 +156,33 @@ TEST_F(HttpTest, CancelThenRetry) {
     EXPECT_TRUE(await(text(media, "task_id"), domain::TaskState::completed));
 }
 
+// The media's address shows its newest task.
+TEST_F(HttpTest, AnAnswerAboutOneTaskLeadsToThatTask) {
+    start();
+    const auto media = upload();
+    const std::string first = text(media, "task_id");
+    ASSERT_TRUE(await(first, domain::TaskState::completed));
+    shut_gate();
+    const std::string again = text(media, "media_url") + "/reprocess";
+    const auto second = ask_json("POST", again, 202);
+    EXPECT_EQ(text(second, "status_url"), again);
+    ASSERT_TRUE(await_inside());
+    const std::string old = "/api/v1/tasks/" + text(second, "task_id");
+    const auto cancelled = ask_json("POST", old + "/cancel", 202);
+    EXPECT_EQ(text(cancelled, "status_url"), old);
+    ASSERT_TRUE(await(text(second, "task_id"), domain::TaskState::cancelled));
+    open_gate();
+    const auto third = ask_json("POST", again, 202);
+    ASSERT_TRUE(await(text(third, "task_id"), domain::TaskState::completed));
+
+    const auto retried = ask_json("POST", old + "/retry", 202);
+    EXPECT_EQ(text(retried, "task_id"), text(second, "task_id"));
+    EXPECT_EQ(text(retried, "status_url"), old);
+    EXPECT_EQ(text(ask_json("GET", text(retried, "status_url")), "task_id"),
+              text(second, "task_id"));
+    EXPECT_EQ(text(ask_json("GET", again), "task_id"), text(third, "task_id"));
+}
+
 TEST_F(HttpTest, TheSameIdempotencyKeyGivesTheFirstAnswerAgain) {
     start();
     const std::string key = "Idempotency-Key: upload-1\r\nContent-Type: audio/wav\r\n";

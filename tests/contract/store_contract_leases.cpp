@@ -133,10 +133,10 @@ TEST_P(StoreContract, AnExpiredLeaseIsRescuedAndARenewedOneIsNot) {
     std::vector<std::string> outcomes;
     for (const auto& a : *store_->attempts(row.id)) {
         if (a.unit_id == silent.lease.unit) {
-            outcomes.push_back(a.outcome);
+            outcomes.push_back(a.outcome + (a.error ? " " + a.error->code : ""));
         }
     }
-    EXPECT_THAT(outcomes, ::testing::UnorderedElementsAre("lost", "running"));
+    EXPECT_THAT(outcomes, ::testing::UnorderedElementsAre("lost lease_expired", "running"));
 }
 
 TEST_P(StoreContract, WhatTheCallerStillWorksOnIsNotRescued) {
@@ -170,6 +170,13 @@ TEST_P(StoreContract, RecoverHandsBackTheUnitsOfOtherRunsAlone) {
     EXPECT_EQ(store_->recover(node_), 0);
     EXPECT_EQ(units_of(row.id, Step::transcribe).at(1).state, UnitState::processing);
     EXPECT_EQ(claim(Lane::speech).lease.unit, dead.lease.unit);
+    std::vector<std::string> outcomes;
+    for (const auto& a : *store_->attempts(row.id)) {
+        if (a.unit_id == dead.lease.unit) {
+            outcomes.push_back(a.outcome + (a.error ? " " + a.error->code : ""));
+        }
+    }
+    EXPECT_THAT(outcomes, ::testing::UnorderedElementsAre("lost server_restarted", "running"));
     transcribe(mine.lease);
 }
 

@@ -33,6 +33,17 @@ TEST_P(StoreContract, AFailedAttemptWaitsThenRunsAgain) {
     EXPECT_EQ(task(row.id).state, TaskState::processing);
 }
 
+TEST_P(StoreContract, ATasksRetriesAreThoseForWhichAllThatIsLeftWaits) {
+    const auto row = submit_extracted(2);
+    const auto first = claim(Lane::speech);
+    const auto second = claim(Lane::speech);
+    EXPECT_EQ(fail(first.lease, ErrorClass::network).task_state, TaskState::processing);
+    EXPECT_EQ(task(row.id).retry_count, 0) << "the other goes on";
+    transcribe(second.lease);
+    EXPECT_EQ(task(row.id).state, TaskState::retrying);
+    EXPECT_EQ(task(row.id).retry_count, 1);
+}
+
 TEST_P(StoreContract, RetriesEndAfterTheirBudget) {
     const auto row = submit();
     for (int i = 0; i < 3; ++i) {

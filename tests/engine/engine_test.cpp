@@ -806,6 +806,11 @@ TEST_F(EngineTest, ATaskWhoseDecodedAudioIsGoneFailsAtOnceAndReprocessDecodesAga
     EXPECT_EQ(failed.state, domain::TaskState::failed);
     ASSERT_TRUE(failed.error.has_value());
     EXPECT_EQ(failed.error->cls, ErrorClass::input);
+    const auto parts = *store_->units(made.task.id);
+    EXPECT_TRUE(std::ranges::all_of(parts, [](const ports::UnitRow& part) {
+        return part.step != domain::Step::transcribe ||
+               (part.error && part.error->code == "audio_missing");
+    }));
     EXPECT_NE(failed.error->message.find("Reprocess the media"), std::string::npos)
         << failed.error->message;
     EXPECT_EQ(workers_.transcribes, 0);

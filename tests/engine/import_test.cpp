@@ -210,6 +210,37 @@ TEST_F(ImportTest, WhatHadAllComeWhenItsWorkerDiedIsNotFetchedAgain) {
     EXPECT_EQ(extracted_, "0123456789");
 }
 
+// The server died between the two, and the disk has lost the file since.
+TEST_F(ImportTest, WhatIsSealedAndGoneIsFetchedAgain) {
+    workers_.on_fetch = [](const ports::FetchJob& job, const ports::RunControl&) {
+        EXPECT_EQ(job.offset, 0);
+        send(job.output_fd, {.total = 5}, "again");
+        return ports::FetchOutcome{.bytes = 5};
+    };
+    settings_.retry.base = settings_.retry.cap = Millis{1};
+    ASSERT_TRUE(store_->set_paused(true));
+    start();
+    const auto made = import();
+    engine_.reset();
+    ASSERT_TRUE(store_->set_paused(false));
+    const auto unit = store_->claim({.node = new_id<NodeId>(), .lane = domain::Lane::fetch});
+    ASSERT_TRUE(unit && *unit);
+    ports::ImportRow row = **store_->import_of(made.media.id);
+    row.bytes_done = 5;
+    row.source = {std::string(64, 'e'), 5};
+    ASSERT_TRUE(store_->record_import((*unit)->lease, row));
+    start();
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(extracted_, "again");
+    std::vector<std::string> codes;
+    for (const ports::AttemptRow& attempt : *store_->attempts(made.task.id)) {
+        if (attempt.error) {
+            codes.push_back(attempt.error->code);
+        }
+    }
+    EXPECT_THAT(codes, ::testing::UnorderedElementsAre("server_restarted", "download_lost"));
+}
+
 TEST_F(ImportTest, WithoutAnythingToTellTheFileByItBeginsAnew) {
     std::vector<std::int64_t> offsets;
     workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {

@@ -107,6 +107,14 @@ TEST_F(BadInput, VideoWithoutAudio) {
     expect_refused("silent.mp4", "no_audio");
 }
 
+TEST_F(BadInput, ARateThatNobodyHears) {
+    make_burst();
+    std::string bytes = read("burst.wav");
+    bytes.replace(24, 4, std::string("\xe8\x03\x00\x00", 4));  // 1 kHz
+    write("slow.wav", bytes);
+    expect_refused("slow.wav", "unsupported_audio");
+}
+
 TEST_F(BadInput, UnsupportedCodec) {
     make_burst();
     std::string bytes = read("burst.wav");

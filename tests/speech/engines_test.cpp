@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
+
+#include "scratch_directory.h"
 
 namespace durascribe::speech {
 namespace {
@@ -50,6 +53,43 @@ TEST(LoadEngine, WithoutAModelNamesThePackage) {
     ASSERT_FALSE(other);
     EXPECT_EQ(other.error().code, "model_missing");
     EXPECT_NE(other.error().message.find("klingon"), std::string::npos);
+}
+
+TEST(LoadEngine, WithABrokenModelNamesIt) {
+    namespace fs = std::filesystem;
+    const auto all = engines();
+    const auto installed =
+        std::ranges::find(named(all, "pocketsphinx").models, "en-us", &Model::name);
+    ASSERT_NE(installed, named(all, "pocketsphinx").models.end());
+    const testing::ScratchDirectory scratch;
+    const fs::path model = scratch.path() / "en-us";
+    fs::create_directories(model / "en-us");
+    for (const char* file : {"en-us.lm.bin", "en-us/mdef", "en-us/feat.params"}) {
+        fs::create_symlink(installed->path / file, model / file);
+    }
+    const ModelFolders folders{.pocketsphinx = {scratch.path()}, .whisper = {}};
+    for (const char* what : {"no dictionary", "no acoustic parameters"}) {
+        const auto loaded = load("pocketsphinx", "en-us", "en", folders);
+        ASSERT_FALSE(loaded) << what;
+        EXPECT_EQ(loaded.error().cls, ErrorClass::model) << what;
+        EXPECT_EQ(loaded.error().code, "model_broken") << what;
+        EXPECT_NE(loaded.error().message.find(model.string()), std::string::npos)
+            << loaded.error().message;
+        std::ofstream(model / "words.dict") << "hello HH AH L OW\n";
+    }
+}
+
+TEST(LoadEngine, ThatWasNotBuiltSaysWhatIsToBeDone) {
+    const auto all = engines();
+    if (named(all, "whisper").built_in) {
+        GTEST_SKIP() << "every engine is part of this build";
+    }
+    const auto loaded = load("whisper", "auto", "en");
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().cls, ErrorClass::model);
+    EXPECT_EQ(loaded.error().code, "engine_missing");
+    EXPECT_NE(loaded.error().message.find(named(all, "whisper").remedy), std::string::npos)
+        << loaded.error().message;
 }
 
 TEST(LoadEngine, RefusesALanguageAndSaysWhichThereAre) {

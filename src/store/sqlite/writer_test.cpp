@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <latch>
+#include <stdexcept>
 #include <thread>
 
 #include "durascribe/store/sqlite/migrations.h"
@@ -94,6 +95,27 @@ TEST_F(WriterTest, AVerbThatFailsAfterAWriteChangesNothingAndTouchesNoOther) {
     EXPECT_EQ(rows.small(), 0);
     EXPECT_GE(ahead, Millis{2}) << "what the verbs did in memory was done";
     EXPECT_LE(ahead, Millis{3}) << "and not twice";
+}
+
+TEST_F(WriterTest, AFaultOfAVerbIsItsOwnAnswerAndUndoesWhatItWrote) {
+    const auto refused = writer_->run([](WriteTx& tx) -> Result<void> {
+        emit(tx, "refused", MediaId{"m"}, TaskId{"t"}, "{}");
+        tx.db.execute("UPDATE nowhere SET nothing = 1");
+        return {};
+    });
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "database_error");
+    EXPECT_EQ(refused.error().cls, ErrorClass::internal);
+    const auto thrown = writer_->run([](WriteTx& tx) -> Result<void> {
+        emit(tx, "thrown", MediaId{"m"}, TaskId{"t"}, "{}");
+        throw std::runtime_error("not of SQLite");
+    });
+    ASSERT_FALSE(thrown);
+    EXPECT_EQ(thrown.error().code, "store_exception");
+    EXPECT_EQ(thrown.error().detail, "not of SQLite");
+    EXPECT_TRUE(writer_->run([](WriteTx& tx) { return write(tx, "after", true); }));
+    writer_.reset();  // now told_ and db_ are this thread's
+    EXPECT_EQ(told_.types, std::vector<std::string>{"after"});
 }
 
 TEST_F(WriterTest, WhatFailsBeforeItsFirstWriteNeedsNoSecondRun) {
