@@ -108,7 +108,7 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::st
     if (claimed.step == domain::Step::acquire) {
         context_.running.wait_for_those_before(*unit);
     }
-    runner_.run(*unit, worker_.get());
+    runner_.run(*unit, worker_.get(), loads_model_);
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);
     DURASCRIBE_FAILPOINT("slot.unit_ended");
@@ -128,7 +128,8 @@ bool Slot::make_room(const ports::ClaimedUnit& claimed) {
     const std::string& engine = claimed.engine.empty() ? options.engine : claimed.engine;
     const std::string& model = claimed.model.empty() ? options.model : claimed.model;
     const SpeechModel asked = context_.memory.named(engine, model, options.language);
-    if (asked == loaded_) {
+    loads_model_ = asked != loaded_;
+    if (!loads_model_) {
         return true;
     }
     const std::int64_t need = context_.memory.needed(engine, model, options.language);

@@ -74,7 +74,7 @@ UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& 
       before_failure_(std::move(before_failure)),
       random_(std::random_device{}()) {}
 
-void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
+void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model) {
     const domain::Step step = unit.claimed().step;
     retry_after_.reset();
     Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
@@ -84,7 +84,7 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker) {
             case domain::Step::extract:
                 return run_extract(unit, *worker);
             case domain::Step::transcribe:
-                return run_transcribe(unit, *worker);
+                return run_transcribe(unit, *worker, loads_model);
             case domain::Step::finalize:
                 return run_finalize(unit);
             case domain::Step::diarize:
@@ -293,7 +293,8 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     return end;
 }
 
-Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker) {
+Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker,
+                                                  bool loads_model) {
     const ports::ClaimedUnit& claimed = unit.claimed();
     if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
@@ -313,7 +314,11 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         .model = claimed.model.empty() ? claimed.options.model : claimed.model,
         .language = claimed.options.language};
     const Millis audio = claimed.span.length();
-    auto outcome = worker.transcribe(job, control_for(unit, predicted_length(claimed, audio)));
+    ports::RunControl control = control_for(unit, predicted_length(claimed, audio));
+    if (loads_model) {  // nothing is recognised meanwhile, and that is no stall
+        control.stall_window += kWarmUpDeadline;
+    }
+    auto outcome = worker.transcribe(job, control);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -325,7 +330,9 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
     if (end) {
         DURASCRIBE_FAILPOINT("chunk.recorded");
-        learn(unit, result.engine, result.model, audio);
+        if (!loads_model) {
+            learn(unit, result.engine, result.model, audio);
+        }
     }
     return end;
 }

@@ -22,8 +22,10 @@ class UnitRunner {
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
     // the lease was lost, or `unit` was drained while the disk refused the record (then the next
-    // start does it again). `worker` is null in the lanes local and fetch.
-    void run(RunningUnit& unit, ports::Worker* worker);
+    // start does it again). `worker` is null in the lanes local and fetch. `loads_model`: it has
+    // another one loaded than the unit asks for, and what the change takes is neither a stall nor
+    // learned as the model's speed.
+    void run(RunningUnit& unit, ports::Worker* worker, bool loads_model = false);
 
     // In place of run(): the unit goes back to the queue with no attempt spent, or ends as whoever
     // stopped it before wants.
@@ -34,7 +36,8 @@ class UnitRunner {
     Result<void> fetch(RunningUnit& unit, ports::ImportRow import);
     void collect_nothing(RunningUnit& unit, const Error& why);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
-    Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker);
+    Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker,
+                                          bool loads_model);
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
 
     ports::RunControl control_for(RunningUnit& unit, Millis predicted) const;

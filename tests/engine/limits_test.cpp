@@ -132,6 +132,36 @@ TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
     }
 }
 
+TEST_F(Limits, OfStallsTheTimeInWhichAnotherModelIsLoadedIsNoneAndNoSpeedEither) {
+    settings_.engine = "scripted";
+    settings_.model = "small";
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{
+            {.engine = "scripted", .model = "small", .memory_bytes = 100, .accuracy = 1},
+            {.engine = "scripted", .model = "large", .memory_bytes = 400, .accuracy = 2}};
+    };
+    settings_.speech_slots = 1;
+    std::vector<Millis> windows;  // of the one worker, whose chunks come one after the other
+    std::size_t learned = 0;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        windows.push_back(control.stall_window);
+        learned = windows.size() == 2 ? store_->speeds()->size() : learned;
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.model = job.model;
+        return outcome;
+    };
+    chunks_ = 6;
+    start();
+    const std::size_t before = store_->speeds()->size();
+    const auto made = upload();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    ASSERT_GE(windows.size(), 2U);
+    EXPECT_GE(windows[0], windows[1] + Millis{30'000}) << "it started with the small one";
+    EXPECT_LE(learned, before + 1) << "of the decoding alone";
+}
+
 TEST_F(Limits, FinalizingALongRecordingIsLearned) {
     chunks_ = 40;  // more than ten minutes
     start();
