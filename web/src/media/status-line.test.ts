@@ -42,11 +42,11 @@ describe('the line of a task', () => {
     expect(statusLine({ ...base, queue_position: 1 }, { paused: true }, at, at, en).detail).toBe('The queue is paused')
   })
   it('says no time that nobody knows: in a paused queue there is neither a start nor an end', () => {
-    expect(statusLine({ ...base, queue_position: 3 }, false, at, at, en).detail).toBe('3rd in line')
+    expect(statusLine({ ...base, queue_position: 3 }, {}, at, at, en).detail).toBe('3rd in line')
     const running: Status = { ...base, status: 'processing', current_step: 'transcribe', progress: 41.9 }
-    expect(statusLine(running, true, at, at, en).detail).toBe('41 %')
+    expect(statusLine(running, { paused: true }, at, at, en).detail).toBe('41 %')
     const retrying: Status = { ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }
-    expect(statusLine(retrying, true, at, at, en).detail).toBe('The queue is paused')
+    expect(statusLine(retrying, { paused: true }, at, at, en).detail).toBe('The queue is paused')
   })
   it('says how far it is and what is left', () => {
     const line = statusLine({ ...base, status: 'processing', current_step: 'transcribe', progress: 41.9, eta_seconds: 130 }, {}, at, at + 10_000, en)
