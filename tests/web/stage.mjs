@@ -192,6 +192,8 @@ export async function openPage(context, server, hash = '#/') {
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** What axe finds that is serious or critical. */
 export async function expectAccessible(page, where) {
+  // What is still being faded in has less contrast than it will have.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity).map((one) => one.finished)))
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource)
   const found = await page.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }))
   const bad = found.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')

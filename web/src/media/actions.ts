@@ -1,9 +1,9 @@
 // What can be done with recordings. Each answer comes after its events were handed to this window, so
-// nothing is changed here by guess; a failure is said.
+// nothing is changed here by guess, but that a cancel was asked for; a failure is said.
 import { useQueryClient } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { api, ApiError, apiOnce, mediaPath, taskPath } from '../api/client'
-import type { Queue } from '../api/types'
+import { isActive, type Queue, type Status } from '../api/types'
 import { forgetMedia, keys } from '../live/apply'
 import { useText } from '../text'
 import { useNotices } from '../ui/notices'
@@ -36,7 +36,17 @@ export function useActions(): Actions {
     const ask = (path: string, method: 'POST' | 'PATCH' | 'DELETE', body?: unknown) => api<unknown>(path, { method, body })
     return {
       async cancel(task) {
-        await ask(`${taskPath(task)}/cancel`, 'POST')
+        // Said at once: what stops soon would be seen to have stopped, and not to be asked to.
+        const its = client.getQueryCache().findAll({ queryKey: keys.statuses, predicate: (query) => (query.state.data as Status | undefined)?.task_id === task })
+        for (const { queryKey } of its) {
+          client.setQueryData<Status>(queryKey, (status) => status && (isActive(status.status) ? { ...status, cancel_requested: true } : status))
+        }
+        try {
+          await ask(`${taskPath(task)}/cancel`, 'POST')
+        } catch (error) {
+          for (const { queryKey } of its) void client.invalidateQueries({ queryKey })
+          throw error
+        }
       },
       async retry(task) {
         await apiOnce(`${taskPath(task)}/retry`)
