@@ -6,12 +6,18 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 
 namespace durascribe::worker {
 namespace {
 
+#if defined(__has_feature)  // Clang's; GCC defines a macro for each
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define DURASCRIBE_SANITIZED
+#endif
+#endif
+#if defined(DURASCRIBE_SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -1,11 +1,10 @@
 // Uploads in pieces (tus 1.0.0), over real sockets: what the protocol asks for, restarts, and media
 // and task made once.
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 
 #include "durascribe/engine/resumable_uploads.h"
 #include "forwarding_store.h"
+#include "gate.h"
 #include "http_fixture.h"
 
 namespace durascribe::api {
@@ -23,29 +22,10 @@ class SealsLater final : public testing::ForwardingStore {
 
     Result<ports::UploadRow> seal_upload(const UploadId& id,
                                          const ports::BlobRef& source) override {
-        {
-            std::unique_lock lock(mutex_);
-            begun_ = true;
-            changed_.notify_all();
-            changed_.wait(lock, [&] { return told_; });
-        }
+        gate.pass({});
         return store_.seal_upload(id, source);
     }
-    bool wait_begun() {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, Millis{20'000}, [&] { return begun_; });
-    }
-    void go_on() {
-        const std::scoped_lock lock(mutex_);
-        told_ = true;
-        changed_.notify_all();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool begun_ = false;
-    bool told_ = false;
+    testing::Gate gate;
 };
 
 class Uploads : public HttpTest {
@@ -330,9 +310,9 @@ TEST_F(Uploads, WhileTheLastPieceIsBeingStoredNobodyElseGetsAtIt) {
         fmt::format("PATCH {} HTTP/1.1\r\nHost: localhost\r\n{}Upload-Offset: 0\r\n"
                     "Content-Length: 3\r\n\r\nabc",
                     upload, kPiece));
-    EXPECT_TRUE(seal.wait_begun());
+    EXPECT_TRUE(seal.gate.wait_inside(1));
     const Answer locked = ask("GET", upload);
-    seal.go_on();
+    seal.gate.open();
     EXPECT_EQ(locked.status, 423) << locked.body;
     EXPECT_EQ(text(object(locked), "code"), "upload_locked");
     const auto stored = last.read();

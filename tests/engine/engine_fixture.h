@@ -17,43 +17,16 @@
 #include "durascribe/blobs/local/local_blob_store.h"
 #include "durascribe/engine/engine.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "gate.h"
 #include "scratch_directory.h"
 #include "scripted_workers.h"
 
 namespace durascribe::engine {
 
+using testing::Gate;
+
 inline constexpr Millis kPatience{20'000};
 inline constexpr Millis kChunk{20'000};
-
-// Lets a test hold workers in the middle of a chunk.
-class Gate {
-  public:
-    // A worker comes in and waits; false: it was told to stop.
-    bool pass(std::stop_token stop) {
-        std::unique_lock lock(mutex_);
-        ++inside_;
-        changed_.notify_all();
-        changed_.wait(lock, stop, [&] { return open_; });
-        --inside_;
-        changed_.notify_all();
-        return open_;
-    }
-    bool wait_inside(int count) {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, kPatience, [&] { return inside_ >= count; });
-    }
-    void open() {
-        const std::scoped_lock lock(mutex_);
-        open_ = true;
-        changed_.notify_all();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    int inside_ = 0;
-    bool open_ = false;
-};
 
 // The machine's clock, on a machine that can be put to sleep: CLOCK_BOOTTIME goes on meanwhile.
 class SleeperClock final : public ports::Clock {

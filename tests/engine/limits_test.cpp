@@ -10,7 +10,19 @@
 namespace durascribe::engine {
 namespace {
 
-using Limits = EngineTest;
+class Limits : public EngineTest {
+  protected:
+    // The server's own and a larger one, which is chosen where there is room.
+    void know_two_models() {
+        settings_.engine = "scripted";
+        settings_.model = "small";
+        settings_.models = [] {
+            return std::vector<domain::ModelCandidate>{
+                {.engine = "scripted", .model = "small", .memory_bytes = 100, .accuracy = 1},
+                {.engine = "scripted", .model = "large", .memory_bytes = 400, .accuracy = 2}};
+        };
+    }
+};
 
 // Beside seven others a task has one of eight slots, and is at work all the while.
 TEST_F(Limits, OfTimeALongFileThatSharesTheSlotsWithOthersIsNotStopped) {
@@ -82,13 +94,7 @@ TEST_F(Limits, OfTimeTheRecordSaysHowFarDecodingWas) {
 }
 
 TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
-    settings_.engine = "scripted";
-    settings_.model = "small";
-    settings_.models = [] {
-        return std::vector<domain::ModelCandidate>{
-            {.engine = "scripted", .model = "small", .memory_bytes = 100, .accuracy = 1},
-            {.engine = "scripted", .model = "large", .memory_bytes = 400, .accuracy = 2}};
-    };
+    know_two_models();
     // Two small ones, or one large one: the workers here hold nothing, and are promised what they
     // need.
     settings_.free_memory_bytes = [] { return std::int64_t{450}; };
@@ -133,13 +139,7 @@ TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
 }
 
 TEST_F(Limits, OfStallsTheTimeInWhichAnotherModelIsLoadedIsNoneAndNoSpeedEither) {
-    settings_.engine = "scripted";
-    settings_.model = "small";
-    settings_.models = [] {
-        return std::vector<domain::ModelCandidate>{
-            {.engine = "scripted", .model = "small", .memory_bytes = 100, .accuracy = 1},
-            {.engine = "scripted", .model = "large", .memory_bytes = 400, .accuracy = 2}};
-    };
+    know_two_models();
     settings_.speech_slots = 1;
     std::vector<Millis> windows;  // of the one worker, whose chunks come one after the other
     std::size_t learned = 0;

@@ -2,8 +2,6 @@
 // test makes of the request.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "loopback_listener.h"
+
 namespace durascribe::testing {
 
 class LoopbackServer {
@@ -24,23 +24,11 @@ class LoopbackServer {
     using Answer = std::function<std::string(const std::string& request)>;
 
     explicit LoopbackServer(Answer answer) : answer_(std::move(answer)) {
-        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-            ::listen(listener_, 64) != 0 ||
-            ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-            std::abort();
-        }
-        port_ = ntohs(address.sin_port);
         accepting_ = std::jthread([this] { accept_all(); });
     }
     ~LoopbackServer() {
-        ::shutdown(listener_, SHUT_RDWR);
+        listener_.stop();
         accepting_.join();
-        ::close(listener_);
         {
             const std::scoped_lock lock(mutex_);
             for (const int fd : open_) {
@@ -50,9 +38,9 @@ class LoopbackServer {
         serving_.clear();
     }
 
-    std::uint16_t port() const { return port_; }
+    std::uint16_t port() const { return listener_.port(); }
     std::string url(const std::string& path = "/") const {
-        return "http://127.0.0.1:" + std::to_string(port_) + path;
+        return "http://127.0.0.1:" + std::to_string(listener_.port()) + path;
     }
     std::vector<std::string> requests() const {
         const std::scoped_lock lock(mutex_);
@@ -68,7 +56,7 @@ class LoopbackServer {
   private:
     void accept_all() {
         for (;;) {
-            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            const int fd = listener_.accept();
             if (fd < 0) {
                 return;
             }
@@ -113,8 +101,7 @@ class LoopbackServer {
     }
 
     const Answer answer_;
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
+    LoopbackListener listener_;
     mutable std::mutex mutex_;
     std::condition_variable arrived_;
     std::vector<std::string> requests_;

@@ -2,8 +2,6 @@
 // hangs up.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -16,32 +14,26 @@
 #include <string>
 #include <thread>
 
+#include "loopback_listener.h"
+
 namespace durascribe::testing {
 
 class SelfSignedServer {
   public:
     SelfSignedServer() : context_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
         certify();
-        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        must(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-             ::listen(listener_, 8) == 0 &&
-             ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-        port_ = ntohs(address.sin_port);
         thread_ = std::jthread([this] { serve(); });
     }
     ~SelfSignedServer() {
-        ::shutdown(listener_, SHUT_RDWR);
+        listener_.stop();
         thread_.join();
-        ::close(listener_);
     }
     SelfSignedServer(const SelfSignedServer&) = delete;
     SelfSignedServer& operator=(const SelfSignedServer&) = delete;
 
-    std::string url() const { return "https://127.0.0.1:" + std::to_string(port_) + "/"; }
+    std::string url() const {
+        return "https://127.0.0.1:" + std::to_string(listener_.port()) + "/";
+    }
 
   private:
     static void must(bool worked) {
@@ -71,7 +63,7 @@ class SelfSignedServer {
     }
     void serve() {
         for (;;) {
-            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            const int fd = listener_.accept();
             if (fd < 0) {
                 return;
             }
@@ -84,8 +76,7 @@ class SelfSignedServer {
     }
 
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
+    LoopbackListener listener_;
     std::jthread thread_;
 };
 
