@@ -1,4 +1,4 @@
-import { QueryClient, QueryObserver } from '@tanstack/react-query'
+import { InfiniteQueryObserver, QueryClient, QueryObserver } from '@tanstack/react-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveEvent, MediaSummary, Status } from '../api/types'
 import { applyMessage, keys, type LibraryData, setStatus, takeStatuses, takeSummaries } from './apply'
@@ -216,6 +216,29 @@ describe('what is asked for anew', () => {
     answers[1]?.()
     await vi.advanceTimersByTimeAsync(60_000)
     expect([answers.length, client.getQueryData(keys.queue)]).toEqual([2, 2])
+  })
+
+  it('does not break off the page that the reader asked for, and comes after it', async () => {
+    const answers: (() => void)[] = []
+    let asked = 0
+    const list = new InfiniteQueryObserver(client, {
+      queryKey: keys.search,
+      queryFn: ({ pageParam }) => new Promise<string>((done) => answers.push(() => done(`${pageParam}: ${++asked}`))),
+      initialPageParam: 1,
+      getNextPageParam: (_last, pages) => pages.length + 1,
+    })
+    list.subscribe(() => {})
+    answers[0]?.()
+    await vi.advanceTimersByTimeAsync(10)
+    void list.fetchNextPage()
+    refresh.soon(keys.search)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(answers.length).toBe(2)
+    for (const next of [1, 2, 3]) {
+      answers[next]?.()
+      await vi.advanceTimersByTimeAsync(10)
+    }
+    expect(list.getCurrentResult().data?.pages).toEqual(['1: 3', '2: 4'])
   })
 })
 

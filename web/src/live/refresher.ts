@@ -60,11 +60,12 @@ export class Refresher {
     })
   }
 
+  // What is on its way is not broken off: it may be a page that the reader asked for, which nobody
+  // would ask for again. It may be of before the change, too, and is followed by another.
   private async anew(filters: QueryFilters): Promise<void> {
-    // What is on its way for the first time is not begun anew, and may not know yet.
-    const first = this.client.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' }).some((query) => query.state.data === undefined)
-    await this.client.invalidateQueries(filters)
-    if (first) await this.client.invalidateQueries(filters)
+    const onItsWay = this.client.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' }).length > 0
+    await this.client.invalidateQueries(filters, { cancelRefetch: false })
+    if (onItsWay) await this.client.invalidateQueries(filters, { cancelRefetch: false })
   }
 
   /**
