@@ -42,12 +42,14 @@ json::object describe(const speech::EngineInfo& engine, int engines_after) {
     // order in which they are preferred, the best first.
     int accuracy = 1'000 * engines_after;
     for (const speech::Model& model : engine.models) {
-        models.push_back(json::object{{"name", model.name},
-                                      {"languages", json::array{model.language}},
-                                      {"present", true},
-                                      {"install", ""},
-                                      {"memory_bytes", memory_of(model)},
-                                      {"accuracy", accuracy++}});
+        models.push_back(json::object{
+            {"name", model.name},
+            {"languages", json::array{model.language}},
+            {"present", true},
+            {"install", ""},
+            {"memory_bytes", memory_of(model)},
+            {"accuracy", accuracy++},
+            {"expected_seconds_per_audio_second", model.expected_seconds_per_audio_second}});
     }
     if (models.empty()) {
         models.push_back(json::object{{"name", "-"},

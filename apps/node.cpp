@@ -76,6 +76,11 @@ engine::EngineSettings engine_settings(const cli::Settings& settings, InstalledM
     out.fetch_timeout = settings.import_timeout;
     out.fetch_stall = settings.import_stall_timeout;
     out.memory_limit_bytes = settings.max_memory_per_transcription;
+    out.models_known = [models] {
+        return models.wait_for(std::chrono::seconds{0}) == std::future_status::ready
+                   ? models.get()
+                   : std::vector<domain::ModelCandidate>{};
+    };
     out.models = [models = std::move(models)] { return models.get(); };
     out.free_memory_bytes = [] { return process::available_memory_bytes(); };
     out.worker_memory_bytes = kSpeechWorkerBytes;

@@ -29,6 +29,7 @@ domain::ModelCandidate candidate_of(const json::string& engine, const json::obje
     c.model = std::string(std::string_view(model.at("name").as_string()));
     c.memory_bytes = model.at("memory_bytes").to_number<std::int64_t>();
     c.accuracy = model.at("accuracy").to_number<int>();
+    c.seconds_per_audio_second = model.at("expected_seconds_per_audio_second").to_number<double>();
     for (const json::value& language : model.at("languages").as_array()) {
         // A model of many languages speaks any.
         if (language.as_string() != "multilingual") {

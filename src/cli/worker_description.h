@@ -14,8 +14,8 @@ namespace durascribe::cli {
 // What `durascribe-worker --describe` prints: {"version", "media": [{"name", "version"}],
 // "engines":
 // [{"name", "version", "models": [{"name", "languages": [...], "present": bool, "install",
-// "memory_bytes", "accuracy"}]}]}. Runs it for that, some milliseconds. Errors: internal
-// "worker_unusable".
+// "memory_bytes", "accuracy", "expected_seconds_per_audio_second"}]}]}. Runs it for that, some
+// milliseconds. Errors: internal "worker_unusable".
 Result<boost::json::object> describe_worker(const std::filesystem::path& program);
 
 // The models that are present, as choose_model takes them. Errors: as describe_worker.

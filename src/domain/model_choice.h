@@ -16,10 +16,11 @@ namespace durascribe::domain {
 struct ModelCandidate {
     std::string engine;
     std::string model;
-    std::int64_t memory_bytes = 0;        // resident while it works; 0: not known
-    int accuracy = 0;                     // rank among all candidates: higher makes fewer errors
-    std::vector<std::string> languages;   // BCP 47; empty: any
-    double seconds_per_audio_second = 0;  // measured here; 0: not yet
+    std::int64_t memory_bytes = 0;       // resident while it works; 0: not known
+    int accuracy = 0;                    // rank among all candidates: higher makes fewer errors
+    std::vector<std::string> languages;  // BCP 47; empty: any
+    // Measured here; before that its engine's guess; 0: neither.
+    double seconds_per_audio_second = 0;
 };
 
 struct ModelQuestion {

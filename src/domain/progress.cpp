@@ -147,7 +147,8 @@ StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
                     std::span<const StepSpeed> speeds) {
     const StepSpeed* best = nullptr;
     for (const StepSpeed& s : speeds) {
-        if (s.step != step || (!engine.empty() && (s.engine != engine || s.model != model))) {
+        if (s.step != step ||
+            (engine.empty() ? s.samples == 0 : s.engine != engine || s.model != model)) {
             continue;
         }
         if (best == nullptr || s.samples > best->samples) {

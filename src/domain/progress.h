@@ -22,8 +22,8 @@ struct StepSpeed {
 };
 // What a machine of today needs before anything was measured.
 StepSpeed prior_speed(Step step);
-// The speed learned with just this engine and model; else, where none are named yet, the one of the
-// step learned from the most units; else the prior.
+// The speed learned with just this engine and model, or guessed of it (no samples); else, where
+// none are named yet, the one of the step learned from the most units; else the prior.
 StepSpeed speed_for(Step step, std::string_view engine, std::string_view model,
                     std::span<const StepSpeed> speeds);
 

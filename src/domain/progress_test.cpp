@@ -207,6 +207,23 @@ TEST(Progress, LearningTheDurationNeverShowsLess) {
     }));
 }
 
+TEST(SpeedFor, AGuessIsOfItsModelAlone) {
+    const std::array speeds{StepSpeed{.step = Step::transcribe,
+                                      .seconds_per_audio_second = 4,
+                                      .engine = "whisper",
+                                      .model = "large"},
+                            StepSpeed{.step = Step::transcribe,
+                                      .seconds_per_audio_second = 0.2,
+                                      .engine = "pocketsphinx",
+                                      .model = "en-us",
+                                      .samples = 3}};
+    const auto seconds = [](const StepSpeed& s) { return s.seconds_per_audio_second; };
+    EXPECT_EQ(seconds(speed_for(Step::transcribe, "whisper", "large", speeds)), 4);
+    EXPECT_EQ(seconds(speed_for(Step::transcribe, "", "", speeds)), 0.2);
+    EXPECT_EQ(seconds(speed_for(Step::transcribe, "", "", std::span{speeds}.first(1))),
+              prior_speed(Step::transcribe).seconds_per_audio_second);
+}
+
 TEST(LearnSpeed, TakesTheFirstMeasurementAndThenForgetsSlowly) {
     EXPECT_EQ(learn_speed(0.12, 0, 0.5), 0.5);
     double speed = 0.5;

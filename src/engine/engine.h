@@ -57,6 +57,8 @@ struct EngineSettings {
     std::string language;
     // The models installed, for "auto" and after a failure of class memory; asked anew each time.
     std::function<std::vector<domain::ModelCandidate>()> models;
+    // The same without waiting for it: empty while it is not known.
+    std::function<std::vector<domain::ModelCandidate>()> models_known;
     std::int64_t memory_limit_bytes = 0;  // MAX_MEMORY_PER_TRANSCRIPTION; 0: none
     // What one more worker could take now without pushing others out; none: not limited.
     std::function<std::int64_t()> free_memory_bytes;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "durascribe/base/error.h"
+#include "durascribe/engine/known_speeds.h"
 #include "durascribe/engine/view_builder.h"
 
 namespace durascribe::engine {
@@ -80,7 +81,7 @@ Result<TaskView> TaskViews::view_of(ports::TaskRow row, const ports::MediaRow& m
         }
     }
     if (!domain::is_terminal(row.state)) {
-        auto speeds = store_.speeds();
+        auto speeds = known_speeds(store_, settings_);
         if (!speeds) {
             return std::unexpected(speeds.error());
         }

@@ -10,6 +10,7 @@
 #include "durascribe/base/log.h"
 #include "durascribe/engine/choose_model.h"
 #include "durascribe/engine/download.h"
+#include "durascribe/engine/known_speeds.h"
 
 namespace durascribe::engine {
 namespace {
@@ -404,8 +405,8 @@ std::string UnitRunner::smaller_model(const RunningUnit& unit, const Error& erro
 
 Millis UnitRunner::predicted_length(const ports::ClaimedUnit& unit, Millis audio) const {
     domain::StepSpeed speed = domain::prior_speed(unit.step);
-    if (const auto learned = store_.speeds()) {
-        speed = domain::speed_for(unit.step, unit.engine, unit.model, *learned);
+    if (const auto known = known_speeds(store_, settings_)) {
+        speed = domain::speed_for(unit.step, unit.engine, unit.model, *known);
     }
     const double ms = speed.fixed_seconds * 1000 +
                       speed.seconds_per_audio_second * static_cast<double>(audio.count());

@@ -11,6 +11,9 @@ struct Model {
     std::string name;      // what a user asks for: "en-us", "base.en"
     std::string language;  // BCP 47, or "multilingual"
     std::filesystem::path path;
+    // Seconds that a second of audio is thought to take on this machine, rather too many than too
+    // few, for an engine that tells of its progress seldom; 0: no need to guess.
+    double expected_seconds_per_audio_second = 0;
 };
 
 // Folders in which models are looked for, first hit wins.

@@ -162,6 +162,47 @@ TEST_F(Limits, OfStallsTheTimeInWhichAnotherModelIsLoadedIsNoneAndNoSpeedEither)
     EXPECT_LE(learned, before + 1) << "of the decoding alone";
 }
 
+// Such as whisper.cpp, which says nothing within its windows of 30 s.
+TEST_F(Limits, OfStallsAModelThatWasNeverUsedHereGetsTheTimeThatItsEngineGuesses) {
+    settings_.engine = "scripted";
+    settings_.model = "slow";
+    settings_.speech_slots = 1;
+    settings_.models = [] {
+        return std::vector<domain::ModelCandidate>{{.engine = "scripted",
+                                                    .model = "slow",
+                                                    .memory_bytes = 1,
+                                                    .accuracy = 1,
+                                                    .seconds_per_audio_second = 8}};
+    };
+    settings_.models_known = settings_.models;
+    std::vector<Millis> windows;
+    std::vector<Millis> lengths;
+    double predicted_seconds = 0;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        windows.push_back(control.stall_window);
+        lengths.push_back(job.span.length());
+        if (windows.size() == 1) {
+            const auto tasks = store_->list_tasks({}, {.limit = 1});
+            predicted_seconds =
+                engine_->view(tasks->rows.front().id)->predicted_seconds.value_or(0);
+        }
+        ports::TranscribeOutcome outcome = *transcribe(job);
+        outcome.engine = job.engine;
+        outcome.model = job.model;
+        return outcome;
+    };
+    chunks_ = 3;
+    start();
+    const auto made = upload();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    ASSERT_GE(windows.size(), 2U);
+    EXPECT_EQ(windows[0], lengths[0] * 32) << "four times what is guessed";
+    EXPECT_GT(predicted_seconds, 8 * 30);
+    EXPECT_EQ(windows.back(), settings_.stall_floor) << "it has been measured";
+}
+
 TEST_F(Limits, FinalizingALongRecordingIsLearned) {
     chunks_ = 40;  // more than ten minutes
     start();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,19 @@
 #include "durascribe/speech/whisper/whisper_recognizer.h"
 
 namespace durascribe::speech::whisper {
+namespace {
+
+// What is computed grows with the model, and so does its file. 3 ns a byte on one core, on two at
+// the most (CPU_LIMIT_PER_TRANSCRIPTION), is what a slow machine takes: base 0.2 s for each second,
+// large-v3 4.6 s. Until one was measured, a worker that is silent for some times as long is taken
+// for hung, and whisper.cpp says nothing within its windows of 30 s.
+double expected_speed(std::uintmax_t file_bytes) {
+    constexpr double kSecondsPerByte = 3e-9;
+    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
+    return kSecondsPerByte * static_cast<double>(file_bytes) / cores;
+}
+
+}  // namespace
 
 std::vector<Model> find_models(const std::vector<std::filesystem::path>& folders) {
     namespace fs = std::filesystem;
@@ -26,7 +40,9 @@ std::vector<Model> find_models(const std::vector<std::filesystem::path>& folders
                 std::ranges::any_of(found, [&](const auto& f) { return f.second.name == name; });
             if (!no_size && !shadowed) {
                 const bool english = name.ends_with(".en") || name.contains(".en-");
-                found.push_back({size, {name, english ? "en" : "multilingual", entry.path()}});
+                found.push_back(
+                    {size,
+                     {name, english ? "en" : "multilingual", entry.path(), expected_speed(size)}});
             }
         }
     }

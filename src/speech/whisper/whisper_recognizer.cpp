@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -30,6 +31,15 @@ void keep_quiet() {
     static std::once_flag once;
     std::call_once(once,
                    [] { whisper_log_set([](ggml_log_level, const char*, void*) {}, nullptr); });
+}
+
+// As many as this process may use at once (OMP_NUM_THREADS, as its CPU limit says). Its threads
+// wait for each other by spinning: more of them than cores take many times as long.
+int threads() {
+    const int cores = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+    const char* told = std::getenv("OMP_NUM_THREADS");
+    const int most = told != nullptr ? std::atoi(told) : 0;
+    return most > 0 ? std::min(most, cores) : cores;
 }
 
 // What one call of whisper_full hears of one stretch of audio.
@@ -163,10 +173,7 @@ class WhisperRecognizer final : public Recognizer {
   private:
     int run(const std::vector<float>& samples, ProgressReport& report) {
         whisper_full_params params = whisper_full_default_params(WHISPER_SAMPLING_BEAM_SEARCH);
-        // One worker is one slot; how many cores a slot may use is set from outside (its CPU
-        // limit).
-        params.n_threads =
-            static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+        params.n_threads = threads();
         params.language = language_.c_str();
         params.no_context = true;  // a result that depends on this audio alone
         params.token_timestamps = true;
