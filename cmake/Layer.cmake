@@ -44,11 +44,15 @@ function(durascribe_layer folder)
 endfunction()
 
 # durascribe_test(<target> SOURCES ... [USES layer ...] [LIBRARIES lib ...] [TIMEOUT seconds]
-#   [ENVIRONMENT NAME=value]): one GoogleTest program whose cases are found after it is built.
+#   [ENVIRONMENT NAME=value]): one GoogleTest program whose cases are found after it is built. What RapidCheck draws is
+#   always the same, so that a red run means a change; by hand RC_PARAMS says otherwise.
 function(durascribe_test target)
   cmake_parse_arguments(T "" "TIMEOUT;ENVIRONMENT" "SOURCES;USES;LIBRARIES" ${ARGN})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 120)
+    set(T_TIMEOUT 600)
+  endif()
+  if(NOT T_ENVIRONMENT)
+    set(T_ENVIRONMENT RC_PARAMS=seed=20261124)
   endif()
   include(GoogleTest)
   add_executable(${target} ${T_SOURCES})

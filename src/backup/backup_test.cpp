@@ -145,7 +145,7 @@ TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
 }
 
 // Runs `work` in a process that is killed after this time, or ends before.
-void killed_after(Millis time, const std::function<void()>& work) {
+void killed_after(std::chrono::microseconds time, const std::function<void()>& work) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
@@ -155,7 +155,9 @@ void killed_after(Millis time, const std::function<void()>& work) {
     const UniqueFd process(pidfd_open(child, 0));
     ASSERT_TRUE(process.valid());
     pollfd ended{process.get(), POLLIN, 0};
-    ASSERT_GE(poll(&ended, 1, static_cast<int>(time.count())), 0);
+    const timespec wait{.tv_sec = time.count() / 1'000'000,
+                        .tv_nsec = time.count() % 1'000'000 * 1'000};
+    ASSERT_GE(ppoll(&ended, 1, &wait, nullptr), 0);
     kill(child, SIGKILL);
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
 }
@@ -167,8 +169,9 @@ TEST_F(BackupTest, AKillInTheMiddleLeavesNothingThatLooksWhole) {
     }
     store_.reset();  // its thread would not be there in a child
     int cut_short = 0;
-    // Longer each time, so that every part of it is met, until one ends by itself.
-    for (Millis time{1}; !fs::exists(copy_); time = time * 3 + Millis{1}) {
+    // Longer each time, so that every part of it is met, until one ends by itself. The first are
+    // too short for any machine.
+    for (std::chrono::microseconds time{50}; !fs::exists(copy_); time *= 2) {
         killed_after(time, [&] { static_cast<void>(back_up(data_, copy_, "1.2.3")); });
         if (fs::exists(copy_)) {
             break;
@@ -184,7 +187,7 @@ TEST_F(BackupTest, AKillInTheMiddleLeavesNothingThatLooksWhole) {
 
     // And the way back: a restore that was killed is done again.
     cut_short = 0;
-    for (Millis time{1}; !fs::exists(back_ / "durascribe.db"); time = time * 3 + Millis{1}) {
+    for (std::chrono::microseconds time{50}; !fs::exists(back_ / "durascribe.db"); time *= 2) {
         killed_after(time, [&] { static_cast<void>(restore(copy_, back_)); });
         cut_short += fs::exists(back_ / "durascribe.db") ? 0 : 1;
     }

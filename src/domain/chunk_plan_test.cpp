@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <random>
 
 namespace durascribe::domain {
@@ -88,9 +89,9 @@ TEST(ChunkPlan, AShortSoundBetweenLongSilencesIsStretched) {
 TEST(ChunkPlan, TenHoursArePlannedAtOnce) {
     const auto s = breaths(hours{10}, Millis{1'800}, Millis{300});
     ASSERT_GT(s.size(), 19'000U);
-    const auto before = std::chrono::steady_clock::now();
+    const std::clock_t before = std::clock();  // of this process's own time
     const auto chunks = plan_chunks(hours{10}, s);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, seconds{1});
+    EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC);
     EXPECT_NEAR(static_cast<double>(chunks.size()), 1'200, 150);
 }
 

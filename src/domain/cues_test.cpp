@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <ctime>
+
 #include "durascribe/domain/text.h"
 
 namespace durascribe::domain {
@@ -226,9 +228,9 @@ TEST(Cues, AnHourOfSpeechIsShapedQuickly) {
                                   {"we", "went", "along", "the", "river,", "and", "nobody", "said",
                                    "anything", "at", "all."}));
     }
-    const auto before = std::chrono::steady_clock::now();
+    const std::clock_t before = std::clock();  // of this process's own time
     EXPECT_GT(shape_cues(segments).size(), 500U);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{3});
+    EXPECT_LT(std::clock() - before, 3 * CLOCKS_PER_SEC);
 }
 
 TEST(Text, CleansWhatIsNotText) {

@@ -190,18 +190,36 @@ TEST_F(WatchTest, WhatCanNotBeTranscribedIsRefusedBeforeItIsCopied) {
 TEST_F(WatchTest, AFileThatGrowsIsTakenWhenItHasStopped) {
     settings_.settle = Millis{400};
     start();
-    std::ofstream file(folder() / "growing.wav", std::ios::binary);
     std::condition_variable never;
     std::mutex mutex;
     std::unique_lock lock(mutex);
-    for (int i = 0; i < 10; ++i) {
-        file << "more" << std::flush;
-        never.wait_for(lock, Millis{100});  // between two writes of its writer
-        EXPECT_TRUE(taken().empty()) << i;
+    // Where this machine holds the writer up for as long, it is taken rightly: another one is.
+    for (int tried = 0; tried < 20; ++tried) {
+        const std::string name = "growing " + std::to_string(tried) + ".wav";
+        std::ofstream file(folder() / name, std::ios::binary);
+        bool in_time = true;
+        MonoTime last = clock_.mono();  // before the write before this one
+        for (int i = 0; i < 10 && in_time; ++i) {
+            const MonoTime before = clock_.mono();
+            file << "more" << std::flush;
+            never.wait_for(lock, Millis{100});  // between two writes of its writer
+            const bool is_taken = std::ranges::count(taken(), name) > 0;
+            in_time = clock_.mono() - std::exchange(last, before) < settings_.settle;
+            EXPECT_TRUE(!in_time || !is_taken) << i;
+        }
+        if (!in_time) {
+            continue;
+        }
+        file.close();
+        const MonoTime until = clock_.mono() + Millis{20'000};
+        while (std::ranges::count(taken(), name) == 0 && clock_.mono() < until) {
+            never.wait_for(lock, Millis{20});  // between two looks
+        }
+        EXPECT_EQ(store_->list_media({}, {.limit = 200})->rows.at(0).filename, name);
+        EXPECT_EQ(store_->list_media({}, {.limit = 200})->rows.at(0).source.size_bytes, 40);
+        return;
     }
-    file.close();
-    ASSERT_TRUE(await_taken(1));
-    EXPECT_EQ(store_->list_media({}, {})->rows.at(0).source.size_bytes, 40);
+    GTEST_SKIP() << "this machine has too much other work";
 }
 
 TEST_F(WatchTest, ARenamedOneIsTakenUnderItsNewNameAndAChangedOneAgain) {

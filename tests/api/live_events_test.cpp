@@ -326,11 +326,11 @@ TEST_F(LiveHubTest, ASlowListenerCostsNothingButOneWait) {
     const auto first = clock_.mono();
     hub_->settle(Millis{100});
     EXPECT_GE((clock_.mono() - first).count(), 90);  // it was waited for
-    const auto second = clock_.mono();
     ASSERT_TRUE(store_->set_paused(false));
     for (std::size_t i = 0; i < LiveHub::kKeptEvents; ++i) {
         ASSERT_TRUE(store_->set_paused(i % 2 == 0));
     }
+    const auto second = clock_.mono();
     hub_->settle(Millis{20'000});
     hub_->settle(Millis{20'000});
     EXPECT_LT((clock_.mono() - second).count(), 19'000);

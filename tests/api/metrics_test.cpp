@@ -3,6 +3,7 @@
 
 #include "access_fixture.h"
 #include "durascribe/base/log.h"
+#include "stolen_time.h"
 
 namespace durascribe::api {
 namespace {
@@ -147,7 +148,7 @@ TEST_F(MetricsHttp, ASlowRequestIsLoggedAndAStreamIsNot) {
     ::testing::internal::CaptureStderr();
     start();
     ask("POST", "/api/v1/media?filename=a.wav",
-        "Content-Type: audio/wav\r\nX-Request-Id: slow-1\r\n", "bytes");
+        "Content-Type: audio/wav\r\nX-Request-Id: slow-1\r\n", std::string(16 << 20, 'x'));
     server_.reset();  // it is logged after it was answered
     const std::string lines = ::testing::internal::GetCapturedStderr();
     log::set_up(log::Level::info);
@@ -160,6 +161,7 @@ TEST_F(MetricsHttp, WaitingForTheClientOrForAJobIsNotSlow) {
     settings_.slow_request = Millis{1'000};
     log::set_up(log::Level::warning);
     ::testing::internal::CaptureStderr();
+    const testing::StolenTime stolen;
     start();
     RawClient stream = connect();
     stream.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -182,6 +184,9 @@ TEST_F(MetricsHttp, WaitingForTheClientOrForAJobIsNotSlow) {
     server_.reset();
     const std::string lines = ::testing::internal::GetCapturedStderr();
     log::set_up(log::Level::info);
+    if (stolen.so_far() > settings_.slow_request / 4) {
+        GTEST_SKIP() << "this machine had other work, by which any request is slow";
+    }
     EXPECT_EQ(lines.find("slow request"), std::string::npos) << lines;
 }
 

@@ -259,7 +259,7 @@ TEST_F(WebSocketTest, ClosesWith1001WhenTheServerStops) {
     WebSocketClient client = opened();
     WebSocketClient deaf = opened();
     EXPECT_EQ(text(next(client), "type"), "snapshot");
-    std::jthread stopping{[this] { server_->stop(Millis{10'000}); }};
+    std::jthread stopping{[this] { server_->stop(Millis{40'000}); }};
     const auto frame = client.read();
     ASSERT_TRUE(frame);
     EXPECT_EQ(frame->opcode, kClose);
@@ -267,7 +267,7 @@ TEST_F(WebSocketTest, ClosesWith1001WhenTheServerStops) {
     client.send(kClose, frame->payload);
     const auto begun = clock_.mono();
     stopping.join();  // `deaf` never answers the close, and is cut long before the grace is over
-    EXPECT_LT((clock_.mono() - begun).count(), 8'000);
+    EXPECT_LT((clock_.mono() - begun).count(), 30'000);
 }
 
 TEST_F(WebSocketTest, OfEarlierClientsTellsHowOneMediaStands) {

@@ -14,7 +14,7 @@ serve_everywhere() {
     : >"$work/server.out"
     "$bin/durascribe" serve --listen 0.0.0.0:0 --data "$data" "$@" >"$work/server.out" 2>>"$work/server.log" &
     server_pid=$!
-    wait_until 10 'the server is ready' is_ready
+    wait_until 60 'the server is ready' is_ready
     url=$(sed -n 's/.*is ready on //p' "$work/server.out")
 }
 
@@ -25,6 +25,7 @@ expect_in "$errors" '--no-auth'
 
 run token create short --expires 1s --data "$data"
 expect_code 0 'a token that ends soon'
+short_until=$(($(milliseconds) + 1000))
 run token create nightly --scope read --scope write --expires 90d --max-jobs 5 --data "$data"
 expect_code 0 'the first token, without a server'
 expect_in "$errors" 'shown this once'
@@ -91,6 +92,8 @@ stop_server
 run token list --json --data "$data"
 run token revoke "$(json "$output" '[t["id"] for t in d if t["name"] == "watcher"][0]')" --data "$data"
 expect_code 0 'revoke without a server'
+has_run_out() { (($(milliseconds) > short_until)); }
+wait_until 10 'the first token has run out' has_run_out
 run serve --listen 0.0.0.0:0 --data "$data"
 expect_code 2 'only a token is left that has run out'
 export AUTH_ON_LOOPBACK=true

@@ -12,7 +12,8 @@ wait_until 60 'the first is transcribed' media_is "$finished" completed
 curl -fsS "$url/api/v1/media/$finished/transcript.txt" -o "$work/text.before"
 upload "$samples/talk.ogg"
 unfinished=$(json "$work/upload.json" 'd["id"]')
-wait_until 60 'the second is at work' media_is "$unfinished" processing
+wait_until 60 'the second is at work' stop_at_work speech
+media_is "$unfinished" processing || failed 'it is not being processed'
 
 run backup "$work/copy" --data "$data"
 expect_code 0 'a backup while the server works'

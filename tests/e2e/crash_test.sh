@@ -3,16 +3,20 @@
 # undisturbed run gives, and recognises no committed chunk again.
 source "$(dirname "$0")/lib.sh" "$@"
 
-long_recording "$work/long.wav" 60
+# One chunk after the other: two that end together would leave nothing to kill. (By the number of slots goes where a
+# recording is cut, too.)
+export MAX_CONCURRENT_TRANSCRIPTIONS=1
+long_recording "$work/long.wav" 90
 run transcribe --data "$work/undisturbed" --format txt,json --output "$work/expected" "$work/long.wav"
 expect_code 0 'the undisturbed run'
 
-# One chunk after the other: two that end together would leave nothing to kill.
-MAX_CONCURRENT_TRANSCRIPTIONS=1 start_server
+start_server
 curl -fsS -F "file=@$work/long.wav" "$url/api/v1/media" -o "$work/created.json" || failed 'the upload'
 id=$(json "$work/created.json" 'd["id"]')
 some_chunks_done() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='completed'") -ge 1 ]]; }
-wait_until 120 'a chunk is recognised' some_chunks_done
+# The next one stands still: it does not end before the kill.
+first_done_next_held() { some_chunks_done && stop_at_work speech; }
+wait_until 120 'a chunk is recognised, and the next one has begun' first_done_next_held
 workers=$(pgrep -P "$server_pid" | tr '\n' ' ')
 kill -KILL "$server_pid"
 wait "$server_pid" 2>/dev/null

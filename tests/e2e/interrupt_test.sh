@@ -2,9 +2,9 @@
 # Ctrl-C hands the work back; the same command goes on, and ends with what an undisturbed run gives.
 source "$(dirname "$0")/lib.sh" "$@"
 
-# One chunk after the other: when the first is done, the second has all of its time before it.
+# One chunk after the other: when the first is done, two more have all of their time before them.
 export MAX_CONCURRENT_TRANSCRIPTIONS=1
-long_recording "$work/long.wav" 60
+long_recording "$work/long.wav" 90
 run transcribe --data "$work/undisturbed" --format txt,srt --output "$work/expected" "$work/long.wav"
 expect_code 0 'the undisturbed run'
 

@@ -75,6 +75,7 @@ later() { (($(milliseconds) - begin > 3000)); }
 wait_until 10 'three seconds' later
 touch "$work/go"
 wait "$clients" || failed 'a client was cut off'
+begin=$(milliseconds)
 expect_in "$work/clients.out" 'answered 201'
 cmp "$work/got.bin" "$work/big.bin" || failed 'the download differs'
 wait "$server_pid"
@@ -82,7 +83,7 @@ code=$?
 server_pid=''
 took=$(($(milliseconds) - begin))
 expect_code 0 'stopped twice'
-((took < 10000)) || failed "the server took $took ms to stop"
+((took < 6000)) || failed "the server took $took ms to stop after its last client"
 expect_in "$work/server.log" 'Stopped.'
 
 start_server

@@ -19,12 +19,9 @@ json "$work/all/talk.json" 'len(d)' >/dev/null || failed 'the JSON is not JSON'
 cmp -s "$work/all/talk.srt" "$work/talk.srt" || failed 'two calls, two results'
 [[ -z $(ls -A "$work" | grep '^\.durascribe') ]] || failed 'a temporary file was left'
 
-begin=$(milliseconds)
-run transcribe --data "$data" "$work/talk.ogg"
-took=$(($(milliseconds) - begin))
+within 1000 'the second call' run transcribe --data "$data" "$work/talk.ogg"
 expect_code 0 'the second call'
 expect_in "$errors" 'transcribed before'
-((took < 1000)) || failed "the second call took $took ms"
 
 run transcribe --data "$data" --output - --format vtt "$work/talk.ogg"
 expect_code 0 'standard output'

@@ -11,6 +11,8 @@ wait_until 120 'subtitles of what was there' test -s "$work/in/before.srt"
 wait_until 10 'its text' test -s "$work/in/before.txt"
 
 # One that is written slowly, and a server that is killed meanwhile.
+stop_server
+WATCH_SETTLE_SECONDS=600 start_server
 head -c 20000 "$samples/short.wav" >"$work/in/slow.wav"
 kill -KILL "$server_pid"
 wait "$server_pid" 2>/dev/null

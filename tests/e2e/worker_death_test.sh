@@ -11,20 +11,6 @@ export TRANSCRIPTION_STALL_TIMEOUT=3 RETRY_BACKOFF_SECONDS=1
 start_server
 
 chunk_runs() { [[ $(sql "SELECT count(*) FROM units WHERE step=2 AND state='processing' AND audio_done_ms > 0") -ge 1 ]]; }
-# A speech worker of the server that is at work: it has used processor time since the last look.
-busy_worker() {
-    local pid before after
-    for pid in $(pgrep -P "$server_pid" -f ' speech'); do
-        before=$(cut -d' ' -f14 "/proc/$pid/stat")
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
-            after=$(cut -d' ' -f14 "/proc/$pid/stat") || return 1
-            if ((after > before + 2)); then echo "$pid"; return 0; fi
-            sleep 0.02
-        done
-    done
-    return 1
-}
-is_busy() { worker=$(busy_worker); }
 
 # disturbed <signal> <class on record> <what is meant>
 disturbed() {
@@ -32,7 +18,7 @@ disturbed() {
     id=$(json "$work/created.json" 'd["id"]')
     task=$(json "$work/created.json" 'd["task_id"]')
     wait_until 60 'a chunk is being recognised' chunk_runs
-    wait_until 10 'a worker is busy' is_busy
+    wait_until 10 'a worker is at work' stop_at_work speech
     kill "-$1" "$worker"
     wait_until 300 "the task completes after $3" media_is "$id" completed
     [[ ! -d /proc/$worker ]] || failed "the worker that $3 is still there"

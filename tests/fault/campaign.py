@@ -4,7 +4,7 @@ their own that is removed, the words when a promise was not kept. Standard libra
 import argparse, random, shutil, signal, sys, tempfile, time
 from pathlib import Path
 
-from harness import Broken, demand
+from harness import Broken, demand, own_time
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -43,10 +43,10 @@ def run(documentation, name, campaign, **numbers):
 
 def wait_until(seconds, what, condition):
     """The first true answer of `condition`; looks again and again until it comes."""
-    deadline = time.monotonic() + seconds
+    deadline = own_time() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
-        demand(time.monotonic() < deadline, f"not within {seconds} s: {what}")
+        demand(own_time() < deadline, f"not within {seconds} s: {what}")
         time.sleep(0.005)  # between two looks

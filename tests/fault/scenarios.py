@@ -2,7 +2,7 @@
 with every check; each of its steps allows for the one death that the stage may have in it."""
 import hashlib, http.server, json, signal, subprocess, threading
 from harness import MODELS, PATIENCE, TERMINAL, demand, workers_of
-from stage import ServedStage, Stage, check_directory, rows, send, until
+from stage import ServedStage, Stage, TooLate, check_directory, rows, send, until
 
 
 class Kept(ServedStage):
@@ -67,7 +67,7 @@ class Partly(ServedStage):
         job = self.upload(self.LONG, key="parts")
         self.died_before = self.died
         kept = self.give_each_a_part()
-        until(lambda: self.gone() or self.kill_others(kept) or self.parts("failed"), "a part is given up")
+        until(lambda: self.gone() or self.kill_others(kept) or self.none_done() and self.parts("failed"), "a part is given up")
         for worker in workers_of(self.server.process.pid, "speech"):
             send(worker, signal.SIGCONT)
         self.until_ended(job)
@@ -87,13 +87,19 @@ class Partly(ServedStage):
     def parts(self, state):
         return rows(self.folder / "data", f"SELECT count(*) FROM units WHERE step = 2 AND state = '{state}'")[0][0]
 
+    def none_done(self):
+        """A worker that was neither stopped nor killed in time has done its part."""
+        if self.parts("completed"):
+            raise TooLate("a part was done before its worker was stopped")
+        return True
+
     def give_each_a_part(self):
         """Both workers stand still, each with a part; of them, the one that is to keep its part."""
         def both():
             found = workers_of(self.server.process.pid, "speech")
             for worker in found:
                 send(worker, signal.SIGSTOP)
-            return self.gone() or (len(found) == 2 and self.parts("processing") == 2)
+            return self.gone() or (self.none_done() and len(found) == 2 and self.parts("processing") == 2)
         until(both, "each of two workers has a part")
         return workers_of(self.server.process.pid, "speech")[:1]
 
@@ -339,6 +345,8 @@ class Patient(ServedStage):
         self.hold_speech_workers(other_than=workers)
         self.until_ended(late)
         task = self.task(late)
+        if task["status"] == "completed" and not self.died:
+            raise TooLate("its second worker had done it before it was stopped")
         demand((task["status"] == "failed" and task["error"]["code"] == "task_timeout") or
                (self.died and task["status"] == "completed"), f"a task without an end became {task}")
         if task["status"] == "failed":
@@ -409,7 +417,8 @@ class Commands(Stage):
         until(lambda: self.process.poll() is not None or rows(self.data, recognising), "the recogniser is at work")
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.finish(130)
+        if self.finish(130, 0) == 0:
+            raise TooLate("it had done its work before it was interrupted")
 
     def transcribe(self, *more, clips=(0, 1), data=None):
         return ("transcribe", "--data", data or self.data, "--format", "txt,srt", "--output", self.out, *more,

@@ -8,7 +8,11 @@ nothing deadly in it, and a request that had no answer is asked again: it may ha
 import hashlib, os, signal, socket, sqlite3, subprocess, time
 from dataclasses import dataclass
 from pathlib import Path
-from harness import PATIENCE, Oracle, Server, TERMINAL, demand, workers_of
+from harness import PATIENCE, Broken, Oracle, Server, TERMINAL, demand, own_time, workers_of
+
+
+class TooLate(Broken):
+    """What was to be held had come to its end before: the machine was quicker, and nothing is shown."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ class ServedStage(Stage):
         status = 0
         while status == 0:
             status, answer = self.ask("POST", f"/api/v1/tasks/{job.task}/cancel")
+        if status == 409 and not self.died:
+            raise TooLate(f"{job.task} had ended before it was cancelled: {answer}")
         # 409: it has ended, by the cancel whose answer was lost or because it was done again since.
         demand(status in (200, 202) or (self.died and status == 409), f"a cancel is answered {status} {answer}")
 
@@ -312,9 +318,9 @@ def rows(data, query, at_rest=False):
 
 
 def until(holds, words, patience=PATIENCE):
-    deadline = time.monotonic() + patience
+    deadline = own_time() + patience
     while not holds():
-        demand(time.monotonic() < deadline, f"waited {patience} s in vain for: {words}")
+        demand(own_time() < deadline, f"waited {patience} s in vain for: {words}")
         time.sleep(0.005)  # between two looks; the deadline bounds them
 
 

@@ -55,6 +55,7 @@ await steps({
     await row(page, 'short').getByRole('button', { name: 'More: short' }).click()
     await page.getByRole('menuitem', { name: 'Rename' }).click()
     await page.getByRole('dialog').getByRole('textbox').fill('Renamed')
+    await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).and(page.locator(':enabled')).waitFor()
     await page.keyboard.press('Enter')
     await row(page, 'Renamed').waitFor()
   },

@@ -51,7 +51,7 @@ await steps({
     await first(page).getByRole('textbox').press('End')
     await page.keyboard.type(' x')
     await page.keyboard.press('Escape')
-    assert.equal((await texts(page))[0], begun[0])
+    await until('it is as it was', async () => (await texts(page))[0] === begun[0])
     assert.equal(await page.evaluate(() => document.activeElement.className), 'segment-time', 'the row has the focus')
   },
 
@@ -213,10 +213,18 @@ await steps({
   },
 
   async 'two windows: what the other changed is not overwritten unseen'() {
+    // Whatever is sent meanwhile comes after theirs.
+    let goOn = () => {}
+    const held = new Promise((done) => (goOn = done))
+    await page.route('**/segments/*', async (route) => {
+      if (route.request().method() === 'PATCH') await held
+      await route.continue()
+    })
     await first(page).locator('p.segment-text').dblclick()
     await first(page).getByRole('textbox').fill('mine')
     const [segment] = await there()
     await server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text: 'theirs' } })
+    goOn()
     await page.getByRole('alert').getByText(/Somebody else/).waitFor()
     await first(page).getByText('theirs', { exact: true }).waitFor()
     assert.equal((await there())[0].text, 'theirs')
@@ -224,6 +232,7 @@ await steps({
     await page.keyboard.press('End')
     await page.keyboard.type('!')
     await until('mine is saved once it was seen', async () => (await there())[0].text === 'mine!')
+    await page.unroute('**/segments/*')
     await page.keyboard.press('Enter')
   },
 

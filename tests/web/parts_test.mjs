@@ -1,8 +1,7 @@
 // A recording as its parts come in, one of which fails: words while it runs, the strip over the
 // waveform, what is missing and why, and the retry of that alone.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, pace, samples, Server, steps, until } from './stage.mjs'
 
 // One part at a time, and none is tried twice.
 const server = await new Server({ env: { MAX_RETRY_ATTEMPTS: '0', MAX_CONCURRENT_TRANSCRIPTIONS: '1' } }).start()
@@ -11,24 +10,6 @@ const three = execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-stream_loop',
 const { id, task_id: task } = await server.upload('讲座.ogg', three)
 const page = await openPage(context, server, `#/media/${id}`)
 const units = async () => (await server.api(`/api/v1/tasks/${task}/units`)).items.filter((u) => u.step === 'transcribe')
-
-/** The process id of a speech worker that uses the processor. */
-async function busyWorker() {
-  const used = () => {
-    const times = new Map()
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-        if (Number(stat[1]) === server.child.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0speech')) times.set(Number(pid), Number(stat[11]))
-      } catch {
-        // It has ended.
-      }
-    }
-    return times
-  }
-  const before = used()
-  return until('a worker is busy', () => [...used()].find(([pid, ticks]) => ticks > (before.get(pid) ?? ticks) + 3)?.[0])
-}
 
 /** What the window says in one moment; null: it no longer runs. The strip is told by its words, and by its colours in the middle of each part. */
 const shown = (parts) =>
@@ -45,11 +26,16 @@ const shown = (parts) =>
 await steps({
   async 'a part that fails is marked in the strip, and told where its words would be, while the others go on'() {
     await until('a part is recognised', async () => (await units()).some((u) => u.status === 'processing' && u.audio_done_seconds > 0))
-    process.kill(await busyWorker(), 'SIGKILL')
-    await until('a part has failed', async () => (await units()).some((u) => u.status === 'failed'))
+    process.kill(Number(await server.holdOneAtWork()), 'SIGKILL')
+    // What goes on stands still until it was seen.
+    await until('a part has failed', async () => {
+      server.hold()
+      return (await units()).some((u) => u.status === 'failed')
+    })
     const parts = await units()
     const bad = parts.findIndex((u) => u.status === 'failed')
     await until('the strip says so, and its colour is its own', async () => {
+      server.hold() // who is started in its place, too
       const now = await shown(parts)
       return now?.failed === 1 && now.done === 0 && now.gaps === 1 && now.colours.every((c, i) => i === bad || c !== now.colours[bad])
     })
@@ -58,12 +44,16 @@ await steps({
   async 'words come and the strip fills while it runs'() {
     const parts = await units()
     const before = await shown(parts)
+    server.hold('SIGCONT')
+    await until('the next part is done', async () => (await units()).some((u) => u.status === 'completed'))
+    server.hold()
     // In one moment: a part is done, its words are there, the strip has changed, and the next part still runs.
     await until('a part is done', async () => {
       const now = await shown(parts)
       const changed = now?.colours.filter((c, i) => c !== before.colours[i]).length ?? 0
       return now !== null && now.done >= 1 && now.done + now.failed < now.all && now.words > 10 && changed >= 1
     })
+    server.hold('SIGCONT')
   },
 
   async 'what is missing is told with its reason and what to do, in both themes'() {
@@ -106,15 +96,10 @@ await steps({
           observer.observe(document.body, { subtree: true, childList: true })
         }),
     )
+    const slowest = await pace(page) // how long anything takes on this machine meanwhile
     await page.getByRole('button', { name: 'Retry what is missing' }).click()
     const ms = await tookMs
-    // How long anything takes on this machine just now.
-    const plain = await page.evaluate(async () => {
-      const at = performance.now()
-      await fetch('/health/live')
-      await new Promise(requestAnimationFrame)
-      return performance.now() - at
-    })
+    const plain = await slowest()
     console.log(`retry: seen after ${Math.round(ms)} ms; a request and a frame take ${Math.round(plain)} ms`)
     assert(ms <= 500 + 10 * plain, `${ms} ms`)
     await server.until(id, 'completed')

@@ -2,7 +2,7 @@
 // dialog, no request elsewhere, nothing that the policy refused, no error of a script.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
@@ -98,7 +98,29 @@ export class Server {
 
   /** SIGSTOP to those who recognise, so that none of them comes to an end meanwhile; SIGCONT. */
   hold(signal = 'SIGSTOP') {
-    for (const pid of this.workers('speech')) process.kill(Number(pid), signal)
+    for (const pid of this.workers('speech')) {
+      try {
+        process.kill(Number(pid), signal)
+      } catch {
+        // it has just ended
+      }
+    }
+  }
+
+  /** Holds them, and gives one that has a unit: a file of the data directory is open in it. */
+  holdOneAtWork() {
+    return until('a worker is at work', () => {
+      this.hold()
+      const found = this.workers('speech').find((pid) => {
+        try {
+          return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${this.data}/blobs/`))
+        } catch {
+          return false // it has just ended
+        }
+      })
+      if (!found) this.hold('SIGCONT')
+      return found
+    })
   }
 
   async api(path, options = {}) {
@@ -127,6 +149,28 @@ export class Server {
     assert.equal(ran.status, 0, ran.stderr)
     return ran.stdout.trim()
   }
+}
+
+/** How long a request and a frame take in the page, again and again; what is given tells the longest until then. */
+export async function pace(page) {
+  await page.evaluate(() => {
+    const pace = (window.pace = { longest: 0, at: performance.now(), ends: false })
+    const next = async () => {
+      while (!pace.ends) {
+        pace.at = performance.now()
+        await fetch('/health/live')
+        await new Promise(requestAnimationFrame)
+        pace.longest = Math.max(pace.longest, performance.now() - pace.at)
+        await new Promise((done) => setTimeout(done, 20))
+      }
+    }
+    void next()
+  })
+  return () =>
+    page.evaluate(() => {
+      window.pace.ends = true
+      return Math.max(window.pace.longest, performance.now() - window.pace.at)
+    })
 }
 
 let browser = null
