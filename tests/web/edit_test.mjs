@@ -2,7 +2,7 @@
 // in two windows; and what was corrected is what is exported.
 import { readFileSync } from 'node:fs'
 import { hostile } from './hostile.mjs'
-import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
 
 const server = await new Server().start()
 const made = await server.upload('clip.mp3', readFileSync(`${samples}/clip.mp3`))
@@ -210,6 +210,47 @@ await steps({
     await page.locator('main').focus()
     await page.keyboard.press('Control+z')
     await until('as before', async () => (await there()).map((s) => s.text).join('\n') === before)
+  },
+
+  async 'find gives the focus back, or to what was found'() {
+    const opener = page.getByRole('button', { name: 'Find, Replace' })
+    const field = page.getByRole('textbox', { name: 'Find', exact: true })
+    await opener.focus()
+    for (const leave of [() => page.keyboard.press('Escape'), () => page.locator('.find').getByRole('button', { name: 'Close' }).press('Enter')]) {
+      await page.keyboard.press('Enter')
+      await field.waitFor()
+      await leave()
+      await field.waitFor({ state: 'detached' })
+      assert.equal(await focusOf(page), 'Find, Replace')
+    }
+    await page.evaluate(() => document.activeElement.blur())
+    await page.keyboard.press('Control+f')
+    await page.keyboard.press('Escape')
+    await field.waitFor({ state: 'detached' })
+    assert.equal(await focusOf(page), 'Find, Replace', 'asked for by whom nothing has the focus')
+    await page.keyboard.press('Control+f')
+    const word = begun[0].split(' ')[0]
+    await page.keyboard.type(word)
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Escape')
+    await field.waitFor({ state: 'detached' })
+    assert(await page.evaluate(() => document.activeElement.matches('.segment-time')), await focusOf(page))
+  },
+
+  async 'a button that has nothing more to do keeps the focus'() {
+    const all = async () => JSON.stringify((await there()).map((s) => [s.text, s.speaker]))
+    const before = await all()
+    for (const name of ['Undo', 'Redo']) {
+      const button = page.getByRole('button', { name })
+      if (name === 'Undo') await button.focus()
+      else await page.keyboard.press('Tab')
+      await until(`nothing is left to ${name}`, async () => (await button.isDisabled()) || void (await page.keyboard.press('Enter')))
+      assert.equal(await focusOf(page), name)
+      if (name === 'Undo') assert.notEqual(await all(), before)
+    }
+    // What was undone before is done again, too.
+    await page.keyboard.press('Control+z')
+    await until('it is as it was', async () => (await all()) === before)
   },
 
   async 'two windows: what the other changed is not overwritten unseen'() {

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { createReadStream, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { assert, endAll, expectAccessible, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectFits, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
 
 const server = await new Server({ env: { ALLOW_PRIVATE_ADDRESSES: '127.0.0.1', REQUIRE_IF_MATCH: 'true', TRANSCRIPTION_STALL_TIMEOUT: '600' } }).start()
 const context = await openContext(server, { permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'Asia/Tokyo' })
@@ -105,6 +105,11 @@ await steps({
     await words.getByText(/in line, starts in/).waitFor()
     assert(await words.evaluate((e) => e.scrollWidth <= e.clientWidth), 'its place is cut off')
     await expectFits(small, 'the queue')
+    await small.goto(`${server.url}/#/`)
+    const { duration_seconds: seconds } = (await server.api('/api/v1/media?search=meeting')).items[0]
+    const length = row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true })
+    assert(await length.isVisible(), 'how long a recording is')
+    await expectFits(small, 'the library')
     await phone.close()
     await page.goto(`${server.url}/#/`)
   },
@@ -154,6 +159,28 @@ await steps({
     await row('many 1').getByText('The queue is paused').waitFor()
     await server.api('/api/v1/queue/resume', { method: 'POST' })
     for (const title of ['many 1', 'many 2']) await until(`${title} is done`, async () => (await state(title)) === 'completed')
+  },
+
+  async 'the focus goes on to the next row when one is deleted, and stays with who has it elsewhere'() {
+    for (const [title, next] of [['many 2', 'many 1'], ['many 1', 'second']]) {
+      await page.getByRole('button', { name: `More: ${title}` }).press('Enter')
+      await page.keyboard.press('End')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter')
+      await row(title).waitFor({ state: 'detached' })
+      await until('the next has it', async () => (await focusOf(page)) === next)
+    }
+    // What is not there any more has lost nothing that another has.
+    await page.getByRole('searchbox').focus()
+    await server.api('/api/v1/media', { method: 'POST', json: { url: address('not-there.mp3') } })
+    await until('it failed', async () => (await state('not-there')) === 'failed')
+    const [gone] = (await server.api('/api/v1/media?search=not-there')).items
+    await server.api(`/api/v1/media/${gone.id}`, { method: 'DELETE' })
+    await row('not-there').waitFor({ state: 'detached' })
+    assert(await page.getByRole('searchbox').evaluate((e) => e === document.activeElement))
+    // What is pressed beside everything stays so.
+    await page.mouse.click(5, 400)
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), 'BODY')
   },
 
   async 'several are exported, each to a file of its own'() {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { hostile } from './hostile.mjs'
-import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, Server, steps, tone, until, work } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectNoFaults, focusOf, openContext, openPage, Server, steps, tone, until, work } from './stage.mjs'
 
 const server = await new Server().start()
 const context = await openContext(server)
@@ -147,6 +147,17 @@ await steps({
     await covered(40, 'j')
     await covered(25, 'k')
     await covered(40, 'Shift+Tab')
+  },
+
+  async 'what has the focus has it still, however far it is scrolled away'() {
+    await page.evaluate(() => scrollTo(0, 0))
+    const title = page.locator('.row-title').nth(3)
+    await title.focus()
+    const name = await focusOf(page)
+    await page.evaluate(() => scrollTo(0, 20_000))
+    await until('others are there', async () => (await page.locator('.row[data-index="300"]').count()) === 1)
+    assert.equal(await focusOf(page), name)
+    assert(await page.evaluate(() => document.activeElement.matches('.row-title')))
   },
 
   async 'hostile names are shown as they are, and nothing of them runs'() {

@@ -1,7 +1,7 @@
 // The page in use: upload, progress, words as they come, cancel, retry, export, two windows.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
 
 const server = await new Server().start()
 const context = await openContext(server)
@@ -95,7 +95,9 @@ await steps({
     await until('the row says done', async () => (await state(page, 'short')) === 'completed')
     await until('the other window says done', async () => (await state(other, 'short')) === 'completed')
     await page.locator('.upload[data-state=done]').waitFor()
-    await page.getByRole('button', { name: 'Hide finished' }).click()
+    await page.getByRole('button', { name: 'Hide finished' }).press('Enter')
+    await page.locator('.uploads').waitFor({ state: 'detached' })
+    await focusOf(page)
     await row(page, 'short').getByRole('link').click()
     await page.getByRole('heading', { level: 1, name: 'short' }).waitFor()
     media = page.url().split('/media/')[1]
@@ -215,6 +217,7 @@ await steps({
     console.log(`retry: seen after ${took.join(' and ')} ms; a request and a frame take ${Math.round(plain)} ms`)
     assert(Math.max(...took) <= 500 + 10 * plain, `${took} ms`)
     assert.equal(await page.locator('[data-testid=outcome]').count(), 0)
+    await focusOf(page)
     await page.locator('[data-testid=progress][data-status=processing]').waitFor()
     await fetch(`${server.url}/api/v1/tasks/${(await server.status(id)).task_id}/cancel`, { method: 'POST' })
     await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()

@@ -204,6 +204,13 @@ export async function expectAccessible(page, where) {
   )
 }
 
+/** What has the focus, by what it is called; not the document, to which it falls where nobody keeps it. */
+export async function focusOf(page) {
+  const [tag, name] = await page.evaluate(() => [document.activeElement.tagName, document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent])
+  assert.notEqual(tag, 'BODY', 'the focus is nowhere')
+  return name
+}
+
 /** Nothing is wider than the window. */
 export async function expectFits(page, where) {
   const over = await page.evaluate(() => {

@@ -52,7 +52,6 @@ export const Row = memo(function Row(props: {
         ]
       : []),
   ]
-  const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), item.size_bytes === null ? null : bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
   return (
     <li
       className={`row ${selected ? 'selected' : ''} ${line?.tone ?? ''}`}
@@ -70,11 +69,12 @@ export const Row = memo(function Row(props: {
         </span>
       </label>
       <div className="row-main">
-        <a className="row-title" href={mediaHash(item.id)} dir="auto" onFocus={() => props.onFocus(props.index)}>
+        <a className="row-title" href={mediaHash(item.id)} dir="auto" data-home onFocus={() => props.onFocus(props.index)}>
           {item.title || item.filename}
         </a>
         <div className="row-facts muted">
-          <span>{facts.join(' · ')}</span>
+          {item.duration_seconds !== null && <span className="row-length">{clock(item.duration_seconds)}</span>}
+          {item.size_bytes !== null && <span className="row-size">{bytes(item.size_bytes, text.tag)}</span>}
           <time dateTime={item.created_at} title={fullTime(item.created_at, text.tag)}>
             {when(item.created_at, text.tag)}
           </time>

@@ -5,6 +5,7 @@ import type { Gap, Media, Unit, Waveform } from '../api/types'
 import { useText } from '../text'
 import { clock } from '../text/format'
 import { PauseIcon, PlayIcon } from '../ui/icons'
+import { PlainButton } from '../ui/parts'
 import { type Player, RATES, usePlayerState } from './player'
 import { WaveformView } from './waveform-view'
 
@@ -78,9 +79,9 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
         </span>
       )}
       <div className="player-buttons">
-        <button type="button" className="play" aria-label={state.playing ? text.pausePlayer : text.play} disabled={state.failed} onClick={() => player.toggle()}>
+        <PlainButton className="play" aria-label={state.playing ? text.pausePlayer : text.play} disabled={state.failed} onClick={() => player.toggle()}>
           {state.playing ? <PauseIcon /> : <PlayIcon />}
-        </button>
+        </PlainButton>
         <span className="player-time">
           <span ref={shown}>0:00</span>
           <span className="muted"> / {clock(duration)}</span>

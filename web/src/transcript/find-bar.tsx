@@ -1,6 +1,7 @@
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Segment } from '../api/types'
 import { useText } from '../text'
+import { giveBack, isFocusLost, trailOf } from '../ui/focus'
 import { CloseIcon, DownIcon, UpIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
 import { Button, IconButton } from '../ui/parts'
@@ -17,11 +18,13 @@ export function FindBar(props: {
   segments: Segment[]
   canEdit: boolean
   edits: Edits
+  /** The button that opens it. */
+  finder: RefObject<HTMLElement | null>
   onFind: (state: FindState) => void
   onShow: (match: Match) => void
   onClose: () => void
 }) {
-  const { segments, edits, onFind, onShow } = props
+  const { segments, edits, finder, onFind, onShow } = props
   const text = useText()
   const { show } = useNotices()
   const [query, setQuery] = useState('')
@@ -34,7 +37,20 @@ export function FindBar(props: {
   const matches = useMemo(() => findAll(segments, query, matchCase), [segments, query, matchCase])
   const place = matches.length === 0 ? 0 : Math.min(at, matches.length - 1)
   const current = matches[place] ?? null
-  useEffect(() => field.current?.focus(), [])
+  const bar = useRef<HTMLDivElement>(null)
+  /** The segment that was shown last. */
+  const found = useRef<number | null>(null)
+  useLayoutEffect(() => {
+    const element = bar.current
+    const before = trailOf(isFocusLost() ? finder.current : document.activeElement)
+    field.current?.focus()
+    // What was found is gone on with; else what had the focus before.
+    return () => {
+      if (!element?.contains(document.activeElement)) return
+      const row = document.querySelector(`[data-segment="${found.current}"] .segment-time`)
+      giveBack(row ? trailOf(row) : before)
+    }
+  }, [finder])
   useEffect(() => onFind({ query, matchCase, current }), [query, matchCase, current, onFind])
   useEffect(() => () => onFind({ query: '', matchCase: false, current: null }), [onFind])
 
@@ -44,7 +60,9 @@ export function FindBar(props: {
     setAt(next)
     setShown(true)
     const match = matches[next]
-    if (match) onShow(match)
+    if (!match) return
+    found.current = match.segment
+    onShow(match)
   }
   const replaceOne = async () => {
     const segment = current ? segments[current.segment] : undefined
@@ -70,6 +88,7 @@ export function FindBar(props: {
   }
   return (
     <div
+      ref={bar}
       className="find card"
       role="search"
       onKeyDown={(e) => {
@@ -92,6 +111,7 @@ export function FindBar(props: {
             setQuery(e.target.value)
             setAt(0)
             setShown(false)
+            found.current = null
           }}
           onKeyDown={(e) => {
             if (e.key === 'Enter') {
