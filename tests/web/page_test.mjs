@@ -433,6 +433,39 @@ await steps({
     await page.getByRole('heading', { level: 1 }).waitFor()
   },
 
+  async 'letters are no shortcuts where that is turned off, in every window, until it is turned on'() {
+    const list = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+    const letters = list.getByRole('switch')
+    await page.goto(`${server.url}/#/`)
+    await other.goto(`${server.url}/#/`)
+    await page.locator('main').focus()
+    await page.keyboard.press('?')
+    await letters.uncheck()
+    await expectAccessible(page, 'shortcuts without letters')
+    await page.keyboard.press('Escape')
+    await page.locator('.search kbd').waitFor({ state: 'detached' })
+    await other.locator('.search kbd').waitFor({ state: 'detached' })
+    await page.reload()
+    await row(page, 'short').waitFor()
+    for (const where of [page, other]) {
+      await where.locator('main').focus()
+      for (const key of ['q', 's', '/', 'j', 'a', '?', 'Shift+Q']) await where.keyboard.press(key)
+      assert.equal(await where.evaluate(() => document.activeElement.id), 'main')
+      assert.match(where.url(), /#\/$/)
+      assert.equal(await where.getByRole('dialog').count(), 0)
+      await where.keyboard.press('ArrowDown')
+      await until('what is no letter works', () => where.evaluate(() => document.activeElement.className === 'row-title'))
+    }
+    await page.getByRole('banner').getByRole('button', { name: 'More' }).click()
+    await page.getByRole('menuitem', { name: 'Keyboard shortcuts' }).click()
+    await letters.check()
+    await page.keyboard.press('Escape')
+    await list.waitFor({ state: 'detached' })
+    await other.locator('.search kbd').waitFor()
+    await page.keyboard.press('q')
+    await page.getByTestId('pause-queue').waitFor()
+  },
+
   async 'nothing went wrong on the way'() {
     expectNoFaults(context)
   },

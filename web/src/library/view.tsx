@@ -12,6 +12,7 @@ import { withItem } from '../transcript/items'
 import { useChooseFiles } from '../uploads/drop'
 import { UploadPanel, useAnyUpload } from '../uploads/panel'
 import { useKeys, useTitle } from '../ui/hooks'
+import { useLetterKeys } from '../ui/letter-keys'
 import { useMay } from '../ui/may'
 import { useTop } from '../ui/use-top'
 import { SearchIcon } from '../ui/icons'
@@ -34,6 +35,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   const choose = useChooseFiles()
   const anyUpload = useAnyUpload()
   const { say } = useNotices()
+  const letters = useLetterKeys()
   useTitle(text.appName)
 
   // Typing changes the address soon after, without a step in the history for each letter.
@@ -159,7 +161,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
                 }
               }}
             />
-            <kbd aria-hidden="true">/</kbd>
+            {letters && <kbd aria-hidden="true">/</kbd>}
           </label>
           <label className="select">
             <span className="sr-only">{text.filter}</span>

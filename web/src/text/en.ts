@@ -351,6 +351,9 @@ export const en = {
   removeWebhookHint: 'What still waits for it is not sent.',
   // keyboard
   keys: {
+    letters: 'Letters and signs as shortcuts',
+    lettersOn: 'Turn this off if they are hit by mistake, or by speech input.',
+    lettersOff: 'Only keys that are no letter or sign work now. This list is in the menu “More”.',
     search: 'Search',
     add: 'Add recordings',
     help: 'This list',

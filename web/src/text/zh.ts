@@ -335,6 +335,9 @@ export const zh: Text = {
   removeWebhook: (url) => `移除 ${url}？`,
   removeWebhookHint: '尚未发送的通知不会再发送。',
   keys: {
+    letters: '用单个字母和符号作快捷键',
+    lettersOn: '如果常被误按或被语音输入触发，请关闭。',
+    lettersOff: '字母和符号快捷键已停用。可从“更多”菜单打开此列表。',
     search: '搜索',
     add: '添加录音',
     help: '显示此列表',
