@@ -107,8 +107,7 @@ await steps({
     await expectFits(small, 'the queue')
     await small.goto(`${server.url}/#/`)
     const { duration_seconds: seconds } = (await server.api('/api/v1/media?search=meeting')).items[0]
-    const length = row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true })
-    assert(await length.isVisible(), 'how long a recording is')
+    await row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true }).waitFor()
     await expectFits(small, 'the library')
     await phone.close()
     await page.goto(`${server.url}/#/`)
@@ -191,6 +190,41 @@ await steps({
     await page.getByRole('menuitem', { name: 'VTT' }).click()
     await until('two files came', () => downloads.length === 2)
     assert.deepEqual(downloads.sort(), ['announcement.vtt', 'short.vtt'])
+    await page.getByRole('button', { name: 'More: short' }).click()
+    await page.getByRole('menuitem', { name: '(.srt)' }).click()
+    await until('one more', () => downloads.length === 3)
+    assert.equal(downloads.at(-1), 'short.srt')
+  },
+
+  async 'where nothing was said there is no file, and that is said'() {
+    const { id } = await server.upload('silent.wav', tone(1, 47))
+    await until('it is done', async () => (await state('silent')) === 'completed')
+    const downloads = []
+    page.on('download', (d) => downloads.push(d.suggestedFilename()))
+    for (const format of ['srt', 'vtt', 'txt', 'json']) {
+      await page.getByRole('button', { name: 'More: silent' }).click()
+      await page.getByRole('menuitem', { name: `(.${format})` }).click()
+      const notice = page.locator('.notice', { hasText: 'There are no words to export.' })
+      await notice.getByRole('button', { name: 'Close' }).click()
+      await notice.waitFor({ state: 'detached' })
+    }
+    for (const title of ['announcement', 'silent']) await row(title).getByRole('checkbox').check()
+    await page.getByRole('toolbar').getByRole('button', { name: 'Export' }).click()
+    await page.getByRole('menuitem', { name: 'JSON' }).click()
+    await page.getByText('1 could not be exported: There are no words to export.').waitFor()
+    await until('the other came', () => downloads.length === 1)
+    assert.deepEqual(downloads, ['announcement.json'])
+    await row('silent').getByRole('link').click()
+    const button = page.getByRole('button', { name: 'Export' })
+    await page.locator('.media-actions [aria-disabled]').waitFor()
+    assert.equal(await button.getAttribute('title'), 'There are no words to export.')
+    await button.press('Enter')
+    await page.locator('.notice', { hasText: 'There are no words to export.' }).last().waitFor()
+    assert.equal(await page.getByRole('menu').count(), 0)
+    await expectAccessible(page, 'nothing to export')
+    await page.goto(`${server.url}/#/`)
+    await server.api(`/api/v1/media/${id}`, { method: 'DELETE' })
+    await row('silent').waitFor({ state: 'detached' })
   },
 
   async 'search finds words, and opens where they are said'() {

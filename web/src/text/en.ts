@@ -171,6 +171,8 @@ export const en = {
   renamedElsewhere: 'It was renamed elsewhere meanwhile. Rename again to replace that title.',
   exportAs: 'Export',
   plainText: 'Text',
+  nothingToExport: 'There are no words to export.',
+  nothingYet: 'There are no words to export yet.',
   source: 'Original file',
   deleted: (n: number) => `Deleted ${plural(n, 'recording', 'recordings')}`,
   cancelledN: (n: number) => `Stopping ${plural(n, 'task', 'tasks')}`,

@@ -175,6 +175,8 @@ export const zh: Text = {
   renamedElsewhere: '标题刚刚在别处被修改。再次重命名即可覆盖。',
   exportAs: '导出',
   plainText: '纯文本',
+  nothingToExport: '没有可导出的文字。',
+  nothingYet: '还没有可导出的文字。',
   source: '原始文件',
   deleted: (n) => `已删除 ${n} 个录音`,
   cancelledN: (n) => `正在停止 ${n} 个任务`,
