@@ -253,6 +253,37 @@ await steps({
     await until('it is as it was', async () => (await all()) === before)
   },
 
+  async 'whole words alone are found and replaced where that is wanted'() {
+    const [one, two] = await there()
+    const change = (segment, text) => server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text } })
+    await change(one, 'The theatre, the other: the café and the caf.')
+    await change(two, '今天天气很好，天气预报。')
+    await until('it is shown', async () => (await texts(page)).join().includes('天气预报'))
+    await page.keyboard.press('Control+f')
+    const count = (words) => page.getByTestId('find-count').getByText(words, { exact: true }).waitFor()
+    const field = page.getByRole('textbox', { name: 'Find', exact: true })
+    const marked = () => page.evaluate(() => CSS.highlights.get('found').size + CSS.highlights.get('found-now').size)
+    const whole = page.getByRole('checkbox', { name: 'Whole words' })
+    for (const [query, parts, words] of [['the', '1 of 6', '1 of 4'], ['caf', '1 of 2', '1 of 1'], ['天天', '1 of 1', 'Not found'], ['天气', '1 of 2', '1 of 2']]) {
+      await field.fill(query)
+      await count(parts)
+      await whole.check()
+      await count(words)
+      if (query === 'the') await until('those are marked', async () => (await marked()) === 4)
+      if (query !== '天气') await whole.uncheck()
+    }
+    await field.fill('THE')
+    await page.getByRole('textbox', { name: 'Replace with' }).fill('a')
+    await page.getByRole('button', { name: 'Replace', exact: true }).click()
+    await until('one is replaced', async () => (await there())[0].text === 'a theatre, the other: the café and the caf.')
+    await page.getByRole('button', { name: 'Replace all' }).click()
+    await until('the others are', async () => (await there())[0].text === 'a theatre, a other: a café and a caf.')
+    await expectAccessible(page, 'whole words')
+    await field.press('Escape')
+    for (const [segment, text] of [[one, begun[0]], [two, begun[1]]]) await change(segment, text)
+    await until('it is as it was', async () => JSON.stringify(await texts(page)) === JSON.stringify(begun))
+  },
+
   async 'two windows: what the other changed is not overwritten unseen'() {
     await first(page).locator('p.segment-text').dblclick()
     await first(page).getByRole('textbox').fill('mine')

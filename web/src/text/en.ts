@@ -261,6 +261,7 @@ export const en = {
   next: 'Next',
   previous: 'Previous',
   matchCase: 'Match case',
+  wholeWords: 'Whole words',
   copy: 'Copy text',
   copyTimes: 'Copy with times',
   copied: 'Copied',

@@ -253,6 +253,7 @@ export const zh: Text = {
   next: '下一个',
   previous: '上一个',
   matchCase: '区分大小写',
+  wholeWords: '全词匹配',
   copy: '复制文字',
   copyTimes: '连同时间复制',
   copied: '已复制',

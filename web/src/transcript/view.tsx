@@ -14,7 +14,7 @@ import { IconButton, Menu } from '../ui/parts'
 import { copyText, transcriptText } from './copy'
 import { Drafts } from './drafts'
 import type { Match } from './find'
-import { FindBar, type FindState } from './find-bar'
+import { FindBar, type FindState, NOTHING_WANTED } from './find-bar'
 import { segmentAt } from './find-time'
 import { clearHighlights, highlight } from './highlight'
 import { gapReason, itemsOf } from './items'
@@ -52,7 +52,7 @@ export const Transcript = memo(function Transcript(props: Props) {
   const [naming, setNaming] = useState<number | null>(null)
   const [finding, setFinding] = useState(false)
   const finder = useRef<HTMLButtonElement>(null)
-  const [find, setFind] = useState<FindState>({ query: '', matchCase: false, current: null })
+  const [find, setFind] = useState<FindState>(NOTHING_WANTED)
   const segmentsNow = useRef(segments)
   segmentsNow.current = segments
   const taskId = data?.task_id ?? ''
