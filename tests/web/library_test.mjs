@@ -72,6 +72,39 @@ await steps({
     await until('it is done', async () => (await state('meeting')) === 'completed')
   },
 
+  async 'what the browser cannot play says so; its waveform, times and words work'() {
+    for (const [name, ...codec] of [['old.avi', '-c:a', 'pcm_s16le'], ['old.wma', '-f', 'asf', '-c:a', 'wmav2']]) {
+      const bytes = execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-i', `${samples}/short.wav`, ...codec, ...(codec.includes('-f') ? [] : ['-f', 'avi']), '-'])
+      const { id } = await server.upload(name, bytes)
+      await server.until(id, 'completed')
+      const phone = await openContext(server, { viewport: { width: 360, height: 800 } })
+      for (const where of [page, await openPage(phone, server)]) {
+        await where.goto(`${server.url}/#/media/${id}`)
+        await where.getByRole('status').getByText('Your browser cannot play this format. The transcript is below;').waitFor()
+        assert.equal(await where.getByRole('link', { name: 'download the file to listen.' }).getAttribute('href'), `/api/v1/media/${id}/source`)
+        assert.equal(await where.getByRole('button', { name: 'Play', exact: true }).count(), 0)
+        await expectAccessible(where, name)
+        await expectFits(where, name)
+      }
+      const word = page.locator('.segment .w').nth(2)
+      await word.click()
+      await until('the word is lit', async () => (await word.getAttribute('class')).includes('lit'))
+      const at = async () => Number(await page.getByRole('slider').inputValue())
+      assert((await at()) > 0)
+      const { duration_seconds: seconds } = await server.api(`/api/v1/media/${id}`)
+      const { width, height } = await page.getByRole('slider').boundingBox()
+      await page.getByRole('slider').click({ position: { x: width / 2, y: height / 2 } })
+      assert(Math.abs((await at()) - seconds / 2) < 0.2, `${await at()} of ${seconds}`)
+      await page.keyboard.press('ArrowRight')
+      await until('not behind its end', async () => Math.abs((await at()) - seconds) < 0.1)
+      await page.locator('.player-time').getByText(/^(\d:\d\d) \/ \1$/).waitFor()
+      await phone.close()
+      await page.goto(`${server.url}/#/`)
+      await server.api(`/api/v1/media/${id}`, { method: 'DELETE' })
+      await row('old').waitFor({ state: 'detached' })
+    }
+  },
+
   async 'the server orders them, and the choice is kept over a reload'() {
     await page.getByLabel('Order').selectOption('title')
     await until('by title', async () => (await titles()).join() === 'announcement,gone,meeting,short')

@@ -222,7 +222,9 @@ export const en = {
   pausePlayer: 'Pause playing',
   seek: 'Position in the recording',
   playbackRate: 'Speed',
-  cannotPlay: 'This browser cannot play this file. The transcript works without it.',
+  cannotPlay: 'Your browser cannot play this format. The transcript is below;',
+  downloadIt: 'download the file to listen.',
+  soundAway: 'The recording could not be loaded. It is tried again once the server is back.',
   stripLegend: (done: number, total: number, failed: number) =>
     `${done} of ${plural(total, 'part', 'parts')} done${failed ? `, ${failed} failed` : ''}`,
   // transcript
