@@ -392,7 +392,7 @@ await steps({
     assert(ms / result.length < 30, `${ms / result.length} ms of the page's own time a frame`)
     await until('more are asked for at the end, as many as the server gives', async () => {
       await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
-      return (await page.getByText('The first 500 of 1,000 are shown').count()) === 1
+      return (await page.getByText('The first 500 of 1,000 are shown, in their order, and 500 more are not.').count()) === 1
     })
     const last = page.locator('.entries li[aria-posinset="500"]')
     await until('the last of them is there', async () => {
@@ -416,6 +416,26 @@ await steps({
     await until('it is far down', async () => (await at()) >= 30)
     await page.keyboard.press('Enter')
     await expectAccessible(page, 'a long queue')
+  },
+
+  async 'of many that run it is said, too, how many are not shown, and of which kind they are'() {
+    // As of a server with hundreds of slots; of those that wait all are listed.
+    const crowded = await openContext(server)
+    const view = await openPage(crowded, server)
+    await view.route('**/api/v1/queue?*', async (route) => {
+      const queue = await (await route.fetch()).json()
+      const [one, ...others] = queue.waiting
+      const running = Array.from({ length: 200 }, (_, i) => ({ ...others[i % others.length], status: 'processing', task_id: `${one.task_id.slice(0, -3)}${100 + i}` }))
+      await route.fulfill({ json: { ...queue, running, waiting: [one], truncated: true, counts: { ...queue.counts, processing: 1300, pending: 1, retrying: 0 } } })
+    })
+    await view.goto(`${server.url}/#/queue`)
+    await view.getByText('The first 200 of 1,300 are shown, in their order, and 1,100 more are not.').waitFor()
+    assert.equal(await view.getByTestId('running-count').innerText(), '1,300')
+    assert.equal(await view.getByTestId('waiting-count').innerText(), '1')
+    assert.equal(await view.getByText(/^The first/).count(), 1)
+    assert.equal(await view.getByRole('link', { name: 'All that run, in the library' }).getAttribute('href'), '#/?status=processing')
+    await view.unrouteAll({ behavior: 'ignoreErrors' })
+    await crowded.close()
   },
 
   async 'nothing went wrong on the way'() {

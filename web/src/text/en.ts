@@ -290,8 +290,10 @@ export const en = {
   workerIdle: 'Idle',
   workerCold: 'Not started',
   lanes: { media: 'Audio loader', speech: 'Recogniser', local: 'Finisher', fetch: 'Fetcher' } as Record<string, string>,
-  firstOf: (shown: number, all: number) => `The first ${shown.toLocaleString('en')} of ${all.toLocaleString('en')} are shown, in their order.`,
+  firstOf: (shown: number, all: number) =>
+    `The first ${shown.toLocaleString('en')} of ${all.toLocaleString('en')} are shown, in their order, and ${(all - shown).toLocaleString('en')} more are not.`,
   allWaiting: 'All that wait, in the library',
+  allRunning: 'All that run, in the library',
   today: 'In all',
   // system
   health: 'Health',
