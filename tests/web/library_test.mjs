@@ -142,6 +142,9 @@ await steps({
     const { duration_seconds: seconds } = (await server.api('/api/v1/media?search=meeting')).items[0]
     await row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true }).waitFor()
     await expectFits(small, 'the library')
+    await small.goto(`${server.url}/#/system`)
+    await small.locator('.manage').nth(1).waitFor()
+    await expectFits(small, 'the system page')
     await phone.close()
     await page.goto(`${server.url}/#/`)
   },

@@ -60,6 +60,17 @@ await steps({
     await first.waitForTimeout(0)
     console.log(`first load: ${bytes} bytes over the network`)
     assert(bytes > 30_000 && bytes <= 200_000, `${bytes} bytes`)
+    // On a slow line it is said that it loads, from the first bytes on and until there is something to see.
+    const slow = await fresh.newPage()
+    const asked = ['**/assets/index-*.js', '**/api/v1/session', '**/api/v1/media?limit*'].map((what) => new Promise((done) => slow.route(what, done, { times: 1 })))
+    await slow.goto(`${server.url}/`, { waitUntil: 'commit' })
+    for (const request of asked) {
+      const route = await request
+      await slow.getByText('Loading…').waitFor()
+      await route.continue()
+    }
+    await slow.getByRole('heading', { name: 'Nothing here yet' }).waitFor()
+    await slow.getByText('Loading…').waitFor({ state: 'detached' })
     await fresh.close()
   },
 
@@ -427,6 +438,15 @@ await steps({
     await until('the list is filtered', async () => (await page.locator('.row').count()) === 1)
     await page.keyboard.press('Escape')
     await until('the filter is gone', async () => (await page.locator('.row').count()) > 1)
+    await page.keyboard.press('j')
+    await until('a row has the focus', () => page.evaluate(() => document.activeElement.className === 'row-title'))
+    await page.keyboard.press('x')
+    await page.getByRole('toolbar').waitFor()
+    await page.keyboard.press('b')
+    assert(await page.getByRole('toolbar').evaluate((e) => e.contains(document.activeElement)))
+    await page.keyboard.press('Escape')
+    await page.getByRole('toolbar').waitFor({ state: 'detached' })
+    assert.equal(await focusOf(page), 'Select all shown')
     await page.keyboard.press('j')
     await until('a row has the focus', () => page.evaluate(() => document.activeElement.className === 'row-title'))
     await page.keyboard.press('Enter')

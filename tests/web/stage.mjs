@@ -211,12 +211,15 @@ export async function focusOf(page) {
   return name
 }
 
-/** Nothing is wider than the window. */
+/** Nothing is wider than the window, no form or head than what it is in. */
 export async function expectFits(page, where) {
   const over = await page.evaluate(() => {
     const wide = document.documentElement.scrollWidth - innerWidth
-    if (wide <= 0) return ''
-    const worst = [...document.querySelectorAll('body *')].sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0]
+    const right = (element) => element.getBoundingClientRect().right
+    const within = (element) => right(element) - parseFloat(getComputedStyle(element).paddingRight) - parseFloat(getComputedStyle(element).borderRightWidth)
+    const out = [...document.querySelectorAll('form, form > *, .find-line > *, .page-head > *, dd')].find((e) => e.checkVisibility() && right(e) > within(e.parentElement) + 1)
+    if (wide <= 0) return out ? `${right(out) - within(out.parentElement)} px: ${out.outerHTML.slice(0, 200)}` : ''
+    const worst = [...document.querySelectorAll('body *')].sort((a, b) => right(b) - right(a))[0]
     return `${wide} px: ${worst.outerHTML.slice(0, 200)}`
   })
   assert.equal(over, '', where)

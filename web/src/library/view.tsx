@@ -17,7 +17,7 @@ import { useMay } from '../ui/may'
 import { useTop } from '../ui/use-top'
 import { SearchIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
-import { Button, Empty } from '../ui/parts'
+import { Button, Empty, Loading } from '../ui/parts'
 import { go, type Route } from '../ui/route'
 import { BulkBar } from './bulk'
 import { ImportBox } from './import'
@@ -118,6 +118,12 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       if (!item) return false
       toggle(item.id)
     },
+    // However far down the last one is that was selected.
+    b: () => {
+      const first = listTop.current?.parentElement?.querySelector<HTMLElement>('.bulk .button')
+      if (!first) return false
+      first.focus()
+    },
     Escape: () => {
       if (selected.size === 0) return false
       setSelected(new Set())
@@ -188,6 +194,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       {features.import && may.change && <ImportBox />}
       <UploadPanel />
       {searching && <SearchHits of={hits} />}
+      {list.isPending && <Loading />}
       {list.isError && (
         <Empty title={text.loadFailed}>
           <p className="muted">{reason(list.error)}</p>

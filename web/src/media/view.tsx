@@ -13,7 +13,7 @@ import { Transcript } from '../transcript/view'
 import { useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
 import { BackIcon, ExportIcon, PenIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
-import { Button, Confirm, Empty, Menu } from '../ui/parts'
+import { Button, Confirm, Empty, Loading, Menu } from '../ui/parts'
 import { reason, useActions } from './actions'
 import { AgainDialog } from './again'
 import { Details } from './details'
@@ -108,7 +108,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
     )
   }
   const m = media.data
-  if (!m) return <div className="loading" aria-busy="true" />
+  if (!m) return <Loading />
 
   const state = status?.status ?? m.status
   const active = isActive(state)

@@ -7,7 +7,7 @@ import { bytes } from '../text/format'
 import { useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
 import { PauseIcon, PlayIcon } from '../ui/icons'
-import { Button, Confirm, Empty } from '../ui/parts'
+import { Button, Confirm, Empty, Loading } from '../ui/parts'
 import { routeHash } from '../ui/route'
 import { Entries } from './entries'
 import { FIRST, MOST, useQueue } from './use-queue'
@@ -33,7 +33,7 @@ export function QueueView() {
     )
   }
   const q = queue.data
-  if (!q) return <div className="loading" aria-busy="true" />
+  if (!q) return <Loading />
   // Of each kind a part is listed where they are many; how many there are is counted.
   const all = (listed: unknown[], counted: number) => (q.truncated ? Math.max(listed.length, counted) : listed.length)
   const runningAll = all(q.running, q.counts.processing)

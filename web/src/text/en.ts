@@ -183,6 +183,7 @@ export const en = {
   notFound: 'This recording is gone',
   notFoundText: 'It was deleted, or the address is wrong.',
   toLibrary: 'Back to the library',
+  loading: 'Loading…',
   loadFailed: 'This could not be loaded',
   tryAgain: 'Try again',
   details: 'Details',
@@ -230,6 +231,7 @@ export const en = {
   // transcript
   transcript: 'Transcript',
   noSpeech: 'No speech was found in this recording.',
+  nothingKept: 'It was stopped before there were any words.',
   notYet: 'The first words appear here as soon as they are recognised.',
   waitingWords: 'The transcript appears here once it starts.',
   gap: (from: string, to: string, reason: string) => `Missing from ${from} to ${to}. ${reason}`,
@@ -370,6 +372,7 @@ export const en = {
     move: 'Next, previous recording',
     openIt: 'Open',
     mark: 'Select',
+    marked: 'To what can be done with all selected',
     play: 'Play or pause',
     skip: '5 seconds back, on',
     segment: 'Next, previous paragraph',

@@ -225,7 +225,7 @@ export const Transcript = memo(function Transcript(props: Props) {
       {data && canEdit && <Unsaved drafts={drafts} segments={segments} editing={editing?.id ?? null} edits={edits} onEdit={(index) => events.edit(index)} onCopy={copyThis} />}
       {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} finder={finder} onFind={setFind} onShow={onShowMatch} onClose={() => setFinding(false)} />}
       {items.length === 0 && !props.loading && (
-        <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : ''}</p>
+        <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : state === 'cancelled' ? text.nothingKept : ''}</p>
       )}
       <div className="transcript-list" ref={list} style={{ height: virtual.getTotalSize() }} onClick={onClick} onDoubleClick={onDoubleClick} {...focus}>
         {shown.map((v) => {

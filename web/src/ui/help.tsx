@@ -27,6 +27,7 @@ export function Help({ onClose }: { onClose: () => void }) {
         [['J', 'K'], k.move],
         [['Enter'], k.openIt],
         [['X'], k.mark],
+        [['B'], k.marked],
       ],
     ],
     [

@@ -234,6 +234,16 @@ export function Menu({ label, items, button, icon, className = '' }: { label: st
   )
 }
 
+/** Seen only where it takes longer than a moment. */
+export function Loading() {
+  const text = useText()
+  return (
+    <p className="loading" aria-busy="true">
+      {text.loading}
+    </p>
+  )
+}
+
 export function Empty({ title, children }: { title: string; children: ReactNode }) {
   return (
     <div className="empty">
