@@ -2,7 +2,7 @@
 // ended on the page. On an address of the network where this machine has one, as a phone would come.
 import { createServer } from 'node:http'
 import { networkInterfaces } from 'node:os'
-import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
 
 const host = Object.values(networkInterfaces()).flat().find((a) => a?.family === 'IPv4' && !a.internal)?.address ?? '127.0.0.1'
 const server = new Server({ host, env: { AUTH_ON_LOOPBACK: 'true', ALLOW_PRIVATE_ADDRESSES: '127.0.0.1' } })
@@ -129,6 +129,7 @@ await steps({
     await page.getByRole('button', { name: 'Revoke: a<i>reader</i>' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
     await page.getByText('a<i>reader</i>', { exact: true }).waitFor({ state: 'detached' })
+    assert.equal(await focusOf(page), 'Revoke: the-page', 'the next one has the focus')
     await other.getByRole('button', { name: 'Sign in' }).waitFor()
   },
 

@@ -2,7 +2,7 @@
 // in two windows; and what was corrected is what is exported.
 import { readFileSync } from 'node:fs'
 import { hostile } from './hostile.mjs'
-import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, until } from './stage.mjs'
 
 const server = await new Server().start()
 const made = await server.upload('clip.mp3', readFileSync(`${samples}/clip.mp3`))
@@ -210,6 +210,78 @@ await steps({
     await page.locator('main').focus()
     await page.keyboard.press('Control+z')
     await until('as before', async () => (await there()).map((s) => s.text).join('\n') === before)
+  },
+
+  async 'find gives the focus back, or to what was found'() {
+    const opener = page.getByRole('button', { name: 'Find, Replace' })
+    const field = page.getByRole('textbox', { name: 'Find', exact: true })
+    await opener.focus()
+    for (const leave of [() => page.keyboard.press('Escape'), () => page.locator('.find').getByRole('button', { name: 'Close' }).press('Enter')]) {
+      await page.keyboard.press('Enter')
+      await field.waitFor()
+      await leave()
+      await field.waitFor({ state: 'detached' })
+      assert.equal(await focusOf(page), 'Find, Replace')
+    }
+    await page.evaluate(() => document.activeElement.blur())
+    await page.keyboard.press('Control+f')
+    await page.keyboard.press('Escape')
+    await field.waitFor({ state: 'detached' })
+    assert.equal(await focusOf(page), 'Find, Replace', 'asked for by whom nothing has the focus')
+    await page.keyboard.press('Control+f')
+    const word = begun[0].split(' ')[0]
+    await page.keyboard.type(word)
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Escape')
+    await field.waitFor({ state: 'detached' })
+    assert(await page.evaluate(() => document.activeElement.matches('.segment-time')), await focusOf(page))
+  },
+
+  async 'a button that has nothing more to do keeps the focus'() {
+    const all = async () => JSON.stringify((await there()).map((s) => [s.text, s.speaker]))
+    const before = await all()
+    for (const name of ['Undo', 'Redo']) {
+      const button = page.getByRole('button', { name })
+      if (name === 'Undo') await button.focus()
+      else await page.keyboard.press('Tab')
+      await until(`nothing is left to ${name}`, async () => (await button.isDisabled()) || void (await page.keyboard.press('Enter')))
+      assert.equal(await focusOf(page), name)
+      if (name === 'Undo') assert.notEqual(await all(), before)
+    }
+    // What was undone before is done again, too.
+    await page.keyboard.press('Control+z')
+    await until('it is as it was', async () => (await all()) === before)
+  },
+
+  async 'whole words alone are found and replaced where that is wanted'() {
+    const [one, two] = await there()
+    const change = (segment, text) => server.api(`/api/v1/media/${made.id}/segments/${segment.id}`, { method: 'PATCH', json: { text } })
+    await change(one, 'The theatre, the other: the café and the caf.')
+    await change(two, '今天天气很好，天气预报。')
+    await until('it is shown', async () => (await texts(page)).join().includes('天气预报'))
+    await page.keyboard.press('Control+f')
+    const count = (words) => page.getByTestId('find-count').getByText(words, { exact: true }).waitFor()
+    const field = page.getByRole('textbox', { name: 'Find', exact: true })
+    const marked = () => page.evaluate(() => CSS.highlights.get('found').size + CSS.highlights.get('found-now').size)
+    const whole = page.getByRole('checkbox', { name: 'Whole words' })
+    for (const [query, parts, words] of [['the', '1 of 6', '1 of 4'], ['caf', '1 of 2', '1 of 1'], ['天天', '1 of 1', 'Not found'], ['天气', '1 of 2', '1 of 2']]) {
+      await field.fill(query)
+      await count(parts)
+      await whole.check()
+      await count(words)
+      if (query === 'the') await until('those are marked', async () => (await marked()) === 4)
+      if (query !== '天气') await whole.uncheck()
+    }
+    await field.fill('THE')
+    await page.getByRole('textbox', { name: 'Replace with' }).fill('a')
+    await page.getByRole('button', { name: 'Replace', exact: true }).click()
+    await until('one is replaced', async () => (await there())[0].text === 'a theatre, the other: the café and the caf.')
+    await page.getByRole('button', { name: 'Replace all' }).click()
+    await until('the others are', async () => (await there())[0].text === 'a theatre, a other: a café and a caf.')
+    await expectAccessible(page, 'whole words')
+    await field.press('Escape')
+    for (const [segment, text] of [[one, begun[0]], [two, begun[1]]]) await change(segment, text)
+    await until('it is as it was', async () => JSON.stringify(await texts(page)) === JSON.stringify(begun))
   },
 
   async 'two windows: what the other changed is not overwritten unseen'() {

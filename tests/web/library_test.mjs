@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { createReadStream, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { assert, endAll, expectAccessible, expectFits, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectFits, expectNoFaults, focusOf, openContext, openPage, samples, Server, steps, tone, until } from './stage.mjs'
 
 const server = await new Server({ env: { ALLOW_PRIVATE_ADDRESSES: '127.0.0.1', REQUIRE_IF_MATCH: 'true', TRANSCRIPTION_STALL_TIMEOUT: '600' } }).start()
 const context = await openContext(server, { permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'Asia/Tokyo' })
@@ -72,6 +72,39 @@ await steps({
     await until('it is done', async () => (await state('meeting')) === 'completed')
   },
 
+  async 'what the browser cannot play says so; its waveform, times and words work'() {
+    for (const [name, ...codec] of [['old.avi', '-c:a', 'pcm_s16le'], ['old.wma', '-f', 'asf', '-c:a', 'wmav2']]) {
+      const bytes = execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-i', `${samples}/short.wav`, ...codec, ...(codec.includes('-f') ? [] : ['-f', 'avi']), '-'])
+      const { id } = await server.upload(name, bytes)
+      await server.until(id, 'completed')
+      const phone = await openContext(server, { viewport: { width: 360, height: 800 } })
+      for (const where of [page, await openPage(phone, server)]) {
+        await where.goto(`${server.url}/#/media/${id}`)
+        await where.getByRole('status').getByText('Your browser cannot play this format. The transcript is below;').waitFor()
+        assert.equal(await where.getByRole('link', { name: 'download the file to listen.' }).getAttribute('href'), `/api/v1/media/${id}/source`)
+        assert.equal(await where.getByRole('button', { name: 'Play', exact: true }).count(), 0)
+        await expectAccessible(where, name)
+        await expectFits(where, name)
+      }
+      const word = page.locator('.segment .w').nth(2)
+      await word.click()
+      await until('the word is lit', async () => (await word.getAttribute('class')).includes('lit'))
+      const at = async () => Number(await page.getByRole('slider').inputValue())
+      assert((await at()) > 0)
+      const { duration_seconds: seconds } = await server.api(`/api/v1/media/${id}`)
+      const { width, height } = await page.getByRole('slider').boundingBox()
+      await page.getByRole('slider').click({ position: { x: width / 2, y: height / 2 } })
+      assert(Math.abs((await at()) - seconds / 2) < 0.2, `${await at()} of ${seconds}`)
+      await page.keyboard.press('ArrowRight')
+      await until('not behind its end', async () => Math.abs((await at()) - seconds) < 0.1)
+      await page.locator('.player-time').getByText(/^(\d:\d\d) \/ \1$/).waitFor()
+      await phone.close()
+      await page.goto(`${server.url}/#/`)
+      await server.api(`/api/v1/media/${id}`, { method: 'DELETE' })
+      await row('old').waitFor({ state: 'detached' })
+    }
+  },
+
   async 'the server orders them, and the choice is kept over a reload'() {
     await page.getByLabel('Order').selectOption('title')
     await until('by title', async () => (await titles()).join() === 'announcement,gone,meeting,short')
@@ -105,6 +138,13 @@ await steps({
     await words.getByText(/in line, starts in/).waitFor()
     assert(await words.evaluate((e) => e.scrollWidth <= e.clientWidth), 'its place is cut off')
     await expectFits(small, 'the queue')
+    await small.goto(`${server.url}/#/`)
+    const { duration_seconds: seconds } = (await server.api('/api/v1/media?search=meeting')).items[0]
+    await row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true }).waitFor()
+    await expectFits(small, 'the library')
+    await small.goto(`${server.url}/#/system`)
+    await small.locator('.manage').nth(1).waitFor()
+    await expectFits(small, 'the system page')
     await phone.close()
     await page.goto(`${server.url}/#/`)
   },
@@ -156,6 +196,28 @@ await steps({
     for (const title of ['many 1', 'many 2']) await until(`${title} is done`, async () => (await state(title)) === 'completed')
   },
 
+  async 'the focus goes on to the next row when one is deleted, and stays with who has it elsewhere'() {
+    for (const [title, next] of [['many 2', 'many 1'], ['many 1', 'second']]) {
+      await page.getByRole('button', { name: `More: ${title}` }).press('Enter')
+      await page.keyboard.press('End')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter')
+      await row(title).waitFor({ state: 'detached' })
+      await until('the next has it', async () => (await focusOf(page)) === next)
+    }
+    // What is not there any more has lost nothing that another has.
+    await page.getByRole('searchbox').focus()
+    await server.api('/api/v1/media', { method: 'POST', json: { url: address('not-there.mp3') } })
+    await until('it failed', async () => (await state('not-there')) === 'failed')
+    const [gone] = (await server.api('/api/v1/media?search=not-there')).items
+    await server.api(`/api/v1/media/${gone.id}`, { method: 'DELETE' })
+    await row('not-there').waitFor({ state: 'detached' })
+    assert(await page.getByRole('searchbox').evaluate((e) => e === document.activeElement))
+    // What is pressed beside everything stays so.
+    await page.mouse.click(5, 400)
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), 'BODY')
+  },
+
   async 'several are exported, each to a file of its own'() {
     const downloads = []
     page.on('download', (d) => downloads.push(d.suggestedFilename()))
@@ -164,6 +226,41 @@ await steps({
     await page.getByRole('menuitem', { name: 'VTT' }).click()
     await until('two files came', () => downloads.length === 2)
     assert.deepEqual(downloads.sort(), ['announcement.vtt', 'short.vtt'])
+    await page.getByRole('button', { name: 'More: short' }).click()
+    await page.getByRole('menuitem', { name: '(.srt)' }).click()
+    await until('one more', () => downloads.length === 3)
+    assert.equal(downloads.at(-1), 'short.srt')
+  },
+
+  async 'where nothing was said there is no file, and that is said'() {
+    const { id } = await server.upload('silent.wav', tone(1, 47))
+    await until('it is done', async () => (await state('silent')) === 'completed')
+    const downloads = []
+    page.on('download', (d) => downloads.push(d.suggestedFilename()))
+    for (const format of ['srt', 'vtt', 'txt', 'json']) {
+      await page.getByRole('button', { name: 'More: silent' }).click()
+      await page.getByRole('menuitem', { name: `(.${format})` }).click()
+      const notice = page.locator('.notice', { hasText: 'There are no words to export.' })
+      await notice.getByRole('button', { name: 'Close' }).click()
+      await notice.waitFor({ state: 'detached' })
+    }
+    for (const title of ['announcement', 'silent']) await row(title).getByRole('checkbox').check()
+    await page.getByRole('toolbar').getByRole('button', { name: 'Export' }).click()
+    await page.getByRole('menuitem', { name: 'JSON' }).click()
+    await page.getByText('1 could not be exported: There are no words to export.').waitFor()
+    await until('the other came', () => downloads.length === 1)
+    assert.deepEqual(downloads, ['announcement.json'])
+    await row('silent').getByRole('link').click()
+    const button = page.getByRole('button', { name: 'Export' })
+    await page.locator('.media-actions [aria-disabled]').waitFor()
+    assert.equal(await button.getAttribute('title'), 'There are no words to export.')
+    await button.press('Enter')
+    await page.locator('.notice', { hasText: 'There are no words to export.' }).last().waitFor()
+    assert.equal(await page.getByRole('menu').count(), 0)
+    await expectAccessible(page, 'nothing to export')
+    await page.goto(`${server.url}/#/`)
+    await server.api(`/api/v1/media/${id}`, { method: 'DELETE' })
+    await row('silent').waitFor({ state: 'detached' })
   },
 
   async 'search finds words, and opens where they are said'() {

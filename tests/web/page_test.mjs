@@ -1,7 +1,7 @@
 // The page in use: upload, progress, words as they come, cancel, retry, export, two windows.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, openContext, openPage, pace, samples, Server, steps, tone, until, work } from './stage.mjs'
+import { assert, endAll, expectAccessible, expectChinese, expectFits, expectNoFaults, focusOf, openContext, openPage, pace, samples, Server, steps, tone, until, work } from './stage.mjs'
 
 const server = await new Server().start()
 const context = await openContext(server)
@@ -60,6 +60,17 @@ await steps({
     await first.waitForTimeout(0)
     console.log(`first load: ${bytes} bytes over the network`)
     assert(bytes > 30_000 && bytes <= 200_000, `${bytes} bytes`)
+    // On a slow line it is said that it loads, from the first bytes on and until there is something to see.
+    const slow = await fresh.newPage()
+    const asked = ['**/assets/index-*.js', '**/api/v1/session', '**/api/v1/media?limit*'].map((what) => new Promise((done) => slow.route(what, done, { times: 1 })))
+    await slow.goto(`${server.url}/`, { waitUntil: 'commit' })
+    for (const request of asked) {
+      const route = await request
+      await slow.getByText('Loading…').waitFor()
+      await route.continue()
+    }
+    await slow.getByRole('heading', { name: 'Nothing here yet' }).waitFor()
+    await slow.getByText('Loading…').waitFor({ state: 'detached' })
     await fresh.close()
   },
 
@@ -95,7 +106,9 @@ await steps({
     await until('the row says done', async () => (await state(page, 'short')) === 'completed')
     await until('the other window says done', async () => (await state(other, 'short')) === 'completed')
     await page.locator('.upload[data-state=done]').waitFor()
-    await page.getByRole('button', { name: 'Hide finished' }).click()
+    await page.getByRole('button', { name: 'Hide finished' }).press('Enter')
+    await page.locator('.uploads').waitFor({ state: 'detached' })
+    await focusOf(page)
     await row(page, 'short').getByRole('link').click()
     await page.getByRole('heading', { level: 1, name: 'short' }).waitFor()
     media = page.url().split('/media/')[1]
@@ -211,6 +224,7 @@ await steps({
     console.log(`retry: seen after ${took.join(' and ')} ms; a request and a frame take ${Math.round(plain)} ms`)
     assert(Math.max(...took) <= 500 + 10 * plain, `${took} ms`)
     assert.equal(await page.locator('[data-testid=outcome]').count(), 0)
+    await focusOf(page)
     await page.locator('[data-testid=progress][data-status=processing]').waitFor()
     await fetch(`${server.url}/api/v1/tasks/${(await server.status(id)).task_id}/cancel`, { method: 'POST' })
     await page.locator('[data-testid=outcome][data-status=cancelled]').waitFor()
@@ -422,8 +436,50 @@ await steps({
     await until('the filter is gone', async () => (await page.locator('.row').count()) > 1)
     await page.keyboard.press('j')
     await until('a row has the focus', () => page.evaluate(() => document.activeElement.className === 'row-title'))
+    await page.keyboard.press('x')
+    await page.getByRole('toolbar').waitFor()
+    await page.keyboard.press('b')
+    assert(await page.getByRole('toolbar').evaluate((e) => e.contains(document.activeElement)))
+    await page.keyboard.press('Escape')
+    await page.getByRole('toolbar').waitFor({ state: 'detached' })
+    assert.equal(await focusOf(page), 'Select all shown')
+    await page.keyboard.press('j')
+    await until('a row has the focus', () => page.evaluate(() => document.activeElement.className === 'row-title'))
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1 }).waitFor()
+  },
+
+  async 'letters are no shortcuts where that is turned off, in every window, until it is turned on'() {
+    const list = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+    const letters = list.getByRole('switch')
+    await page.goto(`${server.url}/#/`)
+    await other.goto(`${server.url}/#/`)
+    await page.locator('main').focus()
+    await page.keyboard.press('?')
+    await letters.uncheck()
+    await expectAccessible(page, 'shortcuts without letters')
+    await page.keyboard.press('Escape')
+    await page.locator('.search kbd').waitFor({ state: 'detached' })
+    await other.locator('.search kbd').waitFor({ state: 'detached' })
+    await page.reload()
+    await row(page, 'short').waitFor()
+    for (const where of [page, other]) {
+      await where.locator('main').focus()
+      for (const key of ['q', 's', '/', 'j', 'a', '?', 'Shift+Q']) await where.keyboard.press(key)
+      assert.equal(await where.evaluate(() => document.activeElement.id), 'main')
+      assert.match(where.url(), /#\/$/)
+      assert.equal(await where.getByRole('dialog').count(), 0)
+      await where.keyboard.press('ArrowDown')
+      await until('what is no letter works', () => where.evaluate(() => document.activeElement.className === 'row-title'))
+    }
+    await page.getByRole('banner').getByRole('button', { name: 'More' }).click()
+    await page.getByRole('menuitem', { name: 'Keyboard shortcuts' }).click()
+    await letters.check()
+    await page.keyboard.press('Escape')
+    await list.waitFor({ state: 'detached' })
+    await other.locator('.search kbd').waitFor()
+    await page.keyboard.press('q')
+    await page.getByTestId('pause-queue').waitFor()
   },
 
   async 'nothing went wrong on the way'() {

@@ -248,12 +248,22 @@ export async function expectAccessible(page, where) {
   )
 }
 
-/** Nothing is wider than the window. */
+/** What has the focus, by what it is called; not the document, to which it falls where nobody keeps it. */
+export async function focusOf(page) {
+  const [tag, name] = await page.evaluate(() => [document.activeElement.tagName, document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent])
+  assert.notEqual(tag, 'BODY', 'the focus is nowhere')
+  return name
+}
+
+/** Nothing is wider than the window, no form or head than what it is in. */
 export async function expectFits(page, where) {
   const over = await page.evaluate(() => {
     const wide = document.documentElement.scrollWidth - innerWidth
-    if (wide <= 0) return ''
-    const worst = [...document.querySelectorAll('body *')].sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0]
+    const right = (element) => element.getBoundingClientRect().right
+    const within = (element) => right(element) - parseFloat(getComputedStyle(element).paddingRight) - parseFloat(getComputedStyle(element).borderRightWidth)
+    const out = [...document.querySelectorAll('form, form > *, .find-line > *, .page-head > *, dd')].find((e) => e.checkVisibility() && right(e) > within(e.parentElement) + 1)
+    if (wide <= 0) return out ? `${right(out) - within(out.parentElement)} px: ${out.outerHTML.slice(0, 200)}` : ''
+    const worst = [...document.querySelectorAll('body *')].sort((a, b) => right(b) - right(a))[0]
     return `${wide} px: ${worst.outerHTML.slice(0, 200)}`
   })
   assert.equal(over, '', where)

@@ -110,6 +110,27 @@ await steps({
     assert.equal((await server.status(id)).status, 'cancelled')
   },
 
+  async 'what could not be loaded to be played is loaded once the server is back, and goes on where it was'() {
+    const { id } = await server.upload('clip.mp3', readFileSync(`${samples}/clip.mp3`))
+    await server.until(id, 'completed')
+    await page.route('**/source', (route) => route.abort())
+    await page.goto(`${server.url}/#/media/${id}`)
+    await page.getByText('The recording could not be loaded.').waitFor()
+    assert(await page.getByRole('button', { name: 'Play', exact: true }).isDisabled())
+    await page.locator('.segment .w').nth(2).click()
+    const at = Number(await page.getByRole('slider').inputValue())
+    assert(at > 0)
+    await page.unroute('**/source')
+    await server.stop('SIGKILL')
+    await page.getByTestId('lost').waitFor()
+    await server.start()
+    await page.getByText('The recording could not be loaded.').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Play', exact: true }).and(page.locator(':enabled')).click()
+    await until('it plays from there', () => page.evaluate((from) => document.querySelector('audio').currentTime > from, at))
+    assert(await page.evaluate((from) => document.querySelector('audio').currentTime < from + 10, at))
+    await page.getByRole('button', { name: 'Pause playing' }).click()
+  },
+
   async 'a server that hangs is said to be lost, though its line stands'() {
     const window = await context.newPage()
     await window.clock.install()

@@ -13,6 +13,7 @@ import { useText, useTongue } from './text'
 import { DropZone, useChooseFiles } from './uploads/drop'
 import { uploads } from './uploads/store'
 import { Boundary } from './ui/boundary'
+import { keepFocus } from './ui/focus'
 import { applyTheme, savedTheme, type Theme, useHash, useKeys } from './ui/hooks'
 import { GaugeIcon, KeyboardIcon, ListIcon, PlusIcon, QueueIcon } from './ui/icons'
 import { signOut } from './ui/gate'
@@ -45,6 +46,7 @@ function Frame() {
     restored = true
     void uploads.restore()
   }, [])
+  useEffect(keepFocus, [])
   const { connection } = useLive()
   useEffect(() => {
     if (connection === 'live') uploads.serverIsBack()

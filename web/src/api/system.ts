@@ -1,6 +1,7 @@
 // What the server is made of and has learned: `GET /api/v1/system`.
 import { queryOptions } from '@tanstack/react-query'
-import { api } from './client'
+import { currentText } from '../text/current'
+import { api, ApiError } from './client'
 import type { Health } from './types'
 
 export interface System {
@@ -12,6 +13,11 @@ export const systemQuery = queryOptions({ queryKey: ['system'], queryFn: ({ sign
 
 /** How the server is. One that is not ready says why with a 503. */
 export async function askReady(signal: AbortSignal): Promise<Health> {
-  const response = await fetch('/health/ready', { signal, cache: 'no-store' })
-  return (await response.json()) as Health
+  try {
+    const response = await fetch('/health/ready', { signal, cache: 'no-store' })
+    return (await response.json()) as Health
+  } catch (error) {
+    if (signal.aborted) throw error
+    throw new ApiError(0, 'offline', currentText().unreachable)
+  }
 }

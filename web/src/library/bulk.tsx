@@ -1,16 +1,15 @@
 // What is done with all that are selected, one after the other; what fails is counted and said.
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { apiBlob, mediaPath } from '../api/client'
 import { isActive, isRetryable, type MediaSummary, type Status } from '../api/types'
 import { keys } from '../live/apply'
 import { reason, useActions } from '../media/actions'
+import { type Format, FORMATS, saveTranscript } from '../media/export'
 import { useText } from '../text'
 import { CloseIcon, ExportIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
 import { useMay } from '../ui/may'
 import { useNotices } from '../ui/notices'
 import { Button, Confirm, IconButton, Menu } from '../ui/parts'
-import { saveText, uniqueName } from './save'
 
 export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all: MediaSummary[]; onSelect: (ids: ReadonlySet<string>) => void }) {
   const text = useText()
@@ -46,13 +45,11 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
     onSelect(new Set())
   }
   const taskOf = (m: MediaSummary) => statusOf(m).task_id ?? ''
-  const exportAll = async (format: string) => {
+  const exportAll = async (format: Format) => {
     const names = new Set<string>()
     await each(
       exportable,
-      async (m) => {
-        saveText(uniqueName(m.title, format, names), await apiBlob(`${mediaPath(m.id)}/transcript.${format}`))
-      },
+      (m) => saveTranscript(m, format, text, names),
       (n) => `${text.exportAs}: ${n}`,
       text.exportFailed,
     )
@@ -88,7 +85,7 @@ export function BulkBar({ picked, all, onSelect }: { picked: MediaSummary[]; all
               <span>{text.exportAs}</span>
             </>
           }
-          items={['srt', 'vtt', 'txt', 'json'].map((f) => ({ label: f.toUpperCase(), onPick: () => void exportAll(f) }))}
+          items={FORMATS.map((f) => ({ label: f.toUpperCase(), onPick: () => void exportAll(f) }))}
         />
       )}
       {may.change && (

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { featuresOf } from '../api/features'
 import { rateOf } from '../uploads/store'
 import { addressesOf, othersOf } from './import'
+import { hasWords } from '../media/export'
 import { uniqueName } from './save'
 import { libraryKey, libraryQuery } from '../live/library'
 
@@ -28,6 +29,16 @@ describe('the library', () => {
     expect(uniqueName('A/b: "c"', 'srt', taken)).toBe('A_b_ _c_ (2).srt')
     expect(uniqueName('..', 'txt', taken)).toBe('transcript.txt')
     expect(uniqueName('evil\u202egpj.exe', 'txt', taken)).toBe('evil_gpj.exe.txt')
+  })
+  it('knows a transcript without a word', () => {
+    expect(hasWords('srt', '\n')).toBe(false)
+    expect(hasWords('srt', '1\n00:00:00,000 --> 00:00:01,000\nx\n')).toBe(true)
+    expect(hasWords('vtt', 'WEBVTT\n\n')).toBe(false)
+    expect(hasWords('vtt', 'WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nx\n')).toBe(true)
+    expect(hasWords('txt', '')).toBe(false)
+    expect(hasWords('txt', 'x')).toBe(true)
+    expect(hasWords('json', '{"segments": []}')).toBe(false)
+    expect(hasWords('json', '{"segments": [{}]}')).toBe(true)
   })
   it('takes web addresses and nothing else', () => {
     const typed = ' https://a.example/x.mp3\n http://b.example\tjavascript:alert(1) file:///etc/passwd nonsense'

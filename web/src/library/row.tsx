@@ -3,12 +3,12 @@ import { isActive, isRetryable, type MediaSummary } from '../api/types'
 import { mediaPath } from '../api/client'
 import { useFeatures } from '../api/features'
 import { useActions } from '../media/actions'
-import { exportItems } from '../media/export'
+import { FORMATS, formatName, saveTranscript } from '../media/export'
 import { RenameDialog } from '../media/rename'
 import { useStatusLine } from '../media/use-status'
 import { useText } from '../text'
 import { bytes, clock, fullTime, when } from '../text/format'
-import { FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon, UpIcon } from '../ui/icons'
+import { ExportIcon, FilmIcon, RetryIcon, SoundIcon, StopIcon, TrashIcon, PenIcon, UpIcon } from '../ui/icons'
 import { Bar, Confirm, IconButton, Menu } from '../ui/parts'
 import { useMay } from '../ui/may'
 import { mediaHash } from '../ui/route'
@@ -36,7 +36,9 @@ export const Row = memo(function Row(props: {
   const active = status ? isActive(status.status) : false
   const retryable = may.change && status && task && isRetryable(status.status)
   const menu = [
-    ...(status && !active ? exportItems(item.id, text, status.status) : []),
+    ...(status && !active && status.status !== 'failed'
+      ? FORMATS.map((format) => ({ label: `${text.exportAs}: ${formatName(format, text)}`, icon: <ExportIcon />, onPick: () => void actions.attempt(() => saveTranscript(item, format, text)) }))
+      : []),
     ...(may.change && active && task && !line?.stopping ? [{ label: text.cancel, icon: <StopIcon />, onPick: () => setAsking('cancel') }] : []),
     ...(features.priority && may.change && status?.status === 'pending' && task
       ? [{ label: text.serveNext, icon: <UpIcon />, onPick: () => void actions.attempt(() => actions.serveNext(task)) }]
@@ -52,7 +54,6 @@ export const Row = memo(function Row(props: {
         ]
       : []),
   ]
-  const facts = [item.duration_seconds === null ? null : clock(item.duration_seconds), item.size_bytes === null ? null : bytes(item.size_bytes, text.tag)].filter((f) => f !== null)
   return (
     <li
       className={`row ${selected ? 'selected' : ''} ${line?.tone ?? ''}`}
@@ -70,11 +71,12 @@ export const Row = memo(function Row(props: {
         </span>
       </label>
       <div className="row-main">
-        <a className="row-title" href={mediaHash(item.id)} dir="auto" onFocus={() => props.onFocus(props.index)}>
+        <a className="row-title" href={mediaHash(item.id)} dir="auto" data-home onFocus={() => props.onFocus(props.index)}>
           {item.title || item.filename}
         </a>
         <div className="row-facts muted">
-          <span>{facts.join(' · ')}</span>
+          {item.duration_seconds !== null && <span className="row-length">{clock(item.duration_seconds)}</span>}
+          {item.size_bytes !== null && <span className="row-size">{bytes(item.size_bytes, text.tag)}</span>}
           <time dateTime={item.created_at} title={fullTime(item.created_at, text.tag)}>
             {when(item.created_at, text.tag)}
           </time>

@@ -1,6 +1,6 @@
 // The library: every recording, newest first, with what becomes of it.
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
-import { useWindowVirtualizer } from '@tanstack/react-virtual'
+import { defaultRangeExtractor, type Range, useWindowVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
 import type { MediaSummary, Page } from '../api/types'
@@ -8,14 +8,16 @@ import { isForgotten } from '../live/apply'
 import { libraryKey, libraryPage } from '../live/library'
 import { reason } from '../media/actions'
 import { useText } from '../text'
+import { withItem } from '../transcript/items'
 import { useChooseFiles } from '../uploads/drop'
 import { UploadPanel, useAnyUpload } from '../uploads/panel'
 import { useKeys, useTitle } from '../ui/hooks'
+import { useLetterKeys } from '../ui/letter-keys'
 import { useMay } from '../ui/may'
 import { useTop } from '../ui/use-top'
 import { SearchIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
-import { Button, Empty } from '../ui/parts'
+import { Button, Empty, Loading } from '../ui/parts'
 import { go, type Route } from '../ui/route'
 import { BulkBar } from './bulk'
 import { ImportBox } from './import'
@@ -33,6 +35,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
   const choose = useChooseFiles()
   const anyUpload = useAnyUpload()
   const { say } = useNotices()
+  const letters = useLetterKeys()
   useTitle(text.appName)
 
   // Typing changes the address soon after, without a step in the history for each letter.
@@ -74,6 +77,9 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
 
   const listTop = useRef<HTMLUListElement>(null)
   const scrollMargin = useTop(listTop)
+  // What has the focus stays in the document, however far it is scrolled away.
+  const [focused, setFocused] = useState<string | null>(null)
+  const held = useMemo(() => (focused === null ? -1 : items.findIndex((m) => m.id === focused)), [items, focused])
   const virtual = useWindowVirtualizer({
     count: items.length,
     estimateSize: rowHeight,
@@ -84,9 +90,10 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
     scrollPaddingEnd: ROW_PX,
     useFlushSync: false,
     getItemKey: useCallback((i: number) => items[i]?.id ?? i, [items]),
+    rangeExtractor: useCallback((range: Range) => withItem(defaultRangeExtractor(range), held), [held]),
   })
   const rows = virtual.getVirtualItems()
-  const lastShown = rows[rows.length - 1]?.index ?? -1
+  const lastShown = virtual.range?.endIndex ?? -1
   useEffect(() => {
     if (lastShown >= items.length - 20 && hasNextPage && !isFetchingNextPage) void fetchNextPage()
   }, [lastShown, items.length, hasNextPage, isFetchingNextPage, fetchNextPage])
@@ -110,6 +117,12 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       const item = items[cursor]
       if (!item) return false
       toggle(item.id)
+    },
+    // However far down the last one is that was selected.
+    b: () => {
+      const first = listTop.current?.parentElement?.querySelector<HTMLElement>('.bulk .button')
+      if (!first) return false
+      first.focus()
     },
     Escape: () => {
       if (selected.size === 0) return false
@@ -150,11 +163,11 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
               onKeyDown={(e) => {
                 if (e.key === 'Escape') {
                   setTyped('')
-                  e.currentTarget.blur()
+                  document.getElementById('main')?.focus({ preventScroll: true })
                 }
               }}
             />
-            <kbd aria-hidden="true">/</kbd>
+            {letters && <kbd aria-hidden="true">/</kbd>}
           </label>
           <label className="select">
             <span className="sr-only">{text.filter}</span>
@@ -181,6 +194,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
       {features.import && may.change && <ImportBox />}
       <UploadPanel />
       {searching && <SearchHits of={hits} />}
+      {list.isPending && <Loading />}
       {list.isError && (
         <Empty title={text.loadFailed}>
           <p className="muted">{reason(list.error)}</p>
@@ -226,7 +240,7 @@ export function LibraryView({ route }: { route: Extract<Route, { view: 'library'
           )}
         </div>
       )}
-      <ul className={`rows ${picked.length > 0 ? 'selecting' : ''}`} role="list" ref={listTop} style={{ height: virtual.getTotalSize() }}>
+      <ul className={`rows ${picked.length > 0 ? 'selecting' : ''}`} role="list" ref={listTop} style={{ height: virtual.getTotalSize() }} onFocus={(e) => setFocused(e.target.closest<HTMLElement>('[data-media]')?.dataset.media ?? null)} onBlur={(e) => e.relatedTarget && setFocused(null)}>
         {rows.map((v) => {
           const item = items[v.index]
           return item ? (

@@ -2,9 +2,11 @@
 import { useEffect, useRef, useState } from 'react'
 import { mediaPath } from '../api/client'
 import type { Gap, Media, Unit, Waveform } from '../api/types'
+import { useLive } from '../live/provider'
 import { useText } from '../text'
 import { clock } from '../text/format'
 import { PauseIcon, PlayIcon } from '../ui/icons'
+import { PlainButton } from '../ui/parts'
 import { type Player, RATES, usePlayerState } from './player'
 import { WaveformView } from './waveform-view'
 
@@ -36,14 +38,22 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
       }
     })
   }, [player, duration])
+  useEffect(() => {
+    player.length = media.duration_seconds ?? Infinity
+  }, [player, media.duration_seconds])
+  const { connection } = useLive()
+  useEffect(() => {
+    if (connection === 'live') player.again()
+  }, [connection, player])
   const isFilm = FILMS.test(media.filename)
   const done = chunks.filter((c) => c.status === 'completed').length
   const failed = chunks.filter((c) => c.status === 'failed').length
   const src = `${mediaPath(media.id)}/source`
+  const mute = state.trouble === 'format'
   if (media.source_available === false || media.size_bytes === null) return null
   return (
     // What is no recording has nothing to show.
-    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play} hidden={state.failed && waveform === null}>
+    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play} hidden={mute && waveform === null}>
       {isFilm ? (
         <video
           ref={player.attach}
@@ -78,30 +88,43 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
         </span>
       )}
       <div className="player-buttons">
-        <button type="button" className="play" aria-label={state.playing ? text.pausePlayer : text.play} disabled={state.failed} onClick={() => player.toggle()}>
-          {state.playing ? <PauseIcon /> : <PlayIcon />}
-        </button>
+        {!mute && (
+          <PlainButton className="play" aria-label={state.playing ? text.pausePlayer : text.play} disabled={state.trouble !== ''} onClick={() => player.toggle()}>
+            {state.playing ? <PauseIcon /> : <PlayIcon />}
+          </PlainButton>
+        )}
         <span className="player-time">
           <span ref={shown}>0:00</span>
           <span className="muted"> / {clock(duration)}</span>
         </span>
-        {state.failed && <span className="muted player-note">{text.cannotPlay}</span>}
-        <span className="grow" />
+        <span className="player-trouble" role="status">
+          {mute && (
+            <>
+              {text.cannotPlay}{' '}
+              <a className="link" href={src} download>
+                {text.downloadIt}
+              </a>
+            </>
+          )}
+          {state.trouble === 'away' && text.soundAway}
+        </span>
         {chunks.length > 0 && props.active && (
           <span className="muted player-note" aria-hidden="true">
             {text.stripLegend(done, chunks.length, failed)}
           </span>
         )}
-        <label className="select small">
-          <span className="sr-only">{text.playbackRate}</span>
-          <select value={state.rate} onChange={(e) => player.setRate(Number(e.target.value))}>
-            {RATES.map((r) => (
-              <option key={r} value={r}>
-                {r}×
-              </option>
-            ))}
-          </select>
-        </label>
+        {!mute && (
+          <label className="select small">
+            <span className="sr-only">{text.playbackRate}</span>
+            <select value={state.rate} onChange={(e) => player.setRate(Number(e.target.value))}>
+              {RATES.map((r) => (
+                <option key={r} value={r}>
+                  {r}×
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
       </div>
     </section>
   )

@@ -5,20 +5,29 @@ import { useEffect, useMemo, useSyncExternalStore } from 'react'
 export interface PlayerState {
   playing: boolean
   ready: boolean
-  failed: boolean
+  /** 'format': the browser cannot play it; 'away': it did not come. */
+  trouble: '' | 'format' | 'away'
   duration: number
   rate: number
 }
 
 export const RATES = [0.75, 1, 1.25, 1.5, 2] as const
 
+const isThere = (address: string): Promise<boolean> =>
+  fetch(address, { method: 'HEAD', cache: 'no-store' }).then(
+    (answer) => answer.ok,
+    () => false,
+  )
+
 export class Player {
   private element: HTMLMediaElement | null = null
-  private state: PlayerState = { playing: false, ready: false, failed: false, duration: 0, rate: 1 }
+  private state: PlayerState = { playing: false, ready: false, trouble: '', duration: 0, rate: 1 }
   private readonly stateListeners = new Set<() => void>()
   private readonly timeListeners = new Set<(seconds: number, jumped: boolean) => void>()
   private frame = 0
   private wanted: number | null = null
+  /** Of the recording, as the server knows it: what the browser cannot play it does not measure. */
+  length = Infinity
   private undo: (() => void)[] = []
 
   attach = (element: HTMLMediaElement | null): void => {
@@ -32,7 +41,7 @@ export class Player {
       this.undo.push(() => element.removeEventListener(name, run))
     }
     on('loadedmetadata', () => {
-      this.set({ ready: true, failed: false, duration: Number.isFinite(element.duration) ? element.duration : 0 })
+      this.set({ ready: true, trouble: '', duration: Number.isFinite(element.duration) ? element.duration : 0 })
       if (this.wanted !== null) element.currentTime = this.wanted
       this.wanted = null
     })
@@ -43,8 +52,8 @@ export class Player {
     on('pause', () => this.set({ playing: false }))
     on('ended', () => this.set({ playing: false }))
     on('seeked', () => this.tell(true))
-    on('error', () => this.set({ failed: true, playing: false }))
-    this.set({ playing: false, ready: false, failed: false, duration: 0 })
+    on('error', () => void this.ask(element))
+    this.set({ playing: false, ready: false, trouble: '', duration: 0 })
   }
 
   get time(): number {
@@ -67,13 +76,21 @@ export class Player {
   }
 
   seek(seconds: number): void {
-    const to = Math.max(0, seconds)
-    if (this.element && this.state.ready) this.element.currentTime = Math.min(to, this.state.duration || to)
+    const to = Math.max(0, Math.min(seconds, (this.state.ready && this.state.duration) || this.length))
+    if (this.element && this.state.ready) this.element.currentTime = to
     else {
       this.wanted = to
       if (this.element && this.element.preload === 'none') this.element.load()
     }
     for (const tell of this.timeListeners) tell(to, true)
+  }
+
+  /** What did not come is asked for once more, and goes on where it was. */
+  again(): void {
+    if (this.state.trouble !== 'away' || !this.element) return
+    this.wanted = this.time
+    this.set({ trouble: '', ready: false })
+    this.element.load()
   }
 
   skip(by: number): void {
@@ -98,6 +115,13 @@ export class Player {
     this.timeListeners.add(listener)
     listener(this.time, false)
     return () => this.timeListeners.delete(listener)
+  }
+
+  /** A browser says of an answer that it could not use the same as of one that never came: the server is asked. */
+  private async ask(element: HTMLMediaElement): Promise<void> {
+    const { code } = element.error ?? {}
+    const came = code === MediaError.MEDIA_ERR_DECODE || (code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && (await isThere(element.src)))
+    if (this.element === element && element.error) this.set({ trouble: came ? 'format' : 'away', playing: false })
   }
 
   private run(): void {

@@ -13,11 +13,11 @@ import { Transcript } from '../transcript/view'
 import { useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
 import { BackIcon, ExportIcon, PenIcon, RetryIcon, StopIcon, TrashIcon } from '../ui/icons'
-import { Button, Confirm, Empty, Menu } from '../ui/parts'
+import { Button, Confirm, Empty, Loading, Menu } from '../ui/parts'
 import { reason, useActions } from './actions'
 import { AgainDialog } from './again'
 import { Details } from './details'
-import { exportItems } from './export'
+import { ExportMenu } from './export'
 import { PlayerBar } from './player-bar'
 import { usePlayer } from './player'
 import { ProgressPanel } from './progress'
@@ -108,7 +108,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
     )
   }
   const m = media.data
-  if (!m) return <div className="loading" aria-busy="true" />
+  if (!m) return <Loading />
 
   const state = status?.status ?? m.status
   const active = isActive(state)
@@ -118,7 +118,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
     ...(active || !may.change ? [] : [{ label: text.again, icon: <RetryIcon />, onPick: () => setAsking('again') }]),
     ...(may.change ? [null, { label: text.remove, icon: <TrashIcon />, danger: true, disabled: active, onPick: () => setAsking('remove') }] : []),
   ]
-  const exports = exportItems(id, text, state)
+  const said = segments.data?.segments.length ?? 0
   const gaps = segments.data?.gaps ?? NO_GAPS
   return (
     <article className="media">
@@ -147,19 +147,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
               {state === 'partial_failure' ? text.retryMissing : text.retry}
             </Button>
           )}
-          {exports.length > 0 && (
-            <Menu
-              label={text.exportAs}
-              className="exports"
-              items={exports.map((e) => ({ ...e, icon: undefined, label: e.label.replace(`${text.exportAs}: `, '') }))}
-              button={
-                <>
-                  <ExportIcon />
-                  <span>{text.exportAs}</span>
-                </>
-              }
-            />
-          )}
+          {(state !== 'failed' || said > 0) && <ExportMenu media={id} none={segments.isSuccess && said === 0 ? (active ? text.nothingYet : text.nothingToExport) : null} text={text} />}
           <Menu label={text.more} items={menu} />
         </div>
       </header>
@@ -167,7 +155,7 @@ export function MediaView({ id, at }: { id: string; at: number | null }) {
         <div className="media-main">
           {line && status && <ProgressPanel status={status} line={line} task={task.data} media={m} />}
           <PlayerBar player={player} media={m} waveform={waveform.data ?? null} chunks={chunks} gaps={gaps} active={active} />
-          {(state !== 'failed' || (segments.data?.segments.length ?? 0) > 0) && <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} chunks={gaps.length > 0 ? chunks : NO_CHUNKS} />}
+          {(state !== 'failed' || said > 0) && <Transcript media={m} state={state} data={segments.data ?? null} player={player} loading={segments.isPending} chunks={gaps.length > 0 ? chunks : NO_CHUNKS} />}
         </div>
         <aside className="media-side">
           <Details media={m} task={task.data} taskId={taskId} />

@@ -1,17 +1,18 @@
 // Who runs, who waits, and in what order.
 import { useCallback, useState } from 'react'
+import type { TaskState } from '../api/types'
 import { reason, useActions } from '../media/actions'
 import { useText } from '../text'
 import { bytes } from '../text/format'
 import { useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
 import { PauseIcon, PlayIcon } from '../ui/icons'
-import { Button, Confirm, Empty } from '../ui/parts'
+import { Button, Confirm, Empty, Loading } from '../ui/parts'
 import { routeHash } from '../ui/route'
 import { Entries } from './entries'
 import { FIRST, MOST, useQueue } from './use-queue'
 
-const ALL_WAITING = routeHash({ view: 'library', query: '', status: 'pending', sort: '' })
+const allOf = (status: TaskState) => routeHash({ view: 'library', query: '', status, sort: '' })
 
 export function QueueView() {
   const text = useText()
@@ -32,9 +33,11 @@ export function QueueView() {
     )
   }
   const q = queue.data
-  if (!q) return <div className="loading" aria-busy="true" />
+  if (!q) return <Loading />
   // Of each kind a part is listed where they are many; how many there are is counted.
-  const waitingAll = q.truncated ? Math.max(q.waiting.length, q.counts.pending + q.counts.retrying) : q.waiting.length
+  const all = (listed: unknown[], counted: number) => (q.truncated ? Math.max(listed.length, counted) : listed.length)
+  const runningAll = all(q.running, q.counts.processing)
+  const waitingAll = all(q.waiting, q.counts.pending + q.counts.retrying)
   const titleOf = (task: string | null) => [...q.running, ...q.waiting].find((e) => e.task_id === task)
   return (
     <div className="queue">
@@ -54,9 +57,17 @@ export function QueueView() {
       )}
       <section aria-labelledby="queue-running">
         <h2 id="queue-running">
-          {text.running} <span className="muted">{q.running.length}</span>
+          {text.running}{' '}
+          <span className="muted" data-testid="running-count">
+            {runningAll.toLocaleString(text.tag)}
+          </span>
         </h2>
-        {q.running.length === 0 ? <p className="muted none">{text.nothingRuns}</p> : <Entries entries={q.running} onCancel={setAsking} />}
+        {q.running.length === 0 ? <p className="muted none">{text.nothingRuns}</p> : <Entries entries={q.running} onCancel={setAsking} more={runningAll > q.running.length} />}
+        {runningAll > q.running.length && (
+          <p className="muted more">
+            {text.firstOf(q.running.length, runningAll)} <a href={allOf('processing')}>{text.allRunning}</a>
+          </p>
+        )}
       </section>
       <section aria-labelledby="queue-waiting">
         <h2 id="queue-waiting">
@@ -65,10 +76,10 @@ export function QueueView() {
             {waitingAll.toLocaleString(text.tag)}
           </span>
         </h2>
-        {q.waiting.length === 0 ? <p className="muted none">{text.nothingWaits}</p> : <Entries entries={q.waiting} onCancel={setAsking} waiting more={q.truncated && limit < MOST} onEnd={onEnd} />}
-        {q.truncated && limit === MOST && (
+        {q.waiting.length === 0 ? <p className="muted none">{text.nothingWaits}</p> : <Entries entries={q.waiting} onCancel={setAsking} waiting more={waitingAll > q.waiting.length} onEnd={onEnd} />}
+        {waitingAll > q.waiting.length && limit === MOST && (
           <p className="muted more">
-            {text.firstOf(q.waiting.length, waitingAll)} <a href={ALL_WAITING}>{text.allWaiting}</a>
+            {text.firstOf(q.waiting.length, waitingAll)} <a href={allOf('pending')}>{text.allWaiting}</a>
           </p>
         )}
       </section>

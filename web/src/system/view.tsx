@@ -10,7 +10,7 @@ import { useText } from '../text'
 import { bytes, fullTime } from '../text/format'
 import { useTitle } from '../ui/hooks'
 import { useMay } from '../ui/may'
-import { Button, Empty } from '../ui/parts'
+import { Button, Empty, Loading } from '../ui/parts'
 import { Speeds } from './speeds'
 import { Tokens } from './tokens'
 import { Webhooks } from './webhooks'
@@ -30,7 +30,7 @@ export function SystemView() {
     )
   }
   const r = health.data
-  if (!r) return <div className="loading" aria-busy="true" />
+  if (!r) return <Loading />
   const good = r.status === 'ready'
   // To a stranger (a session that has just ended) the server says no more than that.
   const known = 'housekeeping' in r ? r : null

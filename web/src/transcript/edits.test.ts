@@ -94,29 +94,53 @@ describe('steps back and forth', () => {
   })
 })
 
+const find = (text: string, query: string, matchCase: boolean, wholeWords = false) => findIn(text, { query, matchCase, wholeWords })
+
 describe('find and replace', () => {
   it('looks for text, not for a pattern', () => {
-    expect(findIn('a.c abc a.c', 'a.c', true)).toEqual([
+    expect(find('a.c abc a.c', 'a.c', true)).toEqual([
       { start: 0, end: 3 },
       { start: 8, end: 11 },
     ])
-    expect(findIn('(*', '(*', false)).toHaveLength(1)
-    expect(findIn('anything', '', false)).toEqual([])
+    expect(find('(*', '(*', false)).toHaveLength(1)
+    expect(find('anything', '', false)).toEqual([])
   })
   it('makes no difference of case unless it is asked to', () => {
-    expect(findIn('The THE the', 'the', false)).toHaveLength(3)
-    expect(findIn('The THE the', 'the', true)).toEqual([{ start: 8, end: 11 }])
+    expect(find('The THE the', 'the', false)).toHaveLength(3)
+    expect(find('The THE the', 'the', true)).toEqual([{ start: 8, end: 11 }])
   })
   it('is right where lower case is longer', () => {
     const text = 'İstanbul istanbul'
-    for (const m of findIn(text, 'istanbul', false)) expect(text.slice(m.start, m.end).toLowerCase()).toContain('stanbul')
-    expect(findIn('İx', 'x', false)).toEqual([{ start: 1, end: 2 }])
+    for (const m of find(text, 'istanbul', false)) expect(text.slice(m.start, m.end).toLowerCase()).toContain('stanbul')
+    expect(find('İx', 'x', false)).toEqual([{ start: 1, end: 2 }])
   })
   it('replaces each place once', () => {
     const all = [segment(1, 0, 'aa b aa'), segment(2, 1, 'aaa')]
-    const found = findAll(all, 'aa', false)
+    const found = findAll(all, { query: 'aa', matchCase: false, wholeWords: false })
     expect(found.map((m) => m.segment)).toEqual([0, 0, 1])
-    expect(replaceIn('aa b aa', findIn('aa b aa', 'aa', false), '$&x')).toBe('$&x b $&x')
+    expect(replaceIn('aa b aa', find('aa b aa', 'aa', false), '$&x')).toBe('$&x b $&x')
+  })
+  it('finds whole words alone where that is wanted', () => {
+    const places = (text: string, query: string) => find(text, query, false, true).map((m) => m.start)
+    expect(places('The theatre, the other', 'the')).toEqual([0, 13])
+    expect(places('a cat, cat-like; concat', 'cat')).toEqual([2, 7])
+    expect(places('He said "stop".', 'stop')).toEqual([9])
+    expect(places('I don’t don', 'don')).toEqual([8])
+    expect(places('one two onetwo one two', 'one two')).toEqual([0, 15])
+    // Letters with marks are letters, in whichever way they are written.
+    expect(places('café caf', 'caf')).toEqual([5])
+    expect(places('cafe\u0301 cafe', 'cafe')).toEqual([6])
+    expect(places('Ärger ärgern', 'ärger')).toEqual([0])
+    expect(places('привет приветствие', 'привет')).toEqual([0])
+    expect(places('مرحبا مرحبابك', 'مرحبا')).toEqual([0])
+    // 今天 | 天气 | 很 | 好: 天天 is in none of them.
+    expect(places('今天天气很好', '天气')).toEqual([2])
+    expect(places('今天天气很好', '天天')).toEqual([])
+    expect(find('今天天气很好', '天天', false)).toHaveLength(1)
+  })
+  it('goes on within what was no whole word', () => {
+    expect(find('aaa a aa', 'aa', true, true)).toEqual([{ start: 6, end: 8 }])
+    expect(find('x-xx-x x-x', 'x-x', true, true)).toEqual([{ start: 7, end: 10 }])
   })
   it('leaves what was changed meanwhile, and tells what it did', async () => {
     const all = [segment(1, 0, 'a'), segment(2, 1, 'a a'), segment(3, 2, 'a a a'), segment(4, 3, 'a a a a')]

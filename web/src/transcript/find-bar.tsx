@@ -1,42 +1,59 @@
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Segment } from '../api/types'
 import { useText } from '../text'
+import { giveBack, isFocusLost, trailOf } from '../ui/focus'
 import { CloseIcon, DownIcon, UpIcon } from '../ui/icons'
 import { useNotices } from '../ui/notices'
 import { Button, IconButton } from '../ui/parts'
-import { findAll, findIn, type Match, replaceIn } from './find'
+import { findAll, findIn, type Match, replaceIn, type Wanted } from './find'
 import type { Edits } from './use-edits'
 
-export interface FindState {
-  query: string
-  matchCase: boolean
+export interface FindState extends Wanted {
   current: Match | null
 }
+export const NOTHING_WANTED: FindState = { query: '', matchCase: false, wholeWords: false, current: null }
 
 export function FindBar(props: {
   segments: Segment[]
   canEdit: boolean
   edits: Edits
+  /** The button that opens it. */
+  finder: RefObject<HTMLElement | null>
   onFind: (state: FindState) => void
   onShow: (match: Match) => void
   onClose: () => void
 }) {
-  const { segments, edits, onFind, onShow } = props
+  const { segments, edits, finder, onFind, onShow } = props
   const text = useText()
   const { show } = useNotices()
   const [query, setQuery] = useState('')
   const [by, setBy] = useState('')
   const [matchCase, setMatchCase] = useState(false)
+  const [wholeWords, setWholeWords] = useState(false)
   const [at, setAt] = useState(0)
   const [shown, setShown] = useState(false)
   const [busy, setBusy] = useState(false)
   const field = useRef<HTMLInputElement>(null)
-  const matches = useMemo(() => findAll(segments, query, matchCase), [segments, query, matchCase])
+  const wanted = useMemo<Wanted>(() => ({ query, matchCase, wholeWords }), [query, matchCase, wholeWords])
+  const matches = useMemo(() => findAll(segments, wanted), [segments, wanted])
   const place = matches.length === 0 ? 0 : Math.min(at, matches.length - 1)
   const current = matches[place] ?? null
-  useEffect(() => field.current?.focus(), [])
-  useEffect(() => onFind({ query, matchCase, current }), [query, matchCase, current, onFind])
-  useEffect(() => () => onFind({ query: '', matchCase: false, current: null }), [onFind])
+  const bar = useRef<HTMLDivElement>(null)
+  /** The segment that was shown last. */
+  const found = useRef<number | null>(null)
+  useLayoutEffect(() => {
+    const element = bar.current
+    const before = trailOf(isFocusLost() ? finder.current : document.activeElement)
+    field.current?.focus()
+    // What was found is gone on with; else what had the focus before.
+    return () => {
+      if (!element?.contains(document.activeElement)) return
+      const row = document.querySelector(`[data-segment="${found.current}"] .segment-time`)
+      giveBack(row ? trailOf(row) : before)
+    }
+  }, [finder])
+  useEffect(() => onFind({ ...wanted, current }), [wanted, current, onFind])
+  useEffect(() => () => onFind(NOTHING_WANTED), [onFind])
 
   const go = (to: number) => {
     if (matches.length === 0) return
@@ -44,7 +61,9 @@ export function FindBar(props: {
     setAt(next)
     setShown(true)
     const match = matches[next]
-    if (match) onShow(match)
+    if (!match) return
+    found.current = match.segment
+    onShow(match)
   }
   const replaceOne = async () => {
     const segment = current ? segments[current.segment] : undefined
@@ -60,16 +79,17 @@ export function FindBar(props: {
     const changes = [...new Set(matches.map((m) => m.segment))].flatMap((i) => {
       const segment = segments[i]
       if (!segment) return []
-      const replaced = replaceIn(segment.text, findIn(segment.text, query, matchCase), by)
+      const replaced = replaceIn(segment.text, findIn(segment.text, wanted), by)
       return replaced.trim() === '' ? [] : [{ segment, text: replaced }]
     })
     const made = await edits.replaceAll(changes)
-    const count = made.reduce((n, c) => n + findIn(c.segment.text, query, matchCase).length, 0)
+    const count = made.reduce((n, c) => n + findIn(c.segment.text, wanted).length, 0)
     setBusy(false)
     show({ text: text.replaced(count) })
   }
   return (
     <div
+      ref={bar}
       className="find card"
       role="search"
       onKeyDown={(e) => {
@@ -92,6 +112,7 @@ export function FindBar(props: {
             setQuery(e.target.value)
             setAt(0)
             setShown(false)
+            found.current = null
           }}
           onKeyDown={(e) => {
             if (e.key === 'Enter') {
@@ -113,6 +134,10 @@ export function FindBar(props: {
         <label className="find-case">
           <input type="checkbox" checked={matchCase} onChange={(e) => setMatchCase(e.target.checked)} />
           {text.matchCase}
+        </label>
+        <label className="find-case">
+          <input type="checkbox" checked={wholeWords} onChange={(e) => setWholeWords(e.target.checked)} />
+          {text.wholeWords}
         </label>
         <IconButton label={text.close} onClick={props.onClose}>
           <CloseIcon />

@@ -21,21 +21,44 @@ function folded(text: string): { text: string; at: number[] } {
   return { text: out, at }
 }
 
-export function findIn(text: string, wanted: string, matchCase: boolean): { start: number; end: number }[] {
-  if (wanted === '') return []
+/** How text is looked for. */
+export interface Wanted {
+  query: string
+  matchCase: boolean
+  /** Not within a word: what a word is, is as Unicode has it, in Chinese by a dictionary. */
+  wholeWords: boolean
+}
+
+/** Older browsers have none: a word is a run of letters there, also in Chinese. */
+const words = 'Segmenter' in Intl ? new Intl.Segmenter(undefined, { granularity: 'word' }) : null
+
+/** The places in the text where a word begins or ends. */
+function edgesOf(text: string): ReadonlySet<number> {
+  const pieces = words ? words.segment(text) : text.matchAll(/[\p{L}\p{N}\p{M}_]+|./gsu)
+  const edges = new Set([text.length])
+  for (const { index } of pieces) edges.add(index)
+  return edges
+}
+
+export function findIn(text: string, { query, matchCase, wholeWords }: Wanted): { start: number; end: number }[] {
+  if (query === '') return []
   const hay = matchCase ? { text, at: null } : folded(text)
-  const needle = matchCase ? wanted : folded(wanted).text
+  const needle = matchCase ? query : folded(query).text
   const found: { start: number; end: number }[] = []
-  for (let i = hay.text.indexOf(needle); i >= 0; i = hay.text.indexOf(needle, i + needle.length)) {
+  let edges: ReadonlySet<number> | null = null
+  for (let i = hay.text.indexOf(needle); i >= 0; ) {
     const start = hay.at ? (hay.at[i] ?? 0) : i
     const end = hay.at ? (hay.at[i + needle.length] ?? text.length) : i + needle.length
-    found.push({ start, end })
+    if (wholeWords) edges ??= edgesOf(text)
+    const taken = !edges || (edges.has(start) && edges.has(end))
+    if (taken) found.push({ start, end })
+    i = hay.text.indexOf(needle, i + (taken ? needle.length : 1))
   }
   return found
 }
 
-export function findAll(segments: readonly Segment[], wanted: string, matchCase: boolean): Match[] {
-  return segments.flatMap((s, segment) => findIn(s.text, wanted, matchCase).map((m) => ({ segment, ...m })))
+export function findAll(segments: readonly Segment[], wanted: Wanted): Match[] {
+  return segments.flatMap((s, segment) => findIn(s.text, wanted).map((m) => ({ segment, ...m })))
 }
 
 export function replaceIn(text: string, matches: readonly { start: number; end: number }[], by: string): string {

@@ -44,7 +44,7 @@ export function highlight(list: Element, segments: readonly Segment[], find: Fin
     const segment = segments[index]
     const element = row.querySelector('p.segment-text')
     if (!segment || !element) continue
-    for (const match of findIn(segment.text, find.query, find.matchCase)) {
+    for (const match of findIn(segment.text, find)) {
       const range = rangeIn(element, match.start, match.end)
       if (!range) continue
       const isCurrent = find.current?.segment === index && find.current.start === match.start

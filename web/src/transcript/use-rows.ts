@@ -1,6 +1,7 @@
-// Which rows of the transcript are in the document: those near the window, and the one that is edited.
+// Which rows of the transcript are in the document: those near the window, the one that is edited, and the
+// one that has the focus.
 import { defaultRangeExtractor, type Range, useWindowVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
-import { type RefObject, useCallback, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type FocusEvent, type RefObject, useCallback, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Segment } from '../api/types'
 import { type Item, withItem } from './items'
 import { estimateHeight } from './row-height'
@@ -11,8 +12,19 @@ const GAP_PX = 52
 
 export type Rows = Virtualizer<Window, Element>
 
+const keyOf = (item: Item) => (item.kind === 'segment' ? `s${item.segment.id ?? item.segment.start}` : `g${item.gap.start}`)
+
+interface RowsOfWindow {
+  list: RefObject<HTMLDivElement | null>
+  virtual: Rows
+  scrollMargin: number
+  edited: boolean
+  /** Of the list. */
+  focus: { onFocus: (event: FocusEvent) => void; onBlur: (event: FocusEvent) => void }
+}
+
 /** `editing`: the id of the segment that is edited; `edited`: whether it is there. */
-export function useRows(items: readonly Item[], segments: readonly Segment[], editing: number | null): { list: RefObject<HTMLDivElement | null>; virtual: Rows; scrollMargin: number; edited: boolean } {
+export function useRows(items: readonly Item[], segments: readonly Segment[], editing: number | null): RowsOfWindow {
   const list = useRef<HTMLDivElement>(null)
   const [scrollMargin, setScrollMargin] = useState(0)
   const [width, setWidth] = useState(1000)
@@ -29,6 +41,20 @@ export function useRows(items: readonly Item[], segments: readonly Segment[], ed
     return () => observer.disconnect()
   }, [])
   const editedItem = useMemo(() => (editing === null ? -1 : items.findIndex((i) => i.kind === 'segment' && i.segment.id === editing)), [items, editing])
+  const [focused, setFocused] = useState<string | null>(null)
+  const itemsNow = useRef(items)
+  itemsNow.current = items
+  const focus = useMemo(
+    () => ({
+      onFocus(event: FocusEvent) {
+        const item = itemsNow.current[Number(event.target.closest<HTMLElement>('[data-index]')?.dataset.index)]
+        setFocused(item ? keyOf(item) : null)
+      },
+      onBlur: (event: FocusEvent) => event.relatedTarget && setFocused(null),
+    }),
+    [],
+  )
+  const focusedItem = useMemo(() => (focused === null ? -1 : items.findIndex((i) => keyOf(i) === focused)), [items, focused])
   const virtual = useWindowVirtualizer({
     count: items.length,
     estimateSize: useCallback(
@@ -48,12 +74,12 @@ export function useRows(items: readonly Item[], segments: readonly Segment[], ed
     getItemKey: useCallback(
       (i: number) => {
         const item = items[i]
-        return item ? (item.kind === 'segment' ? `s${item.segment.id ?? item.segment.start}` : `g${item.gap.start}`) : i
+        return item ? keyOf(item) : i
       },
       [items],
     ),
     // Out of the document, the field would lose the focus, and what is typed would be taken for shortcuts.
-    rangeExtractor: useCallback((range: Range) => withItem(defaultRangeExtractor(range), editedItem), [editedItem]),
+    rangeExtractor: useCallback((range: Range) => withItem(withItem(defaultRangeExtractor(range), editedItem), focusedItem), [editedItem, focusedItem]),
   })
-  return { list, virtual, scrollMargin, edited: editedItem >= 0 }
+  return { list, virtual, scrollMargin, edited: editedItem >= 0, focus }
 }

@@ -14,7 +14,7 @@ import { IconButton, Menu } from '../ui/parts'
 import { copyText, transcriptText } from './copy'
 import { Drafts } from './drafts'
 import type { Match } from './find'
-import { FindBar, type FindState } from './find-bar'
+import { FindBar, type FindState, NOTHING_WANTED } from './find-bar'
 import { segmentAt } from './find-time'
 import { clearHighlights, highlight } from './highlight'
 import { gapReason, itemsOf } from './items'
@@ -51,12 +51,13 @@ export const Transcript = memo(function Transcript(props: Props) {
   const [editing, setEditing] = useState<{ id: number; caret: number | undefined } | null>(null)
   const [naming, setNaming] = useState<number | null>(null)
   const [finding, setFinding] = useState(false)
-  const [find, setFind] = useState<FindState>({ query: '', matchCase: false, current: null })
+  const finder = useRef<HTMLButtonElement>(null)
+  const [find, setFind] = useState<FindState>(NOTHING_WANTED)
   const segmentsNow = useRef(segments)
   segmentsNow.current = segments
   const taskId = data?.task_id ?? ''
   const drafts = useMemo(() => new Drafts(sessionStorage, `durascribe.drafts.${taskId}`), [taskId])
-  const { list, virtual, scrollMargin, edited } = useRows(items, segments, editing?.id ?? null)
+  const { list, virtual, scrollMargin, edited, focus } = useRows(items, segments, editing?.id ?? null)
   useSpoken({ player, segments, items, list, virtual, held: edited })
 
   const showRow = useCallback(
@@ -207,7 +208,7 @@ export const Transcript = memo(function Transcript(props: Props) {
         )}
         {segments.length > 0 && (
           <>
-            <IconButton label={canEdit ? `${text.find}, ${text.replace}` : text.find} onClick={() => setFinding(!finding)} aria-expanded={finding}>
+            <IconButton ref={finder} label={canEdit ? `${text.find}, ${text.replace}` : text.find} onClick={() => setFinding(!finding)} aria-expanded={finding}>
               <SearchIcon />
             </IconButton>
             <Menu
@@ -222,11 +223,11 @@ export const Transcript = memo(function Transcript(props: Props) {
         )}
       </header>
       {data && canEdit && <Unsaved drafts={drafts} segments={segments} editing={editing?.id ?? null} edits={edits} onEdit={(index) => events.edit(index)} onCopy={copyThis} />}
-      {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} onFind={setFind} onShow={onShowMatch} onClose={() => setFinding(false)} />}
+      {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} finder={finder} onFind={setFind} onShow={onShowMatch} onClose={() => setFinding(false)} />}
       {items.length === 0 && !props.loading && (
-        <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : ''}</p>
+        <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : state === 'cancelled' ? text.nothingKept : ''}</p>
       )}
-      <div className="transcript-list" ref={list} style={{ height: virtual.getTotalSize() }} onClick={onClick} onDoubleClick={onDoubleClick}>
+      <div className="transcript-list" ref={list} style={{ height: virtual.getTotalSize() }} onClick={onClick} onDoubleClick={onDoubleClick} {...focus}>
         {shown.map((v) => {
           const item = items[v.index]
           if (!item) return null

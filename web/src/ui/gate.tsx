@@ -6,7 +6,7 @@ import { useFeatures } from '../api/features'
 import { onSignedOut, type Session, SESSION_KEY, takeSession } from '../api/session'
 import { useLive } from '../live/provider'
 import { useText } from '../text'
-import { Button } from './parts'
+import { Button, Loading } from './parts'
 
 export async function signOut(client: QueryClient): Promise<void> {
   await api('/api/v1/session', { method: 'DELETE' })
@@ -35,7 +35,7 @@ function Asked({ children }: { children: ReactNode }) {
   useEffect(() => onSignedOut(() => void client.invalidateQueries({ queryKey: SESSION_KEY })), [client])
   if (session.data === null) return <SignIn />
   // A server that is away is said by the page itself.
-  return session.isPending ? null : children
+  return session.isPending ? <Loading /> : children
 }
 
 function SignIn() {

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
 import { readClock, watchClock } from './clock'
+import { areLettersKeys } from './letter-keys'
 
 const watchNothing = () => () => {}
 /** The time, every second while it is `on`. */
@@ -16,7 +17,7 @@ export const isTyping = (target: EventTarget | null): boolean =>
 
 /**
  * Keys of a view, by `event.key`, with "ctrl+" before it. What returns false was not meant. Not while
- * something is typed, or a dialog is open.
+ * something is typed, or a dialog is open; letters and signs alone not where the reader has turned them off.
  */
 export function useKeys(bindings: Record<string, (event: KeyboardEvent) => boolean | void>, on = true): void {
   const current = useRef(bindings)
@@ -28,6 +29,7 @@ export function useKeys(bindings: Record<string, (event: KeyboardEvent) => boole
       if (document.querySelector('dialog[open]')) return
       const ctrl = event.ctrlKey || event.metaKey
       if (isTyping(event.target) && !ctrl) return
+      if (!ctrl && event.key.length === 1 && event.key !== ' ' && !areLettersKeys()) return
       const name = `${ctrl ? 'ctrl+' : ''}${event.key.length === 1 ? event.key.toLowerCase() : event.key}`
       const run = current.current[name]
       if (run && run(event) !== false) event.preventDefault()

@@ -1,26 +1,45 @@
 // The parts that every view is made of.
-import { type ButtonHTMLAttributes, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
+import { type ComponentProps, type ReactNode, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
 import { useText } from '../text'
+import { giveBack, isFocusLost, trailOf } from './focus'
 import { useNotices } from './notices'
 import { CloseIcon, MoreIcon } from './icons'
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { 'data-first'?: true | undefined; kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
-
-export function Button({ kind = 'plain', icon, small, className = '', children, ...rest }: ButtonProps) {
+/** A button that cannot be pressed just now: it keeps the focus where it has it, which would fall to the document otherwise. */
+export function PlainButton({ disabled = false, onClick, onBlur, ref, ...rest }: ComponentProps<'button'>) {
+  const own = useRef<HTMLButtonElement>(null)
+  useImperativeHandle(ref, () => own.current as HTMLButtonElement)
+  useLayoutEffect(() => {
+    if (own.current) own.current.disabled = disabled && document.activeElement !== own.current
+  })
   return (
-    <button type="button" className={`button ${kind} ${small ? 'small' : ''} ${className}`} {...rest}>
-      {icon}
-      {children !== undefined && <span>{children}</span>}
-    </button>
+    <button
+      type="button"
+      {...rest}
+      ref={own}
+      aria-disabled={disabled || undefined}
+      onClick={(event) => (disabled ? event.preventDefault() : onClick?.(event))}
+      onBlur={(event) => {
+        event.currentTarget.disabled = disabled
+        onBlur?.(event)
+      }}
+    />
   )
 }
 
-export function IconButton({ label, className = '', children, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & { label: string }) {
+type ButtonProps = ComponentProps<'button'> & { 'data-first'?: true | undefined; kind?: 'plain' | 'primary' | 'quiet' | 'danger'; icon?: ReactNode; small?: boolean }
+
+export function Button({ kind = 'plain', icon, small, className = '', children, ...rest }: ButtonProps) {
   return (
-    <button type="button" className={`icon-button ${className}`} aria-label={label} title={label} {...rest}>
-      {children}
-    </button>
+    <PlainButton className={`button ${kind} ${small ? 'small' : ''} ${className}`} {...rest}>
+      {icon}
+      {children !== undefined && <span>{children}</span>}
+    </PlainButton>
   )
+}
+
+export function IconButton({ label, className = '', ...rest }: ComponentProps<'button'> & { label: string }) {
+  return <PlainButton className={`icon-button ${className}`} aria-label={label} title={label} {...rest} />
 }
 
 export function Bar({ percent, label, tone = 'run' }: { percent: number; label: string; tone?: string }) {
@@ -34,12 +53,12 @@ export function Bar({ percent, label, tone = 'run' }: { percent: number; label: 
 
 /**
  * A modal dialog: the browser's own, which holds the focus and closes with Esc. It begins at what has
- * `data-first`, and gives the focus back to what had it; where that is gone, to the view. `firm`: it is closed by
+ * `data-first`, and gives the focus back to what had it; where that is gone, next to it. `firm`: it is closed by
  * its buttons alone.
  */
 export function Dialog({ title, onClose, children, wide, firm }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean; firm?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null)
-  const before = useRef<Element | null>(null)
+  const before = useRef<readonly Element[] | null>(null)
   const pressed = useRef<EventTarget | null>(null)
   const { within } = useNotices()
   const text = useText()
@@ -49,7 +68,7 @@ export function Dialog({ title, onClose, children, wide, firm }: { title: string
   useLayoutEffect(() => {
     const dialog = ref.current
     if (!dialog) return
-    before.current ??= document.activeElement
+    before.current ??= trailOf(document.activeElement)
     dialog.showModal()
     const first = dialog.querySelector<HTMLElement>('[data-first]')
     first?.focus()
@@ -58,7 +77,7 @@ export function Dialog({ title, onClose, children, wide, firm }: { title: string
     return () => {
       tellOutside()
       dialog.close()
-      giveBack(before.current)
+      if (isFocusLost()) giveBack(before.current ?? [])
     }
   }, [within])
   return (
@@ -96,13 +115,6 @@ export function Dialog({ title, onClose, children, wide, firm }: { title: string
       </div>
     </dialog>
   )
-}
-
-function giveBack(before: Element | null) {
-  const lost = document.activeElement === null || document.activeElement === document.body
-  if (!lost || !(before instanceof HTMLElement) || before === document.body) return
-  before.focus()
-  if (document.activeElement !== before) document.getElementById('main')?.focus({ preventScroll: true })
 }
 
 export function Confirm(props: { title: string; hint: string; yes: string; no: string; danger?: boolean; onYes: () => void; onClose: () => void }) {
@@ -170,7 +182,7 @@ export function Menu({ label, items, button, icon, className = '' }: { label: st
     const move = { ArrowDown: at + 1, ArrowUp: at - 1 + entries.length, Home: 0, End: entries.length - 1 }[event.key]
     if (move !== undefined) entries[move % entries.length]?.focus()
     else if (event.key === 'Escape') leave()
-    else if (event.key === 'Tab') setOpen(false)
+    else if (event.key === 'Tab') leave() // and from there
     if (move !== undefined || event.key === 'Escape') event.preventDefault()
     event.stopPropagation() // no key of the view is meant
   }
@@ -219,6 +231,16 @@ export function Menu({ label, items, button, icon, className = '' }: { label: st
         </div>
       )}
     </div>
+  )
+}
+
+/** Seen only where it takes longer than a moment. */
+export function Loading() {
+  const text = useText()
+  return (
+    <p className="loading" aria-busy="true">
+      {text.loading}
+    </p>
   )
 }
 
