@@ -169,8 +169,7 @@ void Supervisor::count_work(Millis passed) {
     std::map<TaskId, Worked> now;
     for (const RunningUnits::Handle& unit : running_.all()) {
         const ports::ClaimedUnit& claimed = unit->claimed();
-        if (claimed.step == domain::Step::finalize || claimed.step == domain::Step::acquire ||
-            now.contains(claimed.task_id)) {
+        if (claimed.step == domain::Step::finalize || claimed.step == domain::Step::acquire) {
             // What was finished is delivered, however long all of it took; and the time of another
             // side's line is none of the task's work.
             continue;
@@ -178,10 +177,16 @@ void Supervisor::count_work(Millis passed) {
         const auto before = worked_.find(claimed.task_id);
         const bool counted =
             before != worked_.end() && before->second.run_number == claimed.run_number;
-        // A unit that began since the last look has run for less than what passed.
-        const Millis ran = std::min(passed, clock_.mono() - unit->started());
-        now[claimed.task_id] = {claimed.run_number,
-                                (counted ? before->second.time : claimed.worked) + ran};
+        // A unit that began since the last look has run for less than what passed; one that waits
+        // for the disk does not run.
+        const Millis ran =
+            unit->waits_for_disk() ? Millis{0} : std::min(passed, clock_.mono() - unit->started());
+        const Millis until_now = counted ? before->second.time : claimed.worked;
+        Worked& worked =
+            now.try_emplace(claimed.task_id, Worked{claimed.run_number, until_now}).first->second;
+        if (worked.run_number == claimed.run_number) {
+            worked.time = std::max(worked.time, until_now + ran);
+        }
     }
     worked_ = std::move(now);
     for (const auto& [task, worked] : worked_) {

@@ -31,6 +31,19 @@ bool pause(std::stop_token stop, Millis how_long) {
     return !stop.stop_requested();
 }
 
+// From begin() to its end the unit is one that waits for the disk.
+class WaitForDisk {
+  public:
+    explicit WaitForDisk(RunningUnit& unit) : unit_(unit) {}
+    ~WaitForDisk() { unit_.set_waits_for_disk(false); }
+    WaitForDisk(const WaitForDisk&) = delete;
+    WaitForDisk& operator=(const WaitForDisk&) = delete;
+    void begin() const { unit_.set_waits_for_disk(true); }
+
+  private:
+    RunningUnit& unit_;
+};
+
 // A file that is gone comes back by no waiting: the unit fails at once, and its error says what
 // brings it back.
 Error for_good_where_missing(Error error, std::string_view code, std::string_view message) {
@@ -434,12 +447,15 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     }
 }
 
-Result<std::unique_ptr<ports::PendingBlob>> UnitRunner::create_when_possible(
-    const RunningUnit& unit) {
+Result<std::unique_ptr<ports::PendingBlob>> UnitRunner::create_when_possible(RunningUnit& unit) {
+    const WaitForDisk waits(unit);
     for (bool told = false;; told = true) {
         auto blob = blobs_.create();
-        if (blob || blob.error().cls != ErrorClass::storage ||
-            !pause(unit.stop_token(), kStorageRetry)) {
+        if (blob || blob.error().cls != ErrorClass::storage) {
+            return blob;
+        }
+        waits.begin();
+        if (!pause(unit.stop_token(), kStorageRetry)) {
             return blob;
         }
         if (!told) {
@@ -507,12 +523,14 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
 
 Result<ports::UnitEnd> UnitRunner::record_when_possible(
     RunningUnit& unit, const std::function<Result<ports::UnitEnd>()>& record) {
+    const WaitForDisk waits(unit);
     bool told = false;
     while (true) {
         auto end = record();
         if (end || end.error().cls != ErrorClass::storage) {
             return end;
         }
+        waits.begin();
         if (!told) {
             log::error("unit {}: waiting to record its result: {}", unit.claimed().lease.unit.value,
                        end.error().message);

@@ -50,7 +50,7 @@ class UnitRunner {
 
     // A file for the unit's output, waiting for a disk that takes one; ends with an error when the
     // unit is stopped.
-    Result<std::unique_ptr<ports::PendingBlob>> create_when_possible(const RunningUnit& unit);
+    Result<std::unique_ptr<ports::PendingBlob>> create_when_possible(RunningUnit& unit);
 
     // Repeats `record` while the disk refuses it (class storage), until it is accepted or refused
     // as stale, or the process is about to go: finished work waits for room, it is not thrown away.

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "engine_fixture.h"
+#include "forwarding_store.h"
 
 namespace durascribe::engine {
 namespace {
@@ -91,6 +92,52 @@ TEST_F(Limits, OfTimeTheRecordSaysHowFarDecodingWas) {
     EXPECT_NE(attempts->front().error->message.find("Decoding was at 1:02:05 of the recording."),
               std::string::npos)
         << attempts->front().error->message;
+}
+
+// The store of a test, whose disk takes no chunk until it has room.
+class NoRoomForChunks final : public testing::ForwardingStore {
+  public:
+    using ForwardingStore::ForwardingStore;
+    Result<ports::UnitEnd> finish_chunk(const ports::Lease& lease,
+                                        const ports::ChunkResult& result) override {
+        if (full) {
+            ++refused;
+            refused.notify_all();
+            return fail(ErrorClass::storage, "disk_full", "The disk is full.");
+        }
+        return store_.finish_chunk(lease, result);
+    }
+    std::atomic<bool> full{true};
+    std::atomic<int> refused{0};
+};
+
+TEST_F(Limits, OfTimeAWaitForTheDiskIsNoWork) {
+    settings_.task_timeout = Millis{4'000};
+    settings_.speech_slots = 1;
+    chunks_ = 6;
+    NoRoomForChunks store(*store_);
+    engine_ = std::make_unique<Engine>(store, *blobs_, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start());
+    const auto made = upload();
+    store.refused.wait(0);  // one is done, and can't be recorded
+    // Of each look at most five seconds are counted, and the second one comes after the first
+    // ended.
+    for (int look = 0; look < 2; ++look) {
+        clock_.sleep(Millis{10'000});
+        const auto before = store_->event_range()->second;
+        std::int64_t seen = before;
+        for (bool told = false; !told;) {
+            const std::int64_t news = engine_->feed().wait_after(seen, kPatience);
+            ASSERT_NE(news, seen) << "nobody looks at it";
+            const auto events = store_->events_after(seen, 100);
+            told = std::ranges::count(*events, "task.progress", &ports::Event::type) > 0;
+            seen = news;
+        }
+    }
+    EXPECT_LT(store_->task(made.task.id)->worked, Millis{4'000});
+    store.full = false;
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    engine_.reset();
 }
 
 TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
