@@ -15,6 +15,7 @@ namespace durascribe::engine {
 namespace {
 
 constexpr Millis kStorageRetry{1'000};
+constexpr int kStallDoublings = 3;
 constexpr Millis kWarmUpDeadline{60'000};
 // A fetch worker whose time is over says so itself; this much later it is stopped.
 constexpr Millis kFetchWord{15'000};
@@ -87,7 +88,7 @@ UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& 
       before_failure_(std::move(before_failure)),
       random_(std::random_device{}()) {}
 
-void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model) {
+void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, const WarmUp& warm_up) {
     const domain::Step step = unit.claimed().step;
     retry_after_.reset();
     Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
@@ -97,7 +98,7 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model)
             case domain::Step::extract:
                 return run_extract(unit, *worker);
             case domain::Step::transcribe:
-                return run_transcribe(unit, *worker, loads_model);
+                return run_transcribe(unit, *worker, warm_up);
             case domain::Step::finalize:
                 return run_finalize(unit);
             case domain::Step::diarize:
@@ -307,12 +308,15 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
 }
 
 Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker,
-                                                  bool loads_model) {
+                                                  const WarmUp& warm_up) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
+    const bool loads_model = warm_up.load > Millis{0};
+    if (auto ready = worker.wait_ready(warm_up.ready, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_prepared(clock_.mono());
+    if (!loads_model) {
+        unit.set_prepared(clock_.mono());
+    }
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
         return std::unexpected(for_good_where_missing(
@@ -328,8 +332,9 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         .language = claimed.options.language};
     const Millis audio = claimed.span.length();
     ports::RunControl control = control_for(unit, predicted_length(claimed, audio));
-    if (loads_model) {  // nothing is recognised meanwhile, and that is no stall
-        control.stall_window += kWarmUpDeadline;
+    if (loads_model) {
+        control.load_window = warm_up.load;
+        control.on_loaded = [this, &unit] { unit.set_prepared(clock_.mono()); };
     }
     auto outcome = worker.transcribe(job, control);
     if (!outcome) {
@@ -343,7 +348,7 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
     if (end) {
         DURASCRIBE_FAILPOINT("chunk.recorded");
-        if (!loads_model) {
+        if (!unit.preparing()) {
             learn(unit, result.engine, result.model, audio);
         }
     }
@@ -397,7 +402,9 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
         return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
     };
     return {
-        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
+        // Of a machine or model that is slower than anyone knew, a further attempt is to show it.
+        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)) *
+                        (1 << std::clamp(unit.claimed().attempt - 1, 0, kStallDoublings)),
         .deadline = settings_.task_timeout.value_or(
             std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
         .stop = unit.stop_token(),

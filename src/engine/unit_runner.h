@@ -12,6 +12,12 @@
 
 namespace durascribe::engine {
 
+// What a speech worker may take before it recognises.
+struct WarmUp {
+    Millis ready{60'000};  // until it is ready, with the model that it starts with
+    Millis load{0};        // until it has the unit's model in place of that one; 0: it has it
+};
+
 // One per slot; used by its thread alone.
 class UnitRunner {
   public:
@@ -22,10 +28,9 @@ class UnitRunner {
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
     // the lease was lost, or `unit` was drained while the disk refused the record (then the next
-    // start does it again). `worker` is null in the lanes local and fetch. `loads_model`: it has
-    // another one loaded than the unit asks for, and what the change takes is neither a stall nor
-    // learned as the model's speed.
-    void run(RunningUnit& unit, ports::Worker* worker, bool loads_model = false);
+    // start does it again). `worker` is null in the lanes local and fetch. Until a speech
+    // worker says that it has its model, the unit is being prepared.
+    void run(RunningUnit& unit, ports::Worker* worker, const WarmUp& warm_up = {});
 
     // In place of run(): the unit goes back to the queue with no attempt spent, or ends as whoever
     // stopped it before wants.
@@ -37,7 +42,7 @@ class UnitRunner {
     void collect_nothing(RunningUnit& unit, const Error& why);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
     Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker,
-                                          bool loads_model);
+                                          const WarmUp& warm_up);
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
 
     ports::RunControl control_for(RunningUnit& unit, Millis predicted) const;

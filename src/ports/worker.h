@@ -71,6 +71,11 @@ struct RunControl {
     Millis deadline{1'800'000};   // for the whole run: killed, class timeout
     std::stop_token stop;         // asked to stop: killed, class lost, code "stopped"
     std::function<void(Millis audio_done)> on_progress;
+    // Of transcribe, where the worker loads a model before it begins: until it says that it has,
+    // this and not the stall window bounds it, class stall, code "model_not_loaded". 0: the model
+    // is there.
+    Millis load_window{0};
+    std::function<void()> on_loaded;  // as on_progress; before the first of those
 };
 
 // One worker, used by one thread at a time. It dies with the thread that started it (the kernel's

@@ -106,8 +106,13 @@ class ProcessWorker final : public ports::Worker {
 
 Watch watch_of(const ports::RunControl& control, std::string_view activity, Millis audio_total,
                Millis audio_start) {
-    return {activity,    control.stall_window, control.deadline, control.stop, control.on_progress,
-            audio_total, audio_start};
+    return {.activity = activity,
+            .stall_window = control.stall_window,
+            .deadline = control.deadline,
+            .stop = control.stop,
+            .on_progress = control.on_progress,
+            .audio_total = audio_total,
+            .audio_start = audio_start};
 }
 
 // The time that the worker needs to become ready is part of the run.
@@ -175,12 +180,13 @@ Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::Transcri
                                                            const ports::RunControl& control) {
     DURASCRIBE_ASSERT(role_ == ports::WorkerRole::speech);
     const std::array descriptors{job.pcm_fd};
-    const auto payload =
-        run(FrameType::transcribe,
-            protocol::encode(
-                protocol::TranscribeRequest{job.span, job.engine, job.model, job.language}),
-            descriptors, FrameType::transcribed,
-            watch_of(control, "recognising speech", job.span.length(), job.span.start));
+    Watch watch = watch_of(control, "recognising speech", job.span.length(), job.span.start);
+    watch.load_window = control.load_window;
+    watch.on_loaded = control.on_loaded;
+    const auto payload = run(FrameType::transcribe,
+                             protocol::encode(protocol::TranscribeRequest{job.span, job.engine,
+                                                                          job.model, job.language}),
+                             descriptors, FrameType::transcribed, watch);
     if (!payload) {
         return std::unexpected(payload.error());
     }
