@@ -18,14 +18,17 @@ constexpr Millis kLongestTick{5'000};
 
 }  // namespace
 
-Supervisor::Supervisor(Engine& engine, ports::Store& store, const ports::Clock& clock,
-                       const EngineSettings& settings, RunningUnits& running, NodeId node,
+Supervisor::Supervisor(Engine& engine, ports::Store& store, ports::BlobStore& blobs,
+                       const ports::Clock& clock, const EngineSettings& settings,
+                       RunningUnits& running, RoomWaiters& room_waiters, NodeId node,
                        std::function<void()> wake_lanes)
     : engine_(engine),
       store_(store),
+      blobs_(blobs),
       clock_(clock),
       settings_(settings),
       running_(running),
+      room_waiters_(room_waiters),
       node_(std::move(node)),
       wake_lanes_(std::move(wake_lanes)),
       renewed_at_(clock.mono()) {
@@ -91,6 +94,7 @@ void Supervisor::loop(std::stop_token stop) {
                 watch_until = now + settings_.lease_length * 2;
             }
         }
+        serve_room_waiters();
         const auto next = until_next_retry();
         retry_waits = next.has_value();
         if (next && *next <= Millis{0}) {
@@ -262,6 +266,22 @@ void Supervisor::persist_progress() {
     }
     if (const auto reported = store_.report_progress(units, percents); !reported) {
         log::warning("progress could not be stored: {}", reported.error().message);
+    }
+}
+
+void Supervisor::serve_room_waiters() {
+    if (room_waiters_.empty()) {
+        return;
+    }
+    const auto free = blobs_.free_bytes();
+    if (!free) {
+        return;  // there is no room, whatever else is wrong with the disk
+    }
+    for (const UnitId unit : room_waiters_.take_fitting(*free)) {
+        if (const auto ended = store_.end_wait(unit); !ended) {
+            log::warning("unit {}: there is room for it, and that could not be recorded: {}",
+                         unit.value, ended.error().message);  // it looks itself, later
+        }
     }
 }
 

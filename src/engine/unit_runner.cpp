@@ -15,8 +15,15 @@ namespace durascribe::engine {
 namespace {
 
 constexpr Millis kStorageRetry{1'000};
+// What waits for room is told of it (RoomWaiters), and looks itself where that goes wrong.
+constexpr Millis kRoomRetry{300'000};
 constexpr int kStallDoublings = 3;
+// For a download of which nobody said how long it is.
+constexpr std::int64_t kRoomOfUnknown = std::int64_t{64} << 20;
+// Decoded audio that filled the disk is not begun again without so much more room than it had.
+constexpr std::int64_t kMoreRoom = std::int64_t{1} << 20;
 constexpr Millis kWarmUpDeadline{60'000};
+constexpr std::int64_t kPcmBytesPerMilli = 32;
 // A fetch worker whose time is over says so itself; this much later it is stopped.
 constexpr Millis kFetchWord{15'000};
 // Of shorter audio the speed is what a unit costs at least, and would be too slow for all else.
@@ -76,12 +83,13 @@ bool is_stale(const Error& error) {
 }  // namespace
 
 UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                       ports::WorkerFactory& workers, const ports::Clock& clock,
-                       const EngineSettings& settings,
+                       RoomWaiters& room_waiters, ports::WorkerFactory& workers,
+                       const ports::Clock& clock, const EngineSettings& settings,
                        std::function<void(const TaskId&)> before_failure)
     : store_(store),
       blobs_(blobs),
       guard_(guard),
+      room_waiters_(room_waiters),
       workers_(workers),
       clock_(clock),
       settings_(settings),
@@ -91,6 +99,7 @@ UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& 
 void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, const WarmUp& warm_up) {
     const domain::Step step = unit.claimed().step;
     retry_after_.reset();
+    needs_room_bytes_.reset();
     Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
         switch (step) {
             case domain::Step::acquire:
@@ -110,6 +119,9 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, const WarmUp& war
     }();
     if (!end) {
         record_failure(unit, end.error());
+        if (needs_room_bytes_) {
+            room_waiters_.add(unit.claimed().lease.unit, *needs_room_bytes_);
+        }
     }
 }
 
@@ -181,7 +193,16 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     if (!file) {
         return std::unexpected(file.error());
     }
-    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file));
+    const auto check_room = [this](std::int64_t bytes) -> Result<void> {
+        const auto free = blobs_.free_bytes();
+        if (!free || bytes <= *free) {
+            return free ? Result<void>() : std::unexpected(free.error());
+        }
+        return std::unexpected(
+            no_room("no_room_for_file", "What is to be downloaded", "", bytes, *free));
+    };
+    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file),
+                      check_room);
     if (download.whole()) {  // asked for what follows it, the other side has nothing (416)
         unit.set_prepared(clock_.mono());
         return download.seal();
@@ -217,6 +238,9 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();
     if (!taken) {
+        if (taken.error().cls == ErrorClass::storage && !needs_room_bytes_) {  // full meanwhile
+            wait_for_room(download.left().value_or(kRoomOfUnknown));
+        }
         return std::unexpected(taken.error());
     }
     if (!outcome) {
@@ -246,16 +270,29 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     if (!pcm) {
         return std::unexpected(pcm.error());
     }
+    const auto free = blobs_.free_bytes();
+    if (!free) {
+        return std::unexpected(free.error());
+    }
     const ports::ExtractJob job{.source_fd = source->get(),
                                 .pcm_fd = (*pcm)->fd(),
                                 .audio_track = claimed.options.audio_track,
                                 .longest_media = settings_.longest_media,
                                 // If a picture killed the first attempt, the next goes without.
-                                .poster = claimed.attempt == 1};
+                                .poster = claimed.attempt == 1,
+                                .room_bytes = *free};
     // How long the media is, is known only afterwards: the least limits hold, and the stall limit.
     auto outcome = worker.extract(job, control_for(unit, Millis{0}));
     if (!outcome) {
+        if (outcome.error().cls == ErrorClass::storage) {  // nobody knew how much it would be
+            wait_for_room((*pcm)->size_bytes() + kMoreRoom);
+        }
         return std::unexpected(outcome.error());
+    }
+    if (!outcome->decoded) {
+        return std::unexpected(no_room("no_room_for_audio", "The decoded audio",
+                                       " and cut the recording",
+                                       outcome->info.duration.count() * kPcmBytesPerMilli, *free));
     }
 
     DURASCRIBE_FAILPOINT("extract.decoded");
@@ -305,6 +342,29 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     DURASCRIBE_FAILPOINT("extract.recorded");
     learn(unit, "ffmpeg", "", duration);
     return end;
+}
+
+void UnitRunner::wait_for_room(std::int64_t bytes) {
+    retry_after_ = kRoomRetry;
+    needs_room_bytes_ = bytes;
+}
+
+Error UnitRunner::no_room(std::string_view code, std::string_view what, std::string_view remedy,
+                          std::int64_t bytes, std::int64_t free_bytes) {
+    wait_for_room(bytes);
+    constexpr std::int64_t kMiB = 1024 * 1024;
+    const std::int64_t needed = bytes / kMiB + 1;
+    const auto capacity = blobs_.capacity_bytes();
+    const bool never = capacity && bytes > *capacity;
+    return {ErrorClass::storage,
+            std::string{code},
+            never ? fmt::format("{} needs {} MiB, and the disk of the data directory holds {} MiB "
+                                "in all. Give it a larger one, or cancel this{}.",
+                                what, needed, *capacity / kMiB, remedy)
+                  : fmt::format("{} needs {} MiB, and {} MiB are free. Free some space, and it "
+                                "goes on by itself.",
+                                what, needed, free_bytes / kMiB),
+            {}};
 }
 
 Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker,

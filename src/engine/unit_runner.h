@@ -8,6 +8,7 @@
 
 #include "durascribe/engine/blob_guard.h"
 #include "durascribe/engine/engine.h"
+#include "durascribe/engine/room_waiters.h"
 #include "durascribe/engine/running_units.h"
 
 namespace durascribe::engine {
@@ -23,7 +24,7 @@ class UnitRunner {
   public:
     // `before_failure` is called with the task whose unit is about to be recorded as not done.
     UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-               ports::WorkerFactory& workers, const ports::Clock& clock,
+               RoomWaiters& room_waiters, ports::WorkerFactory& workers, const ports::Clock& clock,
                const EngineSettings& settings, std::function<void(const TaskId&)> before_failure);
 
     // Runs the unit to its recorded end: when this returns, the store knows what became of it, or
@@ -41,6 +42,12 @@ class UnitRunner {
     Result<void> fetch(RunningUnit& unit, ports::ImportRow import);
     void collect_nothing(RunningUnit& unit, const Error& why);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
+    // The unit that fails now, class storage, is not tried again before so much is free.
+    void wait_for_room(std::int64_t bytes);
+    // The same, and the error. `what` is a sentence's subject; `remedy` is what else helps where
+    // the whole disk is too small.
+    Error no_room(std::string_view code, std::string_view what, std::string_view remedy,
+                  std::int64_t bytes, std::int64_t free_bytes);
     Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker,
                                           const WarmUp& warm_up);
     Result<ports::UnitEnd> run_finalize(RunningUnit& unit);
@@ -67,12 +74,16 @@ class UnitRunner {
     ports::Store& store_;
     ports::BlobStore& blobs_;
     BlobGuard& guard_;
+    RoomWaiters& room_waiters_;
     ports::WorkerFactory& workers_;
     const ports::Clock& clock_;
     const EngineSettings& settings_;
     std::function<void(const TaskId&)> before_failure_;
     std::mt19937_64 random_;
-    std::optional<Millis> retry_after_;  // that the other side of the unit's download asked for
+    // Of the unit that runs: until its next attempt, as the other side of its download asked, or as
+    // one that waits for room waits at most; and how much room that is.
+    std::optional<Millis> retry_after_;
+    std::optional<std::int64_t> needs_room_bytes_;
 };
 
 }  // namespace durascribe::engine

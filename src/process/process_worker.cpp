@@ -64,6 +64,14 @@ Result<void> check(const protocol::Extracted& answer, const ports::ExtractJob& j
     if (::fstat(job.pcm_fd, &file) != 0) {
         return std::unexpected(system_error(errno, "read the size of the decoded audio"));
     }
+    if (!answer.decoded) {
+        if (job.room_bytes < 0 || file.st_size != 0) {
+            return std::unexpected(protocol::protocol_error(fmt::format(
+                "no room for the audio, of which {} bytes were written, and {} are free",
+                file.st_size, job.room_bytes)));
+        }
+        return {};
+    }
     const Millis written{file.st_size / kPcmBytesPerMilli};
     if (written + kPcmTolerance < answer.info.duration) {
         return std::unexpected(
@@ -146,11 +154,11 @@ Result<protocol::Extracted> ProcessWorker::run_extract(const ports::ExtractJob& 
         }
     }
     const std::array descriptors{job.source_fd, job.pcm_fd};
-    const auto payload =
-        run(FrameType::extract,
-            protocol::encode(
-                protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster}),
-            descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
+    const auto payload = run(
+        FrameType::extract,
+        protocol::encode(protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster,
+                                                  std::max<std::int64_t>(job.room_bytes, -1)}),
+        descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
     if (!payload) {
         return std::unexpected(payload.error());
     }
@@ -173,7 +181,8 @@ Result<ports::ExtractOutcome> ProcessWorker::extract(const ports::ExtractJob& jo
         return std::unexpected(std::move(answer.error()));
     }
     return ports::ExtractOutcome{std::move(answer->info), std::move(answer->silences),
-                                 std::move(answer->peaks), std::move(answer->poster)};
+                                 std::move(answer->peaks), std::move(answer->poster),
+                                 answer->decoded};
 }
 
 Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::TranscribeJob& job,

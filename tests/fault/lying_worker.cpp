@@ -273,6 +273,13 @@ const std::map<std::string_view, Lie>& lies() {
              m.info.duration = Millis{60'000};
              l.send(FrameType::extracted, protocol::encode(m));
          }},
+        {"no_room_but_sound_written",
+         [](Liar& l) {
+             if (::write(l.files.back().get(), "sound", 5) == 5) {
+                 l.send(FrameType::extracted,
+                        protocol::encode(protocol::Extracted{.decoded = false}));
+             }
+         }},
         {"loads_for_ever",  // longer than its model may take
          [](Liar&) { hang(); }},
         {"loaded_and_hangs",
