@@ -78,7 +78,7 @@ class RunningUnit {
     void cancel_known() { cancel_in_doubt_.store(false); }
     bool cancel_in_doubt() const { return cancel_in_doubt_.load(); }
 
-    // Its end, or a file for its work, waits for a disk that takes it: nobody works meanwhile.
+    // Its end waits for a disk that takes it: nobody works meanwhile.
     void set_waits_for_disk(bool waits) { waits_for_disk_.store(waits); }
     bool waits_for_disk() const { return waits_for_disk_.load(); }
 

@@ -191,6 +191,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     const ports::ClaimedUnit& claimed = unit.claimed();
     auto file = blobs_.open_partial(claimed.media_id.value, import.bytes_done);
     if (!file) {
+        wait_where_full(file.error());
         return std::unexpected(file.error());
     }
     const auto check_room = [this](std::int64_t bytes) -> Result<void> {
@@ -266,13 +267,11 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
             "The uploaded file is no longer in the store. Upload it again, or restore a backup and "
             "retry."));
     }
-    auto pcm = create_when_possible(unit);
-    if (!pcm) {
-        return std::unexpected(pcm.error());
-    }
     const auto free = blobs_.free_bytes();
-    if (!free) {
-        return std::unexpected(free.error());
+    auto pcm = free ? blobs_.create() : std::unexpected(free.error());
+    if (!pcm) {
+        wait_where_full(pcm.error());
+        return std::unexpected(pcm.error());
     }
     const ports::ExtractJob job{.source_fd = source->get(),
                                 .pcm_fd = (*pcm)->fd(),
@@ -347,6 +346,12 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
 void UnitRunner::wait_for_room(std::int64_t bytes) {
     retry_after_ = kRoomRetry;
     needs_room_bytes_ = bytes;
+}
+
+void UnitRunner::wait_where_full(const Error& error) {
+    if (error.code == "disk_full") {
+        wait_for_room(blobs_.free_bytes().value_or(0) + 1);
+    }
 }
 
 Error UnitRunner::no_room(std::string_view code, std::string_view what, std::string_view remedy,
@@ -511,24 +516,6 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     if (!learned) {
         log::warning("could not record the speed of {}: {}", domain::to_string(unit.claimed().step),
                      learned.error().message);  // an estimate is worth no failure
-    }
-}
-
-Result<std::unique_ptr<ports::PendingBlob>> UnitRunner::create_when_possible(RunningUnit& unit) {
-    const WaitForDisk waits(unit);
-    for (bool told = false;; told = true) {
-        auto blob = blobs_.create();
-        if (blob || blob.error().cls != ErrorClass::storage) {
-            return blob;
-        }
-        waits.begin();
-        if (!pause(unit.stop_token(), kStorageRetry)) {
-            return blob;
-        }
-        if (!told) {
-            log::error("unit {}: waiting for room to work in: {}", unit.claimed().lease.unit.value,
-                       blob.error().message);
-        }
     }
 }
 

@@ -44,8 +44,9 @@ class UnitRunner {
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
     // The unit that fails now, class storage, is not tried again before so much is free.
     void wait_for_room(std::int64_t bytes);
-    // The same, and the error. `what` is a sentence's subject; `remedy` is what else helps where
-    // the whole disk is too small.
+    void wait_where_full(const Error& error);  // for more than there is now
+    // As wait_for_room(), and the error. `what` is a sentence's subject; `remedy` is what else
+    // helps where the whole disk is too small.
     Error no_room(std::string_view code, std::string_view what, std::string_view remedy,
                   std::int64_t bytes, std::int64_t free_bytes);
     Result<ports::UnitEnd> run_transcribe(RunningUnit& unit, ports::Worker& worker,
@@ -59,10 +60,6 @@ class UnitRunner {
     void learn(const RunningUnit& unit, const std::string& engine, const std::string& model,
                Millis audio);
     void record_failure(RunningUnit& unit, const Error& error);
-
-    // A file for the unit's output, waiting for a disk that takes one; ends with an error when the
-    // unit is stopped.
-    Result<std::unique_ptr<ports::PendingBlob>> create_when_possible(RunningUnit& unit);
 
     // Repeats `record` while the disk refuses it (class storage), until it is accepted or refused
     // as stale, or the process is about to go: finished work waits for room, it is not thrown away.

@@ -17,6 +17,12 @@ class SmallDisk final : public testing::ForwardingBlobs {
     using ForwardingBlobs::ForwardingBlobs;
     Result<std::int64_t> free_bytes() override { return free.load(); }
     Result<std::int64_t> capacity_bytes() override { return 100 * kMiB; }
+    Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes) override {
+        if (free == 0) {
+            return fail(ErrorClass::storage, "disk_full", "The disk is full.");
+        }
+        return ForwardingBlobs::create(expected_bytes);
+    }
     std::atomic<std::int64_t> free{12 * kMiB};
 };
 
@@ -102,6 +108,21 @@ TEST_F(Room, WhatFilledTheDiskIsNotBegunAgainWithoutMoreRoomThanItHad) {
     EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
     EXPECT_LT(clock_.mono() - room_at, Millis{5'000});
     EXPECT_EQ(workers_.extracts, 2);
+}
+
+TEST_F(Room, OnAFullDiskItWaitsWhereOneCanSeeIt) {
+    ASSERT_TRUE(store_->set_paused(true));
+    const auto made = upload();
+    disk_->free = 0;
+    ASSERT_TRUE(store_->set_paused(false));
+    ASSERT_EQ(await(made.task.id, domain::TaskState::retrying), domain::TaskState::retrying);
+    const auto waiting = engine_->view(made.task.id);
+    EXPECT_EQ(waiting->stage, "Waiting for room on the disk");
+    EXPECT_EQ(waiting->row.error->code, "disk_full");
+    EXPECT_EQ(workers_.extracts, 0);
+    disk_->free = 20 * kMiB;
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(workers_.extracts, 1);
 }
 
 TEST_F(Room, WaitingIsOverAfterARestartToo) {
