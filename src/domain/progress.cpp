@@ -102,26 +102,27 @@ void share_by_prior(std::vector<Plan>& plans) {
 
 double seconds_left(const Plan& p, double media_seconds, int slots) {
     if (!p.facts.ended && !p.facts.left.empty()) {
-        std::vector<double> units;
+        std::vector<UnitSeconds> units;
         units.reserve(p.facts.left.size());
-        for (const Millis audio : p.facts.left) {
-            units.push_back(p.on_one_slot * seconds_of(audio));
+        for (const StepFacts::UnitLeft& unit : p.facts.left) {
+            units.push_back({p.on_one_slot * seconds_of(unit.audio), seconds_of(unit.wait)});
         }
         return seconds_on_slots(units, slots) + p.fixed * (1 - fraction_of(p.facts));
     }
     const double left = 1 - (p.facts.ended ? 1 : fraction_of(p.facts));
     const double audio =
         p.facts.audio_total > Millis{0} ? seconds_of(p.facts.audio_total) : media_seconds;
-    return left * (p.per_audio_second * audio + p.fixed);
+    return (p.facts.ended ? 0 : seconds_of(p.facts.wait)) +
+           left * (p.per_audio_second * audio + p.fixed);
 }
 
 }  // namespace
 
-double seconds_on_slots(std::span<const double> unit_seconds, int slots) {
+double seconds_on_slots(std::span<const UnitSeconds> units, int slots) {
     std::vector<double> free_at(static_cast<std::size_t>(std::max(slots, 1)), 0.0);
-    for (const double seconds : unit_seconds) {  // a heap whose first is free the soonest
+    for (const UnitSeconds& unit : units) {  // a heap whose first is free the soonest
         std::ranges::pop_heap(free_at, std::greater{});
-        free_at.back() += seconds;
+        free_at.back() = std::max(free_at.back(), unit.wait) + unit.work;
         std::ranges::push_heap(free_at, std::greater{});
     }
     return std::ranges::max(free_at);

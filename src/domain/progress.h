@@ -47,9 +47,14 @@ struct StepFacts {
     int units_running = 0;
     bool ended = false;
     std::optional<double> share_done;  // in place of audio_done over audio_total
-    // Of transcribe: the audio left in each unit that is not ended, those that run first, then the
-    // others in the order in which they start. Empty: only the sums above are known.
-    std::vector<Millis> left;
+    // Of transcribe: each unit that is not ended, those that run first, then the others in the
+    // order in which they start. Empty: only the sums above are known.
+    struct UnitLeft {
+        Millis audio{0};
+        Millis wait{0};  // until it may start: its next attempt has a time
+    };
+    std::vector<UnitLeft> left;
+    Millis wait{0};  // the same of a step of one unit
 };
 
 struct TaskProgress {
@@ -63,8 +68,12 @@ struct TaskProgress {
     std::optional<double> seconds_on_one_slot;
 };
 
-// How long `slots` need for units of these lengths, each taken in turn by the first that is free.
-double seconds_on_slots(std::span<const double> unit_seconds, int slots);
+struct UnitSeconds {
+    double work = 0;
+    double wait = 0;  // before it may start
+};
+// How long `slots` need for these units, each taken in turn by the first slot that is free.
+double seconds_on_slots(std::span<const UnitSeconds> units, int slots);
 
 // With `worked_seconds`, the time in which the task was at work so far, `percent` is its share of
 // that, of the work left and of `wait_seconds` for others. Without, it is weighted by predicted

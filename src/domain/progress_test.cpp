@@ -57,7 +57,7 @@ TEST(Progress, TheLastChunkHasOneSlotOnly) {
                 .audio_done = seconds{30},
                 .units_total = 2,
                 .units_completed = 1,
-                .left = {seconds{30}}};
+                .left = {{.audio = seconds{30}}}};
     EXPECT_NEAR(*compute_progress({}, facts, seconds{60}, {}, 2).eta_seconds, 30 * 0.12 + 0.01,
                 1e-9);
 }
@@ -71,10 +71,26 @@ TEST(Progress, OnOneSlotATaskTakesAsLongAsItCanBesideOthers) {
 
 TEST(Progress, UnitsGoToTheSlotThatIsFreeFirst) {
     EXPECT_EQ(seconds_on_slots({}, 2), 0);
-    const std::vector<double> units = {5, 1, 1, 1, 1, 8};
+    const std::vector<UnitSeconds> units = {{5}, {1}, {1}, {1}, {1}, {8}};
     EXPECT_EQ(seconds_on_slots(units, 1), 17);
     EXPECT_EQ(seconds_on_slots(units, 2), 12);  // 5 beside 1+1+1+1+8
     EXPECT_EQ(seconds_on_slots(units, 6), 8);
+}
+
+TEST(Progress, AUnitThatMustWaitKeepsTheEndWaitingNoLongerThanIsLeftOfIt) {
+    const std::vector<UnitSeconds> units = {{5}, {3, 4}, {2, 20}};
+    EXPECT_EQ(seconds_on_slots(std::span(units).first(2), 1), 8) << "its time comes meanwhile";
+    EXPECT_EQ(seconds_on_slots(std::span(units).first(2), 2), 7);
+    EXPECT_EQ(seconds_on_slots(units, 2), 22);
+}
+
+TEST(Progress, AStepOfOneUnitThatWaitsIsThatMuchFurtherFromItsEnd) {
+    auto facts = nothing_done({});
+    const double before = *compute_progress({}, facts, seconds{100}, {}, 1).eta_seconds;
+    facts[0].wait = seconds{60};
+    EXPECT_NEAR(*compute_progress({}, facts, seconds{100}, {}, 1).eta_seconds, before + 60, 1e-9);
+    facts[0].ended = true;
+    EXPECT_LT(*compute_progress({}, facts, seconds{100}, {}, 1).eta_seconds, before);
 }
 
 TEST(Progress, WithTheTimeWorkedItIsAShareOfTheTime) {
@@ -84,7 +100,7 @@ TEST(Progress, WithTheTimeWorkedItIsAShareOfTheTime) {
                 .audio_total = seconds{100},
                 .audio_done = seconds{50},
                 .units_total = 2,
-                .left = {seconds{10}, seconds{40}}};
+                .left = {{.audio = seconds{10}}, {.audio = seconds{40}}}};
     const std::vector<StepSpeed> speeds = {{Step::transcribe, 0.5, 0}};
     const auto p = compute_progress({}, facts, seconds{100}, speeds, 2, 60.0);
     EXPECT_NEAR(*p.eta_seconds, 20.01, 1e-9);

@@ -42,7 +42,10 @@ RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const Re
         return {.retry = true, .counts_as_attempt = false};
     }
     if (cls == ErrorClass::storage) {
-        return {.retry = true, .delay = kStorageDelay, .counts_as_attempt = false};
+        return {
+            .retry = true,
+            .delay = std::clamp(retry_after.value_or(kStorageDelay), Millis{0}, kLongestRetryAfter),
+            .counts_as_attempt = false};
     }
     const bool deadly = cls == ErrorClass::crash || cls == ErrorClass::memory;
     if (deadly && history.crashes + 1 >= limits.max_crashes) {

@@ -34,8 +34,9 @@ struct RetryDecision {
 // The longest wait that another side may ask for.
 inline constexpr Millis kLongestRetryAfter{3'600'000};
 
-// `random01` in [0, 1) decides the jitter. `retry_after` is what the other side asked for: it takes
-// the place of the backoff for class network, up to kLongestRetryAfter.
+// `random01` in [0, 1) decides the jitter. `retry_after` takes the place of the backoff, up to
+// kLongestRetryAfter: for class network it is what the other side asked for, for class storage how
+// long to wait at most for whoever tells of room.
 RetryDecision decide_retry(ErrorClass cls, const RetryHistory& history, const RetryLimits& limits,
                            double random01, std::optional<Millis> retry_after = std::nullopt);
 

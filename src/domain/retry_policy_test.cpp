@@ -49,6 +49,9 @@ TEST(RetryPolicy, StorageAndLostSpendNoAttempt) {
     EXPECT_TRUE(storage.retry);
     EXPECT_FALSE(storage.counts_as_attempt);
     EXPECT_EQ(storage.delay, Millis{2'000});
+    EXPECT_EQ(decide_retry(ErrorClass::storage, {}, kLimits, 0.9, Millis{9'000}).delay,
+              Millis{9'000})
+        << "whoever tells of room names the longest wait";
     const auto lost = decide_retry(ErrorClass::lost, long_one, kLimits, 0.9);
     EXPECT_TRUE(lost.retry);
     EXPECT_FALSE(lost.counts_as_attempt);

@@ -70,12 +70,14 @@ std::string shown_name(const std::string& name) {
 }  // namespace
 
 Download::Download(ports::Store& store, const ports::Clock& clock, ports::Lease lease,
-                   ports::ImportRow import, std::unique_ptr<ports::PartialBlob> file)
+                   ports::ImportRow import, std::unique_ptr<ports::PartialBlob> file,
+                   std::function<Result<void>(std::int64_t bytes)> check_room)
     : store_(store),
       clock_(clock),
       lease_(lease),
       import_(std::move(import)),
-      file_(std::move(file)) {
+      file_(std::move(file)),
+      check_room_(std::move(check_room)) {
     const bool known = !import_.etag.empty() || !import_.last_modified.empty();
     offset_ = known ? file_->size_bytes() : 0;
 }
@@ -181,7 +183,8 @@ Result<void> Download::take_head() {
         return done;
     }
     DURASCRIBE_FAILPOINT("import.head_recorded");
-    return {};
+    const auto coming = left();
+    return coming && *coming > 0 ? check_room_(*coming) : Result<void>();
 }
 
 Result<void> Download::make_durable() {

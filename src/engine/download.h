@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -19,8 +20,11 @@ namespace durascribe::engine {
 class Download {
   public:
     // `import` as the store has it; `file`: its partial blob, opened with the row's bytes_done.
+    // `check_room` is asked, on a thread of the download's own, before the first byte of so many
+    // that are announced; its error ends the download.
     Download(ports::Store& store, const ports::Clock& clock, ports::Lease lease,
-             ports::ImportRow import, std::unique_ptr<ports::PartialBlob> file);
+             ports::ImportRow import, std::unique_ptr<ports::PartialBlob> file,
+             std::function<Result<void>(std::int64_t bytes)> check_room);
     ~Download();
 
     // Where to go on; 0 where nothing tells whether the other side still has the same file.
@@ -29,6 +33,11 @@ class Download {
     // Then only seal() is left to do.
     bool whole() const;
     const ports::ImportRow& import() const { return import_; }
+    // Still to come, where that was announced. Not between begin() and finish().
+    std::optional<std::int64_t> left() const {
+        return import_.bytes_total ? std::optional{*import_.bytes_total - import_.bytes_done}
+                                   : std::nullopt;
+    }
 
     // The end for the worker.
     Result<UniqueFd> begin();
@@ -49,6 +58,7 @@ class Download {
     const ports::Lease lease_;
     ports::ImportRow import_;
     const std::unique_ptr<ports::PartialBlob> file_;
+    const std::function<Result<void>(std::int64_t bytes)> check_room_;
     std::int64_t offset_ = 0;
     UniqueFd pipe_;
     Result<void> pumped_;

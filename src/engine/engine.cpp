@@ -18,6 +18,7 @@
 #include "durascribe/engine/memory_admission.h"
 #include "durascribe/engine/model_memory.h"
 #include "durascribe/engine/resumable_uploads.h"
+#include "durascribe/engine/room_waiters.h"
 #include "durascribe/engine/slot.h"
 #include "durascribe/engine/spare_worker.h"
 #include "durascribe/engine/supervisor.h"
@@ -71,15 +72,16 @@ class Engine::Impl final : public ports::CommitListener {
                                   .unit_started = [this] { kick_supervisor(); }};
         {
             const std::scoped_lock lock(supervisor_mutex_);
-            supervisor_ = std::make_unique<Supervisor>(self_, store_, clock_, settings_, running_,
-                                                       node_, [this] { wake_lanes(); });
+            supervisor_ =
+                std::make_unique<Supervisor>(self_, store_, blobs_, clock_, settings_, running_,
+                                             room_waiters_, node_, [this] { wake_lanes(); });
         }
         lease_watch_ = std::make_unique<LeaseWatch>(running_, clock_, settings_.lease_length);
         const auto add_slots = [&](domain::Lane lane, int count) {
             for (int i = 0; i < count; ++i) {
                 slots_.push_back(std::make_unique<Slot>(
                     context, lane, signal(lane),
-                    UnitRunner(store_, blobs_, guard_, workers_, clock_, settings_,
+                    UnitRunner(store_, blobs_, guard_, room_waiters_, workers_, clock_, settings_,
                                [this](const TaskId& task) { store_progress(task); })));
             }
         };
@@ -413,6 +415,7 @@ class Engine::Impl final : public ports::CommitListener {
     BlobGuard guard_;
     ResumableUploads uploads_;
     RunningUnits running_;
+    RoomWaiters room_waiters_{[this] { kick_supervisor(); }};
     LanePace pace_;
     TaskViews views_{store_, running_, pace_, clock_, settings_};
     ModelMemory memory_;

@@ -2,6 +2,7 @@
 // (memory_admission.h).
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -12,9 +13,16 @@
 #include <utility>
 #include <vector>
 
+#include "durascribe/base/time.h"
 #include "durascribe/domain/model_choice.h"
 
 namespace durascribe::engine {
+
+// Within what a worker is to have loaded a model that needs so much: from a disk that gives 16 MiB
+// a second, and a minute for all else.
+constexpr Millis load_within(std::int64_t bytes) {
+    return Millis{60'000} + Millis{1'000} * (std::max<std::int64_t>(bytes, 0) >> 24);
+}
 
 struct SpeechModel {
     std::string engine;

@@ -56,5 +56,11 @@ TEST(ModelMemory, OfAModelThatSaysNothingAGuessIsMade) {
     EXPECT_EQ(nothing.needed("", "auto", ""), 300);
 }
 
+TEST(ModelMemory, ALargeModelHasMoreTimeToBeLoaded) {
+    EXPECT_EQ(load_within(0), Millis{60'000});
+    EXPECT_EQ(load_within(-1), Millis{60'000});
+    EXPECT_EQ(load_within(std::int64_t{3} << 30), Millis{60'000 + 192'000});
+}
+
 }  // namespace
 }  // namespace durascribe::engine

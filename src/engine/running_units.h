@@ -78,6 +78,10 @@ class RunningUnit {
     void cancel_known() { cancel_in_doubt_.store(false); }
     bool cancel_in_doubt() const { return cancel_in_doubt_.load(); }
 
+    // Its end waits for a disk that takes it: nobody works meanwhile.
+    void set_waits_for_disk(bool waits) { waits_for_disk_.store(waits); }
+    bool waits_for_disk() const { return waits_for_disk_.load(); }
+
     // The task's time is over; `error` is what its record says.
     void expire(const Error& error) {
         {
@@ -119,6 +123,7 @@ class RunningUnit {
     std::atomic<std::int64_t> prepared_ms_{-1};  // after started_; negative: not yet
     std::atomic<std::int64_t> lease_known_ms_;   // MonoTime::since_boot
     std::atomic<bool> cancel_in_doubt_{false};
+    std::atomic<bool> waits_for_disk_{false};
     std::atomic<StopReason> reason_{StopReason::none};
     mutable std::mutex mutex_;
     Error expired_;              // guarded by mutex_

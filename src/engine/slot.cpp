@@ -108,7 +108,7 @@ void Slot::run_one(const ports::ClaimedUnit& claimed, MonoTime asked_at, std::st
     if (claimed.step == domain::Step::acquire) {
         context_.running.wait_for_those_before(*unit);
     }
-    runner_.run(*unit, worker_.get(), loads_model_);
+    runner_.run(*unit, worker_.get(), warm_up_);
     context_.pace.note(lane_, context_.clock.mono() - unit->started());
     context_.running.remove(*unit);
     DURASCRIBE_FAILPOINT("slot.unit_ended");
@@ -128,11 +128,12 @@ bool Slot::make_room(const ports::ClaimedUnit& claimed) {
     const std::string& engine = claimed.engine.empty() ? options.engine : claimed.engine;
     const std::string& model = claimed.model.empty() ? options.model : claimed.model;
     const SpeechModel asked = context_.memory.named(engine, model, options.language);
-    loads_model_ = asked != loaded_;
-    if (!loads_model_) {
+    warm_up_.load = Millis{0};
+    if (asked == loaded_) {
         return true;
     }
     const std::int64_t need = context_.memory.needed(engine, model, options.language);
+    warm_up_.load = load_within(need);
     if (!admitted_.change_need(need)) {
         context_.spare.take().reset();  // nobody needs it as much
         if (!admitted_.change_need(need)) {
@@ -179,9 +180,9 @@ bool Slot::admit_worker(std::stop_token stop) {
             return true;
         }
     }
-    auto ticket = context_.admission.admit(
-        wants ? wanted_bytes_
-              : context_.memory.needed(settings.engine, settings.model, settings.language));
+    const std::int64_t need =
+        context_.memory.needed(settings.engine, settings.model, settings.language);
+    auto ticket = context_.admission.admit(wants ? wanted_bytes_ : need);
     if (!ticket) {
         if (wants) {
             context_.spare.take().reset();
@@ -191,6 +192,7 @@ bool Slot::admit_worker(std::stop_token stop) {
     }
     admitted_ = std::move(*ticket);
     wanted_until_ = {};
+    warm_up_.ready = load_within(need);
     loaded_ = first;
     return start_worker(stop);
 }

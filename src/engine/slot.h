@@ -67,7 +67,7 @@ class Slot {
     int units_served_ = 0;
     std::int64_t warm_resident_bytes_ = 0;
     std::optional<SpeechModel> loaded_;  // by worker_, of its last unit
-    bool loads_model_ = false;           // worker_, of another model than that, for its next unit
+    WarmUp warm_up_;                     // of worker_, for its next unit
     bool other_models_ = false;          // it has had another before
     // After a unit whose model did not fit: what is waited for, and until when.
     std::int64_t wanted_bytes_ = 0;

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "durascribe/base/log.h"
+#include "durascribe/engine/model_memory.h"
 
 namespace durascribe::engine {
 namespace {
 
-constexpr Millis kWarmUpDeadline{60'000};
 // Without memory for it, or after it failed: it is a convenience, and worth no hurry.
 constexpr Millis kAgain{30'000};
 
@@ -75,7 +75,8 @@ void SpareWorker::loop(std::stop_token stop) {
 }
 
 std::optional<SpareWorker::Warm> SpareWorker::make(std::stop_token stop) {
-    auto ticket = admission_.admit_spare(need_());
+    const std::int64_t need = need_();
+    auto ticket = admission_.admit_spare(need);
     if (!ticket) {
         return std::nullopt;
     }
@@ -84,7 +85,7 @@ std::optional<SpareWorker::Warm> SpareWorker::make(std::stop_token stop) {
         log::warning("could not start a spare speech worker: {}", worker.error().message);
         return std::nullopt;
     }
-    if (const auto ready = (*worker)->wait_ready(kWarmUpDeadline, stop); !ready) {
+    if (const auto ready = (*worker)->wait_ready(load_within(need), stop); !ready) {
         if (!stop.stop_requested()) {
             log::warning("a spare speech worker did not become ready: {}", ready.error().message);
         }

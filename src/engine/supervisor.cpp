@@ -18,14 +18,17 @@ constexpr Millis kLongestTick{5'000};
 
 }  // namespace
 
-Supervisor::Supervisor(Engine& engine, ports::Store& store, const ports::Clock& clock,
-                       const EngineSettings& settings, RunningUnits& running, NodeId node,
+Supervisor::Supervisor(Engine& engine, ports::Store& store, ports::BlobStore& blobs,
+                       const ports::Clock& clock, const EngineSettings& settings,
+                       RunningUnits& running, RoomWaiters& room_waiters, NodeId node,
                        std::function<void()> wake_lanes)
     : engine_(engine),
       store_(store),
+      blobs_(blobs),
       clock_(clock),
       settings_(settings),
       running_(running),
+      room_waiters_(room_waiters),
       node_(std::move(node)),
       wake_lanes_(std::move(wake_lanes)),
       renewed_at_(clock.mono()) {
@@ -91,6 +94,7 @@ void Supervisor::loop(std::stop_token stop) {
                 watch_until = now + settings_.lease_length * 2;
             }
         }
+        serve_room_waiters();
         const auto next = until_next_retry();
         retry_waits = next.has_value();
         if (next && *next <= Millis{0}) {
@@ -169,8 +173,7 @@ void Supervisor::count_work(Millis passed) {
     std::map<TaskId, Worked> now;
     for (const RunningUnits::Handle& unit : running_.all()) {
         const ports::ClaimedUnit& claimed = unit->claimed();
-        if (claimed.step == domain::Step::finalize || claimed.step == domain::Step::acquire ||
-            now.contains(claimed.task_id)) {
+        if (claimed.step == domain::Step::finalize || claimed.step == domain::Step::acquire) {
             // What was finished is delivered, however long all of it took; and the time of another
             // side's line is none of the task's work.
             continue;
@@ -178,10 +181,16 @@ void Supervisor::count_work(Millis passed) {
         const auto before = worked_.find(claimed.task_id);
         const bool counted =
             before != worked_.end() && before->second.run_number == claimed.run_number;
-        // A unit that began since the last look has run for less than what passed.
-        const Millis ran = std::min(passed, clock_.mono() - unit->started());
-        now[claimed.task_id] = {claimed.run_number,
-                                (counted ? before->second.time : claimed.worked) + ran};
+        // A unit that began since the last look has run for less than what passed; one that waits
+        // for the disk does not run.
+        const Millis ran =
+            unit->waits_for_disk() ? Millis{0} : std::min(passed, clock_.mono() - unit->started());
+        const Millis until_now = counted ? before->second.time : claimed.worked;
+        Worked& worked =
+            now.try_emplace(claimed.task_id, Worked{claimed.run_number, until_now}).first->second;
+        if (worked.run_number == claimed.run_number) {
+            worked.time = std::max(worked.time, until_now + ran);
+        }
     }
     worked_ = std::move(now);
     for (const auto& [task, worked] : worked_) {
@@ -257,6 +266,22 @@ void Supervisor::persist_progress() {
     }
     if (const auto reported = store_.report_progress(units, percents); !reported) {
         log::warning("progress could not be stored: {}", reported.error().message);
+    }
+}
+
+void Supervisor::serve_room_waiters() {
+    if (room_waiters_.empty()) {
+        return;
+    }
+    const auto free = blobs_.free_bytes();
+    if (!free) {
+        return;  // there is no room, whatever else is wrong with the disk
+    }
+    for (const UnitId unit : room_waiters_.take_fitting(*free)) {
+        if (const auto ended = store_.end_wait(unit); !ended) {
+            log::warning("unit {}: there is room for it, and that could not be recorded: {}",
+                         unit.value, ended.error().message);  // it looks itself, later
+        }
     }
 }
 

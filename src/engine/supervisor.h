@@ -1,5 +1,6 @@
 // The thread that keeps the node's promises while others work: renews leases, persists progress
-// once a second, wakes lanes when a retry's time has come, rescues what expired.
+// once a second, wakes lanes when a retry's time has come, and units that wait for room on the disk
+// when there is some, rescues what expired.
 #pragma once
 
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <thread>
 
 #include "durascribe/engine/engine.h"
+#include "durascribe/engine/room_waiters.h"
 #include "durascribe/engine/running_units.h"
 
 namespace durascribe::engine {
@@ -16,9 +18,9 @@ namespace durascribe::engine {
 class Supervisor {
   public:
     // `wake_lanes` is called from the supervisor's thread.
-    Supervisor(Engine& engine, ports::Store& store, const ports::Clock& clock,
-               const EngineSettings& settings, RunningUnits& running, NodeId node,
-               std::function<void()> wake_lanes);
+    Supervisor(Engine& engine, ports::Store& store, ports::BlobStore& blobs,
+               const ports::Clock& clock, const EngineSettings& settings, RunningUnits& running,
+               RoomWaiters& room_waiters, NodeId node, std::function<void()> wake_lanes);
     ~Supervisor();  // stops and joins
 
     // Something may have changed that has a time: a unit started, a retry was planned. Thread-safe,
@@ -35,14 +37,17 @@ class Supervisor {
     void count_work(Millis passed);
     void expire(const TaskView& view, Millis limit);  // the run that was looked at
     void persist_progress();
+    void serve_room_waiters();
     // When a pending unit's time comes; nullopt: none waits.
     std::optional<Millis> until_next_retry();
 
     Engine& engine_;
     ports::Store& store_;
+    ports::BlobStore& blobs_;
     const ports::Clock& clock_;
     const EngineSettings& settings_;
     RunningUnits& running_;
+    RoomWaiters& room_waiters_;
     const NodeId node_;
     const std::function<void()> wake_lanes_;
     MonoTime renewed_at_;

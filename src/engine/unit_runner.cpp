@@ -16,7 +16,15 @@ namespace durascribe::engine {
 namespace {
 
 constexpr Millis kStorageRetry{1'000};
+// What waits for room is told of it (RoomWaiters), and looks itself where that goes wrong.
+constexpr Millis kRoomRetry{300'000};
+constexpr int kStallDoublings = 3;
+// For a download of which nobody said how long it is.
+constexpr std::int64_t kRoomOfUnknown = std::int64_t{64} << 20;
+// Decoded audio that filled the disk is not begun again without so much more room than it had.
+constexpr std::int64_t kMoreRoom = std::int64_t{1} << 20;
 constexpr Millis kWarmUpDeadline{60'000};
+constexpr std::int64_t kPcmBytesPerMilli = 32;
 // A fetch worker whose time is over says so itself; this much later it is stopped.
 constexpr Millis kFetchWord{15'000};
 // Of shorter audio the speed is what a unit costs at least, and would be too slow for all else.
@@ -31,6 +39,19 @@ bool pause(std::stop_token stop, Millis how_long) {
     never.wait_for(lock, stop, how_long, [] { return false; });
     return !stop.stop_requested();
 }
+
+// From begin() to its end the unit is one that waits for the disk.
+class WaitForDisk {
+  public:
+    explicit WaitForDisk(RunningUnit& unit) : unit_(unit) {}
+    ~WaitForDisk() { unit_.set_waits_for_disk(false); }
+    WaitForDisk(const WaitForDisk&) = delete;
+    WaitForDisk& operator=(const WaitForDisk&) = delete;
+    void begin() const { unit_.set_waits_for_disk(true); }
+
+  private:
+    RunningUnit& unit_;
+};
 
 // A file that is gone comes back by no waiting: the unit fails at once, and its error says what
 // brings it back.
@@ -63,21 +84,23 @@ bool is_stale(const Error& error) {
 }  // namespace
 
 UnitRunner::UnitRunner(ports::Store& store, ports::BlobStore& blobs, BlobGuard& guard,
-                       ports::WorkerFactory& workers, const ports::Clock& clock,
-                       const EngineSettings& settings,
+                       RoomWaiters& room_waiters, ports::WorkerFactory& workers,
+                       const ports::Clock& clock, const EngineSettings& settings,
                        std::function<void(const TaskId&)> before_failure)
     : store_(store),
       blobs_(blobs),
       guard_(guard),
+      room_waiters_(room_waiters),
       workers_(workers),
       clock_(clock),
       settings_(settings),
       before_failure_(std::move(before_failure)),
       random_(std::random_device{}()) {}
 
-void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model) {
+void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, const WarmUp& warm_up) {
     const domain::Step step = unit.claimed().step;
     retry_after_.reset();
+    needs_room_bytes_.reset();
     Result<ports::UnitEnd> end = [&]() -> Result<ports::UnitEnd> {
         switch (step) {
             case domain::Step::acquire:
@@ -85,7 +108,7 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model)
             case domain::Step::extract:
                 return run_extract(unit, *worker);
             case domain::Step::transcribe:
-                return run_transcribe(unit, *worker, loads_model);
+                return run_transcribe(unit, *worker, warm_up);
             case domain::Step::finalize:
                 return run_finalize(unit);
             case domain::Step::diarize:
@@ -97,6 +120,9 @@ void UnitRunner::run(RunningUnit& unit, ports::Worker* worker, bool loads_model)
     }();
     if (!end) {
         record_failure(unit, end.error());
+        if (needs_room_bytes_) {
+            room_waiters_.add(unit.claimed().lease.unit, *needs_room_bytes_);
+        }
     }
 }
 
@@ -166,9 +192,19 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     const ports::ClaimedUnit& claimed = unit.claimed();
     auto file = blobs_.open_partial(claimed.media_id.value, import.bytes_done);
     if (!file) {
+        wait_where_full(file.error());
         return std::unexpected(file.error());
     }
-    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file));
+    const auto check_room = [this](std::int64_t bytes) -> Result<void> {
+        const auto free = blobs_.free_bytes();
+        if (!free || bytes <= *free) {
+            return free ? Result<void>() : std::unexpected(free.error());
+        }
+        return std::unexpected(
+            no_room("no_room_for_file", "What is to be downloaded", "", bytes, *free));
+    };
+    Download download(store_, clock_, claimed.lease, std::move(import), std::move(*file),
+                      check_room);
     if (download.whole()) {  // asked for what follows it, the other side has nothing (416)
         unit.set_prepared(clock_.mono());
         return download.seal();
@@ -204,6 +240,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();
     if (!taken) {
+        wait_where_full(taken.error(), download.left().value_or(kRoomOfUnknown));
         return std::unexpected(taken.error());
     }
     if (!outcome) {
@@ -229,8 +266,10 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
             "The uploaded file is no longer in the store. Upload it again, or restore a backup and "
             "retry."));
     }
-    auto pcm = create_when_possible(unit);
+    const auto free = blobs_.free_bytes();
+    auto pcm = free ? blobs_.create() : std::unexpected(free.error());
     if (!pcm) {
+        wait_where_full(pcm.error());
         return std::unexpected(pcm.error());
     }
     const ports::ExtractJob job{.source_fd = source->get(),
@@ -238,11 +277,20 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
                                 .audio_track = claimed.options.audio_track,
                                 .longest_media = settings_.longest_media,
                                 // If a picture killed the first attempt, the next goes without.
-                                .poster = claimed.attempt == 1};
+                                .poster = claimed.attempt == 1,
+                                .room_bytes = *free};
     // How long the media is, is known only afterwards: the least limits hold, and the stall limit.
     auto outcome = worker.extract(job, control_for(unit, Millis{0}));
     if (!outcome) {
+        // Nobody knew how much it would be; what was written is given back.
+        wait_where_full(outcome.error(), (*pcm)->size_bytes() + kMoreRoom);
         return std::unexpected(outcome.error());
+    }
+    if (!outcome->decoded) {
+        return std::unexpected(no_room(
+            "no_room_for_audio", "The decoded audio", " and cut the recording",
+            // The disk may keep some of what is free from us.
+            std::max(outcome->info.duration.count() * kPcmBytesPerMilli, *free + 1), *free));
     }
 
     DURASCRIBE_FAILPOINT("extract.decoded");
@@ -294,13 +342,45 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     return end;
 }
 
+void UnitRunner::wait_for_room(std::int64_t bytes) {
+    retry_after_ = kRoomRetry;
+    needs_room_bytes_ = bytes;
+}
+
+void UnitRunner::wait_where_full(const Error& error, std::int64_t more) {
+    if (error.code == "disk_full") {
+        wait_for_room(blobs_.free_bytes().value_or(0) + more);
+    }
+}
+
+Error UnitRunner::no_room(std::string_view code, std::string_view what, std::string_view remedy,
+                          std::int64_t bytes, std::int64_t free_bytes) {
+    wait_for_room(bytes);
+    constexpr std::int64_t kMiB = 1024 * 1024;
+    const std::int64_t needed = bytes / kMiB + 1;
+    const auto capacity = blobs_.capacity_bytes();
+    const bool never = capacity && bytes > *capacity;
+    return {ErrorClass::storage,
+            std::string{code},
+            never ? fmt::format("{} needs {} MiB, and the disk of the data directory holds {} MiB "
+                                "in all. Give it a larger one, or cancel this{}.",
+                                what, needed, *capacity / kMiB, remedy)
+                  : fmt::format("{} needs {} MiB, and {} MiB are free. Free some space, and it "
+                                "goes on by itself.",
+                                what, needed, free_bytes / kMiB),
+            {}};
+}
+
 Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Worker& worker,
-                                                  bool loads_model) {
+                                                  const WarmUp& warm_up) {
     const ports::ClaimedUnit& claimed = unit.claimed();
-    if (auto ready = worker.wait_ready(kWarmUpDeadline, unit.stop_token()); !ready) {
+    const bool loads_model = warm_up.load > Millis{0};
+    if (auto ready = worker.wait_ready(warm_up.ready, unit.stop_token()); !ready) {
         return std::unexpected(ready.error());
     }
-    unit.set_prepared(clock_.mono());
+    if (!loads_model) {
+        unit.set_prepared(clock_.mono());
+    }
     auto pcm = blobs_.open(claimed.pcm);
     if (!pcm) {
         return std::unexpected(for_good_where_missing(
@@ -316,8 +396,9 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         .language = claimed.options.language};
     const Millis audio = claimed.span.length();
     ports::RunControl control = control_for(unit, predicted_length(claimed, audio));
-    if (loads_model) {  // nothing is recognised meanwhile, and that is no stall
-        control.stall_window += kWarmUpDeadline;
+    if (loads_model) {
+        control.load_window = warm_up.load;
+        control.on_loaded = [this, &unit] { unit.set_prepared(clock_.mono()); };
     }
     auto outcome = worker.transcribe(job, control);
     if (!outcome) {
@@ -331,7 +412,7 @@ Result<ports::UnitEnd> UnitRunner::run_transcribe(RunningUnit& unit, ports::Work
         record_when_possible(unit, [&] { return store_.finish_chunk(claimed.lease, result); });
     if (end) {
         DURASCRIBE_FAILPOINT("chunk.recorded");
-        if (!loads_model) {
+        if (!unit.preparing()) {
             learn(unit, result.engine, result.model, audio);
         }
     }
@@ -385,7 +466,9 @@ ports::RunControl UnitRunner::control_for(RunningUnit& unit, Millis predicted) c
         return Millis{static_cast<std::int64_t>(factor * static_cast<double>(predicted.count()))};
     };
     return {
-        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)),
+        // Of a machine or model that is slower than anyone knew, a further attempt is to show it.
+        .stall_window = std::max(settings_.stall_floor, times(settings_.stall_factor)) *
+                        (1 << std::clamp(unit.claimed().attempt - 1, 0, kStallDoublings)),
         .deadline = settings_.task_timeout.value_or(
             std::max(kLeastTaskTimeout, times(settings_.deadline_factor))),
         .stop = unit.stop_token(),
@@ -432,21 +515,6 @@ void UnitRunner::learn(const RunningUnit& unit, const std::string& engine, const
     if (!learned) {
         log::warning("could not record the speed of {}: {}", domain::to_string(unit.claimed().step),
                      learned.error().message);  // an estimate is worth no failure
-    }
-}
-
-Result<std::unique_ptr<ports::PendingBlob>> UnitRunner::create_when_possible(
-    const RunningUnit& unit) {
-    for (bool told = false;; told = true) {
-        auto blob = blobs_.create();
-        if (blob || blob.error().cls != ErrorClass::storage ||
-            !pause(unit.stop_token(), kStorageRetry)) {
-            return blob;
-        }
-        if (!told) {
-            log::error("unit {}: waiting for room to work in: {}", unit.claimed().lease.unit.value,
-                       blob.error().message);
-        }
     }
 }
 
@@ -508,12 +576,14 @@ void UnitRunner::record_failure(RunningUnit& unit, const Error& error) {
 
 Result<ports::UnitEnd> UnitRunner::record_when_possible(
     RunningUnit& unit, const std::function<Result<ports::UnitEnd>()>& record) {
+    const WaitForDisk waits(unit);
     bool told = false;
     while (true) {
         auto end = record();
         if (end || end.error().cls != ErrorClass::storage) {
             return end;
         }
+        waits.begin();
         if (!told) {
             log::error("unit {}: waiting to record its result: {}", unit.claimed().lease.unit.value,
                        end.error().message);

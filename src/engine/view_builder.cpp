@@ -214,18 +214,46 @@ std::optional<double> worked_seconds(const ViewFacts& facts) {
     return std::chrono::duration<double>(std::min(sum, facts.row.worked + kNotCounted)).count();
 }
 
-// Those that run first, and then the others in their order.
-std::vector<Millis> audio_left(const ViewFacts& facts) {
-    std::vector<Millis> left;
+// Until its next attempt may begin.
+Millis wait_of(const ports::UnitRow& unit, WallTime now) {
+    return unit.state == domain::UnitState::pending && unit.not_before
+               ? std::max(Millis{0}, Millis{*unit.not_before - now})
+               : Millis{0};
+}
+
+// Those that run first, then those that may, and then those that wait for their next attempt, by
+// its time.
+std::vector<domain::StepFacts::UnitLeft> units_left(const ViewFacts& facts) {
+    std::vector<domain::StepFacts::UnitLeft> left;
+    std::vector<domain::StepFacts::UnitLeft> later;
     for (const bool running : {true, false}) {
         for (const ports::UnitRow& unit : facts.units) {
             const auto state = running ? domain::UnitState::processing : domain::UnitState::pending;
             if (unit.step == domain::Step::transcribe && unit.state == state) {
-                left.push_back(unit.span.length() - done_of(unit, facts.live));
+                const Millis wait = wait_of(unit, facts.now);
+                (wait > Millis{0} ? later : left)
+                    .push_back(
+                        {.audio = unit.span.length() - done_of(unit, facts.live), .wait = wait});
             }
         }
     }
+    std::ranges::sort(later, {}, &domain::StepFacts::UnitLeft::wait);
+    left.insert(left.end(), later.begin(), later.end());
     return left;
+}
+
+// The one unit of a step that has but one.
+Millis wait_of_step(domain::Step step, const ViewFacts& facts) {
+    const auto unit = std::ranges::find(facts.units, step, &ports::UnitRow::step);
+    return unit == facts.units.end() ? Millis{0} : wait_of(*unit, facts.now);
+}
+
+// When there will be room, nobody knows.
+bool waits_for_room(const ViewFacts& facts) {
+    return std::ranges::any_of(facts.units, [&](const ports::UnitRow& unit) {
+        return wait_of(unit, facts.now) > Millis{0} && unit.error &&
+               unit.error->cls == ErrorClass::storage;
+    });
 }
 
 std::string status_of(const StepUnits& s) {
@@ -250,8 +278,9 @@ std::string status_of(const StepUnits& s) {
     return s.facts.units_completed > 0 ? "partial_failure" : "failed";
 }
 
-std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& steps,
+std::string stage_of(const ViewFacts& facts, const std::vector<StepUnits>& steps,
                      int chunks_total) {
+    const ports::TaskRow& row = facts.row;
     switch (row.state) {
         case domain::TaskState::completed:
             return chunks_total == 0 ? "Completed: no speech was found" : "Completed";
@@ -262,6 +291,12 @@ std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& st
         case domain::TaskState::cancelled:
             return "Cancelled";
         case domain::TaskState::retrying:
+            if (row.next_attempt_at && *row.next_attempt_at <= facts.now) {
+                return "Waiting for a free slot";
+            }
+            if (row.error && row.error->cls == ErrorClass::storage) {
+                return "Waiting for room on the disk";
+            }
             return "Waiting for the next attempt";
         case domain::TaskState::pending:
         case domain::TaskState::processing:
@@ -285,15 +320,6 @@ std::string stage_of(const ports::TaskRow& row, const std::vector<StepUnits>& st
                                   f.units_running > 0 || f.step == domain::Step::finalize);
     }
     return "Waiting for a free slot";
-}
-
-// Of a task of which nothing runs: until its next attempt may begin.
-double seconds_to_next_attempt(const ViewFacts& facts) {
-    if (facts.row.state != domain::TaskState::retrying || !facts.row.next_attempt_at) {
-        return 0;
-    }
-    const Millis wait = *facts.row.next_attempt_at - facts.now;
-    return std::chrono::duration<double>(std::max(Millis{0}, wait)).count();
 }
 
 // Its end, and perhaps its next start, come after the queue is resumed: nobody knows when.
@@ -328,7 +354,9 @@ TaskView build_view(ViewFacts facts) {
             step_facts.back().audio_total = facts.media_duration.value_or(Millis{0});
         }
         if (step.facts.step == domain::Step::transcribe) {
-            step_facts.back().left = audio_left(facts);
+            step_facts.back().left = units_left(facts);
+        } else {
+            step_facts.back().wait = wait_of_step(step.facts.step, facts);
         }
         if (step.facts.step == domain::Step::acquire && facts.download) {
             const auto& [done, total] = *facts.download;
@@ -339,11 +367,10 @@ TaskView build_view(ViewFacts facts) {
     facts.speeds = speeds_of_task(facts);
     heed_pace(facts.speeds, facts);
     const double per_unit = facts.seconds_per_unit / std::max(1, facts.lane_slots);
-    domain::TaskProgress progress =
-        domain::compute_progress(facts.row.options, step_facts, facts.media_duration, facts.speeds,
-                                 facts.speech_slots, worked_seconds(facts),
-                                 per_unit * facts.units_before_end + facts.held_back_seconds +
-                                     seconds_to_next_attempt(facts));
+    domain::TaskProgress progress = domain::compute_progress(
+        facts.row.options, step_facts, facts.media_duration, facts.speeds, facts.speech_slots,
+        worked_seconds(facts), per_unit * facts.units_before_end + facts.held_back_seconds);
+    const bool for_room = waits_for_room(facts);
     const bool for_resume = waits_for_resume(facts, steps);
     TaskView view;
     view.predicted_seconds = progress.total_seconds;
@@ -364,9 +391,8 @@ TaskView build_view(ViewFacts facts) {
         }
         view.steps.push_back(std::move(step.view));
     }
-    view.stage = facts.paused && facts.queue_position
-                     ? "Waiting: the queue is paused"
-                     : stage_of(facts.row, steps, view.chunks_total);
+    view.stage = facts.paused && facts.queue_position ? "Waiting: the queue is paused"
+                                                      : stage_of(facts, steps, view.chunks_total);
     if (facts.row.state == domain::TaskState::completed) {
         view.percent = 100;
     } else if (domain::is_terminal(facts.row.state) || facts.row.cancel_requested_at) {
@@ -376,7 +402,7 @@ TaskView build_view(ViewFacts facts) {
         view.percent = std::max(facts.row.progress, progress.percent);
     }
     if (!domain::is_terminal(facts.row.state)) {
-        if (!facts.row.cancel_requested_at && !for_resume) {
+        if (!facts.row.cancel_requested_at && !for_resume && !for_room) {
             view.eta_seconds = progress.eta_seconds;
         }
         view.queue_position = facts.queue_position;

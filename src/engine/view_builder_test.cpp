@@ -183,8 +183,43 @@ TEST(BuildView, TheWaitForTheNextAttemptIsPartOfTheTimeLeft) {
     EXPECT_NEAR(*build_view(facts).eta_seconds, 25, 1);
     facts.now = facts.now + Millis{45'000};
     EXPECT_NEAR(*build_view(facts).eta_seconds, 10, 1) << "it is due, and waits for a slot alone";
+    EXPECT_EQ(build_view(facts).stage, "Waiting for a free slot");
     facts.paused = true;
     EXPECT_EQ(build_view(facts).eta_seconds, std::nullopt);
+}
+
+TEST(BuildView, APartThatWaitsBesideOnesThatRunHoldsTheEndBack) {
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.speech_slots = 2;
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 10, 1);
+    facts.units[2].not_before = facts.now + Millis{60'000};
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 70, 1);
+    facts.units[2].not_before = facts.now + Millis{4'000};
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 14, 1);
+    facts.speech_slots = 1;
+    EXPECT_NEAR(*build_view(facts).eta_seconds, 20, 1) << "its time comes before its slot is free";
+}
+
+TEST(BuildView, WhenThereWillBeRoomNobodyKnows) {
+    ViewFacts facts = at_work(Millis{0}, Millis{0});
+    facts.live.clear();
+    facts.row.state = domain::TaskState::retrying;
+    facts.row.error = ports::StoredError{ErrorClass::storage, "no_room_for_audio", "19 MiB"};
+    facts.row.next_attempt_at = facts.now + Millis{300'000};
+    facts.units = {facts.units[0]};
+    facts.units[0].state = UnitState::pending;
+    facts.units[0].not_before = facts.row.next_attempt_at;
+    facts.units[0].error = facts.row.error;
+    const TaskView view = build_view(facts);
+    EXPECT_EQ(view.eta_seconds, std::nullopt);
+    EXPECT_EQ(view.stage, "Waiting for room on the disk");
+    ViewFacts other = facts;
+    other.row.error->cls = other.units[0].error->cls = ErrorClass::network;
+    EXPECT_TRUE(build_view(other).eta_seconds);
+    EXPECT_EQ(build_view(other).stage, "Waiting for the next attempt");
+    facts.row.next_attempt_at = facts.units[0].not_before = facts.now;
+    EXPECT_TRUE(build_view(facts).eta_seconds) << "there is room, and no slot";
+    EXPECT_EQ(build_view(facts).stage, "Waiting for a free slot");
 }
 
 TEST(BuildView, WhatIsCancelledBesideAPartThatIsStillStoppingDoesNotMoveTheBar) {

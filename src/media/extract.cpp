@@ -1,13 +1,19 @@
 #include "durascribe/media/extract.h"
 
-#include <fmt/format.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <new>
 #include <system_error>
 #include <thread>
 
+#include <fmt/format.h>
+
+#include "durascribe/base/log.h"
 #include "durascribe/media/batch_queue.h"
 #include "durascribe/media/decoder.h"
 #include "durascribe/media/log_capture.h"
@@ -114,6 +120,36 @@ std::string clock_text(Millis t) {
                        tenths % 10);
 }
 
+// The blocks of the decoded audio, taken before it is written: so that what decodes beside it, and
+// uploads, see that they are gone.
+class Room {
+  public:
+    explicit Room(int fd) : fd_(fd) {}
+
+    // False: there is not so much. Where the file system takes nothing in advance, that is found
+    // out when it is full.
+    bool take(std::int64_t bytes) {
+        int status = 0;
+        do {
+            status = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, bytes);
+        } while (status != 0 && errno == EINTR);
+        taken_ = status == 0;
+        return taken_ || (errno != ENOSPC && errno != EDQUOT);
+    }
+    // What is behind the end of the file.
+    void give_back() const {
+        struct stat file{};
+        if (taken_ && (::fstat(fd_, &file) != 0 || ::ftruncate(fd_, file.st_size) != 0)) {
+            log::warning("room behind the decoded audio stays taken: {}",
+                         std::system_category().message(errno));
+        }
+    }
+
+  private:
+    int fd_;
+    bool taken_ = false;
+};
+
 void add_warnings(domain::MediaInfo& info, const Source& source, const Decoder& decoder,
                   const PcmSink& sink, const LogCapture& log) {
     if (const int n = decoder.damaged_packets(); n > 0) {
@@ -152,6 +188,17 @@ Result<Extraction> run(const ExtractSettings& settings, const OnProgress& on_pro
     const Millis longest = settings.longest_media > Millis(0)
                                ? std::min(settings.longest_media, kLongestEver)
                                : kLongestEver;
+    Room room(settings.pcm_fd);
+    if (const auto expected = source.expected();
+        expected && *expected > Millis(0) && settings.room_bytes >= 0) {
+        const Millis audio = std::min(*expected, longest);
+        const std::int64_t bytes = audio.count() * (kPcmRateHz / 1000) * 2;
+        if (bytes > settings.room_bytes || !room.take(bytes)) {
+            Extraction none{source.info(), {}, {}, {}, false};
+            none.info.duration = audio;
+            return none;
+        }
+    }
     PcmSink sink(settings.pcm_fd, timeline_of(source), longest,
                  source.stream()->codecpar->ch_layout.nb_channels >= 2);
     if (auto done = pump(decoder, sink, on_progress); !done) {
@@ -164,8 +211,10 @@ Result<Extraction> run(const ExtractSettings& settings, const OnProgress& on_pro
                     "Check that it plays.",
                     log.text());
     }
+    room.give_back();
     AudioAnalysis::Report report = sink.report();
-    Extraction extraction{source.info(), std::move(report.silences), std::move(report.peaks), {}};
+    Extraction extraction{
+        source.info(), std::move(report.silences), std::move(report.peaks), {}, true};
     extraction.info.duration = report.duration;
     extraction.info.loudness_lufs = report.loudness_lufs;
     extraction.info.peak_dbfs = report.peak_dbfs;

@@ -261,4 +261,20 @@ std::optional<Millis> Source::promised() const {
     return std::nullopt;
 }
 
+std::optional<Millis> Source::expected() const {
+    if (info_.container == "wav" && stream_->codecpar->bit_rate > 0) {
+        const auto bytes = input_.wave_bytes();
+        if (bytes && bytes->promised > bytes->present) {  // cut off, or written into a pipe
+            return Millis(av_rescale(bytes->present, 8000, stream_->codecpar->bit_rate));
+        }
+    }
+    if (const auto length = promised()) {
+        return length;
+    }
+    if (format_->duration != AV_NOPTS_VALUE && format_->duration > 0) {
+        return Millis(format_->duration / 1000);
+    }
+    return std::nullopt;
+}
+
 }  // namespace durascribe::media

@@ -41,6 +41,8 @@ class Source {
     bool has_real_timestamps() const;
     // Length of the chosen track on that timeline as the header promises it; none: no promise.
     std::optional<Millis> promised() const;
+    // About how long it is, by whatever tells of it before it is decoded; none: nothing does.
+    std::optional<Millis> expected() const;
 
   private:
     int try_to_open();

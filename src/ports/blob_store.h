@@ -109,6 +109,9 @@ class BlobStore {
 
     // Bytes that can still be written. Errors: storage.
     virtual Result<std::int64_t> free_bytes() = 0;
+
+    // What free_bytes() would be if nothing were stored here at all. Errors: storage.
+    virtual Result<std::int64_t> capacity_bytes() = 0;
 };
 
 }  // namespace durascribe::ports

@@ -197,6 +197,10 @@ class Store : public TokenStore {
     virtual Result<UnitEnd> fail_unit(const Lease& lease, const FailedAttempt& failed,
                                       const domain::RetryLimits& limits, double random01) = 0;
 
+    // What a unit waits for has come: it may be claimed from now on, whatever time its next attempt
+    // was given. Nothing where it waits for none.
+    virtual Result<void> end_wait(UnitId unit) = 0;
+
     // Hands a unit back, no attempt spent (drain, lost worker). `reason` is kept with the attempt.
     virtual Result<UnitEnd> return_unit(const Lease& lease, const std::string& reason) = 0;
 
@@ -248,7 +252,7 @@ class Store : public TokenStore {
 
     // At start: every processing unit of any other node run goes back to pending (the data
     // directory's lock says that its server is dead); tasks that were asked to cancel end
-    // cancelled. Returns how many units.
+    // cancelled. What waits for room on the disk looks for it at once. Returns how many units.
     virtual Result<int> recover(const NodeId& self) = 0;
     // Units whose lease has run out, judged by the clock the store was given: back to pending, and
     // counted as lost. The condition is repeated in the write. `running` are those that the caller

@@ -187,10 +187,12 @@ struct FinalResult {
 // How an attempt failed, and what is known to help.
 struct FailedAttempt {
     Error error;
-    Millis audio_done{0};               // how far it got
-    std::optional<Millis> retry_after;  // the other side asked for it (class network)
-    std::string smaller_model;          // for the next attempt after class memory; empty: none
-    bool for_good = false;              // whatever attempts are left: the task's time is over
+    Millis audio_done{0};  // how far it got
+    // Until the next attempt: the other side asked for it (class network), or at the latest, where
+    // Store::end_wait tells of room before (class storage).
+    std::optional<Millis> retry_after;
+    std::string smaller_model;  // for the next attempt after class memory; empty: none
+    bool for_good = false;      // whatever attempts are left: the task's time is over
 };
 
 // What the end of an attempt did.

@@ -22,8 +22,9 @@ struct ExtractJob {
     int source_fd = -1;  // the media, read-only, seekable
     int pcm_fd = -1;     // receives 16 kHz mono signed 16-bit little-endian samples, no header
     std::optional<int> audio_track;
-    Millis longest_media{0};  // more decoded audio than this is an input error; 0: no limit
-    bool poster = false;      // look for a picture, too; what goes wrong with that is no error
+    Millis longest_media{0};       // more decoded audio than this is an input error; 0: no limit
+    bool poster = false;           // look for a picture, too; what goes wrong with that is no error
+    std::int64_t room_bytes = -1;  // that are free for the samples; -1: not known
 };
 
 struct ExtractOutcome {
@@ -31,6 +32,9 @@ struct ExtractOutcome {
     domain::Silences silences;
     domain::WaveformPeaks peaks;
     std::optional<domain::Poster> poster;
+    // False: the audio, which lasts about info.duration, is larger than the room. Nothing was
+    // written.
+    bool decoded = true;
 };
 
 struct TranscribeJob {
@@ -71,6 +75,11 @@ struct RunControl {
     Millis deadline{1'800'000};   // for the whole run: killed, class timeout
     std::stop_token stop;         // asked to stop: killed, class lost, code "stopped"
     std::function<void(Millis audio_done)> on_progress;
+    // Of transcribe, where the worker loads a model before it begins: until it says that it has,
+    // this and not the stall window bounds it, class stall, code "model_not_loaded". 0: the model
+    // is there.
+    Millis load_window{0};
+    std::function<void()> on_loaded;  // as on_progress; before the first of those
 };
 
 // One worker, used by one thread at a time. It dies with the thread that started it (the kernel's

@@ -79,17 +79,31 @@ struct Conversation::Course {
     MonoTime grown = started;  // when audio_done last did
     MonoTime due = started;    // the next look
     Millis audio_done{0};
+    bool loads = watch.load_window > Millis{0};  // until it says that it has
+    bool told_loaded = false;
     // A higher number when the worker is dead says that memory had run out meanwhile.
     std::optional<std::int64_t> oom_kills_before = out_of_memory_kills();
 
     // "at 0:12:34 of the recording, while decoding"
     std::string place() const {
+        const std::string_view activity = loads ? "loading the model" : watch.activity;
         if (!watch.audio_start) {
-            return fmt::format("while {}", watch.activity);
+            return fmt::format("while {}", activity);
         }
         return fmt::format("at {} of the recording, while {}",
-                           clock_time(*watch.audio_start + audio_done), watch.activity);
+                           clock_time(*watch.audio_start + audio_done), activity);
     }
+    // Its work begins now.
+    void loaded() {
+        if (loads) {
+            loads = false;
+            grown = now();
+            if (watch.on_loaded) {
+                watch.on_loaded();
+            }
+        }
+    }
+    Millis silence_allowed() const { return loads ? watch.load_window : watch.stall_window; }
     // "after 41 s, at 0:12:34 of the recording, while decoding"
     std::string time_and_place() const {
         return fmt::format("after {}, {}", in_seconds(now() - started), place());
@@ -107,7 +121,7 @@ struct Conversation::Course {
     Millis until_limit() const {
         const MonoTime t = now();
         return std::max(Millis{0},
-                        std::min(watch.deadline - (t - started), watch.stall_window - (t - grown)));
+                        std::min(watch.deadline - (t - started), silence_allowed() - (t - grown)));
     }
 };
 
@@ -209,6 +223,12 @@ Result<std::optional<std::string>> Conversation::take(protocol::Channel::Receive
         }
         return std::unexpected(std::move(*error));
     }
+    if (type == FrameType::loaded && received.frame.payload.empty() &&
+        awaited == FrameType::transcribed && !course.told_loaded) {
+        course.told_loaded = true;
+        course.loaded();
+        return std::nullopt;
+    }
     if (type != FrameType::progress || awaited == FrameType::ready) {
         return kill_for(protocol::protocol_error(
             fmt::format("frame type {} while {}", static_cast<int>(type), course.watch.activity)));
@@ -217,6 +237,7 @@ Result<std::optional<std::string>> Conversation::take(protocol::Channel::Receive
     if (!progress) {
         return kill_for(progress.error());
     }
+    course.loaded();  // what is recognised with it is there
     Millis done = progress->audio_done;
     if (course.watch.audio_total > Millis{0}) {
         done = std::min(done, course.watch.audio_total);
@@ -257,7 +278,16 @@ std::optional<Error> Conversation::limit_reached(const Course& course) {
                         in_seconds(watch.deadline), course.place(), watch.deadline_setting),
             {}};
     }
-    if (t - course.grown >= watch.stall_window) {
+    if (t - course.grown >= course.silence_allowed()) {
+        if (course.loads) {
+            return Error{
+                ErrorClass::stall,
+                "model_not_loaded",
+                fmt::format("The model was not loaded within {}: the worker was stopped. Choose a "
+                            "smaller model if that happens again.",
+                            in_seconds(watch.load_window)),
+                {}};
+        }
         return Error{ErrorClass::stall,
                      "no_progress",
                      fmt::format("No progress for {} {}: the worker was stopped.",

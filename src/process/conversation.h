@@ -41,6 +41,9 @@ struct Watch {
     Millis audio_total{0};              // progress is never reported past it; 0: not known
     std::optional<Millis> audio_start;  // where in the recording it begins; nullopt: no audio yet
     std::string_view deadline_setting = "TRANSCRIPTION_TIMEOUT";  // what gives it more time
+    // Until the worker says that its model is loaded, in place of stall_window; 0: it is.
+    Millis load_window{0};
+    std::function<void()> on_loaded;
 };
 
 // Owned by one thread. After any error but one that the worker itself reported (a `failed` frame),

@@ -64,6 +64,14 @@ Result<void> check(const protocol::Extracted& answer, const ports::ExtractJob& j
     if (::fstat(job.pcm_fd, &file) != 0) {
         return std::unexpected(system_error(errno, "read the size of the decoded audio"));
     }
+    if (!answer.decoded) {
+        if (job.room_bytes < 0 || file.st_size != 0) {
+            return std::unexpected(protocol::protocol_error(fmt::format(
+                "no room for the audio, of which {} bytes were written, and {} are free",
+                file.st_size, job.room_bytes)));
+        }
+        return {};
+    }
     const Millis written{file.st_size / kPcmBytesPerMilli};
     if (written + kPcmTolerance < answer.info.duration) {
         return std::unexpected(
@@ -106,8 +114,13 @@ class ProcessWorker final : public ports::Worker {
 
 Watch watch_of(const ports::RunControl& control, std::string_view activity, Millis audio_total,
                Millis audio_start) {
-    return {activity,    control.stall_window, control.deadline, control.stop, control.on_progress,
-            audio_total, audio_start};
+    return {.activity = activity,
+            .stall_window = control.stall_window,
+            .deadline = control.deadline,
+            .stop = control.stop,
+            .on_progress = control.on_progress,
+            .audio_total = audio_total,
+            .audio_start = audio_start};
 }
 
 // The time that the worker needs to become ready is part of the run.
@@ -141,11 +154,11 @@ Result<protocol::Extracted> ProcessWorker::run_extract(const ports::ExtractJob& 
         }
     }
     const std::array descriptors{job.source_fd, job.pcm_fd};
-    const auto payload =
-        run(FrameType::extract,
-            protocol::encode(
-                protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster}),
-            descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
+    const auto payload = run(
+        FrameType::extract,
+        protocol::encode(protocol::ExtractRequest{job.audio_track.value_or(-1), longest, job.poster,
+                                                  std::max<std::int64_t>(job.room_bytes, -1)}),
+        descriptors, FrameType::extracted, watch_of(control, "decoding", Millis{0}, Millis{0}));
     if (!payload) {
         return std::unexpected(payload.error());
     }
@@ -168,19 +181,21 @@ Result<ports::ExtractOutcome> ProcessWorker::extract(const ports::ExtractJob& jo
         return std::unexpected(std::move(answer.error()));
     }
     return ports::ExtractOutcome{std::move(answer->info), std::move(answer->silences),
-                                 std::move(answer->peaks), std::move(answer->poster)};
+                                 std::move(answer->peaks), std::move(answer->poster),
+                                 answer->decoded};
 }
 
 Result<ports::TranscribeOutcome> ProcessWorker::transcribe(const ports::TranscribeJob& job,
                                                            const ports::RunControl& control) {
     DURASCRIBE_ASSERT(role_ == ports::WorkerRole::speech);
     const std::array descriptors{job.pcm_fd};
-    const auto payload =
-        run(FrameType::transcribe,
-            protocol::encode(
-                protocol::TranscribeRequest{job.span, job.engine, job.model, job.language}),
-            descriptors, FrameType::transcribed,
-            watch_of(control, "recognising speech", job.span.length(), job.span.start));
+    Watch watch = watch_of(control, "recognising speech", job.span.length(), job.span.start);
+    watch.load_window = control.load_window;
+    watch.on_loaded = control.on_loaded;
+    const auto payload = run(FrameType::transcribe,
+                             protocol::encode(protocol::TranscribeRequest{job.span, job.engine,
+                                                                          job.model, job.language}),
+                             descriptors, FrameType::transcribed, watch);
     if (!payload) {
         return std::unexpected(payload.error());
     }

@@ -53,9 +53,9 @@ struct ProcessWorkerSettings {
 //
 // Error codes besides those that the worker reports: worker_start_failed (internal), worker_died,
 // worker_killed, worker_gone, protocol_error (crash), memory_limit, killed_by_system (memory),
-// media_too_large (input), no_progress (stall), deadline, worker_not_ready, worker_not_reading
-// (timeout), stopped (lost). Error::detail ends with the last words that the process wrote to
-// standard error, at most 4 KiB.
+// media_too_large (input), no_progress, model_not_loaded (stall), deadline, worker_not_ready,
+// worker_not_reading (timeout), stopped (lost). Error::detail ends with the last words that the
+// process wrote to standard error, at most 4 KiB.
 class ProcessWorkerFactory final : public ports::WorkerFactory {
   public:
     // Of the whole process: SIGCHLD is no longer ignored, should it have been.

@@ -37,7 +37,7 @@ std::uint32_t checksum(std::string_view header, std::string_view payload) {
 
 bool known(std::uint32_t type) {
     return type >= static_cast<std::uint32_t>(FrameType::ready) &&
-           type <= static_cast<std::uint32_t>(FrameType::fetched);
+           type <= static_cast<std::uint32_t>(FrameType::loaded);
 }
 
 // What is wrong with the bytes that are there so far, or nullopt.

@@ -34,6 +34,7 @@ enum class FrameType : std::uint16_t {
     shutdown = 8,     // server: leave with exit code 0
     fetch = 9,  // server: with one descriptor, for a head and the bytes (docs/worker-protocol.md)
     fetched = 10,  // worker: the job's end
+    loaded = 11,   // worker: the model of a transcribe is in memory; no payload
 };
 
 struct Frame {

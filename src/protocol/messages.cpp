@@ -180,10 +180,11 @@ void read(const json::value& v, Faults& faults, Ready& m) {
 }
 
 void read(const json::value& v, Faults& faults, ExtractRequest& m) {
-    Fields f(v, 3, "extract", faults);
+    Fields f(v, 4, "extract", faults);
     m.audio_track = static_cast<int>(f.integer("audio_track", -1, 1'000'000));
     m.longest_media = f.millis("longest_media_ms");
     m.poster = f.boolean("poster");
+    m.room = f.integer("room_bytes", -1, std::numeric_limits<std::int64_t>::max());
 }
 
 void read(const json::value& v, Faults& faults, TranscribeRequest& m) {
@@ -286,11 +287,12 @@ std::optional<domain::Poster> read_poster(const json::value& v, Faults& faults) 
 }
 
 void read(const json::value& v, Faults& faults, Extracted& m) {
-    Fields f(v, 4, "extracted", faults);
+    Fields f(v, 5, "extracted", faults);
     m.info = read_info(f.value("info"), faults);
     m.silences = read_silences(f.array("silences", 2 * kSilencesMax), m.info.duration, faults);
     m.peaks = read_peaks(f.value("peaks"), faults);
     m.poster = read_poster(f.value("poster"), faults);
+    m.decoded = f.boolean("decoded");
 }
 
 // [start, end, text, confidence]
@@ -472,7 +474,8 @@ std::string encode(const Ready& m) {
 std::string encode(const ExtractRequest& m) {
     return json::serialize(json::object{{"audio_track", m.audio_track},
                                         {"longest_media_ms", m.longest_media.count()},
-                                        {"poster", m.poster}});
+                                        {"poster", m.poster},
+                                        {"room_bytes", m.room}});
 }
 
 std::string encode(const TranscribeRequest& m) {
@@ -506,7 +509,8 @@ std::string encode(const Extracted& m) {
                      {"silences", std::move(silences)},
                      {"peaks", json::object{{"bucket_ms", m.peaks.bucket.count()},
                                             {"min_max", to_base64(m.peaks.min_max)}}},
-                     {"poster", std::move(poster)}});
+                     {"poster", std::move(poster)},
+                     {"decoded", m.decoded}});
 }
 
 std::string encode(const Transcribed& m) {

@@ -39,6 +39,7 @@ struct ExtractRequest {
     int audio_track = -1;     // -1: the default one
     Millis longest_media{0};  // 0: no limit
     bool poster = false;      // whether a frame of the video may be decoded for one
+    std::int64_t room = -1;   // bytes that are free for the decoded audio; -1: not known
     bool operator==(const ExtractRequest&) const = default;
 };
 
@@ -91,6 +92,8 @@ struct Extracted {
     domain::Silences silences;
     domain::WaveformPeaks peaks;
     std::optional<domain::Poster> poster;
+    bool decoded =
+        true;  // false: the audio of info.duration does not fit the room; nothing written
 };
 
 struct Transcribed {

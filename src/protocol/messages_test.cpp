@@ -57,7 +57,7 @@ json::object tree_of(const std::string& payload) {
 TEST(Messages, SmallOnesComeBackAsTheyWent) {
     const Ready ready{"pocketsphinx", "en-us"};
     EXPECT_EQ(decode<Ready>(encode(ready)), ready);
-    const ExtractRequest extract{-1, Millis{36'000'000}, true};
+    const ExtractRequest extract{-1, Millis{36'000'000}, true, std::int64_t{1} << 60};
     EXPECT_EQ(decode<ExtractRequest>(encode(extract)), extract);
     const TranscribeRequest transcribe{{Millis{30'000}, Millis{60'000}}, "whisper", "base", "de"};
     EXPECT_EQ(decode<TranscribeRequest>(encode(transcribe)), transcribe);
@@ -87,6 +87,8 @@ TEST(Messages, ExtractedComesBackAsItWent) {
     EXPECT_EQ(back->poster->mime_type, m.poster->mime_type);
     EXPECT_EQ(back->poster->bytes, m.poster->bytes);
     EXPECT_FALSE(decode<Extracted>(encode(Extracted{}))->poster.has_value());
+    EXPECT_TRUE(back->decoded);
+    EXPECT_FALSE(decode<Extracted>(encode(Extracted{.decoded = false}))->decoded);
 }
 
 TEST(Messages, APosterIsAPictureOfItsType) {

@@ -374,13 +374,13 @@ class FetchRole final : public JobRunner {
     }
 
     Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
-                            const OnProgress& on_progress) override {
+                            const Reports& reports) override {
         const auto job = protocol::decode<protocol::FetchRequest>(request);
         if (!job) {
             return std::unexpected(job.error());
         }
         return protocol::encode(
-            Fetch(*transfers_, sites_, policy_, *job, files[0].get(), on_progress).run());
+            Fetch(*transfers_, sites_, policy_, *job, files[0].get(), reports.progress).run());
     }
 
   private:

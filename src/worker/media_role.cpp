@@ -25,7 +25,7 @@ class MediaRole final : public JobRunner {
     }
 
     Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
-                            const OnProgress& on_progress) override {
+                            const Reports& reports) override {
         const auto job = protocol::decode<protocol::ExtractRequest>(request);
         if (!job) {
             return std::unexpected(job.error());
@@ -36,12 +36,14 @@ class MediaRole final : public JobRunner {
         }
         settings.longest_media = job->longest_media;
         settings.poster = job->poster;
-        auto extraction = media::extract(settings, on_progress);
+        settings.room_bytes = job->room;
+        auto extraction = media::extract(settings, reports.progress);
         if (!extraction) {
             return std::unexpected(std::move(extraction.error()));
         }
         protocol::Extracted extracted{std::move(extraction->info), std::move(extraction->silences),
-                                      std::move(extraction->peaks), std::move(extraction->poster)};
+                                      std::move(extraction->peaks), std::move(extraction->poster),
+                                      extraction->decoded};
         protocol::fit_to_bounds(extracted);
         return protocol::encode(extracted);
     }

@@ -17,6 +17,12 @@ namespace durascribe::worker {
 
 using OnProgress = std::function<void(Millis audio_done)>;
 
+// What a job tells on its way.
+struct Reports {
+    OnProgress progress;
+    std::function<void()> loaded;  // once, by a job that needs a model, before its work begins
+};
+
 class JobRunner {
   public:
     virtual ~JobRunner() = default;
@@ -27,7 +33,7 @@ class JobRunner {
     virtual Result<protocol::Ready> get_ready() = 0;
     // The answer's payload. An error of class crash: the request makes no sense.
     virtual Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
-                                    const OnProgress& on_progress) = 0;
+                                    const Reports& reports) = 0;
 };
 
 std::unique_ptr<JobRunner> make_media_role();

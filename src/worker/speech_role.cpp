@@ -74,7 +74,7 @@ class SpeechRole final : public JobRunner {
     }
 
     Result<std::string> run(std::string_view request, const std::vector<UniqueFd>& files,
-                            const OnProgress& on_progress) override {
+                            const Reports& reports) override {
         const auto job = protocol::decode<protocol::TranscribeRequest>(request);
         if (!job) {
             return std::unexpected(job.error());
@@ -87,11 +87,12 @@ class SpeechRole final : public JobRunner {
         if (auto loaded = load({job->engine, job->model, job->language}); !loaded) {
             return std::unexpected(std::move(loaded.error()));
         }
+        reports.loaded();
         const auto samples = read_samples(files[0].get(), job->span);
         if (!samples) {
             return std::unexpected(samples.error());
         }
-        auto segments = recognizer_->recognize(*samples, job->span.start, on_progress);
+        auto segments = recognizer_->recognize(*samples, job->span.start, reports.progress);
         if (!segments) {
             return std::unexpected(std::move(segments.error()));
         }

@@ -50,9 +50,17 @@ class ProgressReports {
 
 // Answers one request; false: the server is gone.
 bool serve_job(JobRunner& role, protocol::Channel& channel, protocol::Channel::Received request) {
-    ProgressReports reports(channel);
-    auto answer = role.run(request.frame.payload, request.descriptors,
-                           [&reports](Millis audio_done) { reports(audio_done); });
+    ProgressReports progress(channel);
+    auto answer =
+        role.run(request.frame.payload, request.descriptors,
+                 {.progress = [&progress](Millis audio_done) { progress(audio_done); },
+                  .loaded =
+                      [&channel] {
+                          if (auto sent = channel.send(FrameType::loaded, {}); !sent) {
+                              log::warning("that the model is loaded could not be sent: {}",
+                                           sent.error().detail);
+                          }
+                      }});
     // The job's files are closed before its end is told: the server may rely on it.
     request.descriptors.clear();
     if (answer) {

@@ -220,6 +220,22 @@ TEST_P(StoreContract, AfterARestartAWaitIsNeverLongerThanTheLongest) {
     EXPECT_EQ(claim(Lane::media).task_id, row.id);
 }
 
+TEST_P(StoreContract, AfterARestartWhatWaitsForRoomLooksForItAtOnce) {
+    const auto row = submit();
+    const auto unit = claim(Lane::media);
+    ASSERT_TRUE(store_
+                    ->fail_unit(unit.lease,
+                                {.error = {ErrorClass::storage, "no_room_for_audio", "", ""},
+                                 .retry_after = Millis{300'000}},
+                                {}, 0)
+                    .has_value());
+    expect_nothing_to_claim(Lane::media);
+    reopen();
+    ASSERT_TRUE(store_->recover(new_id<NodeId>()).has_value());
+    EXPECT_EQ(task(row.id).next_attempt_at, clock_.wall());
+    EXPECT_EQ(claim(Lane::media).task_id, row.id);
+}
+
 TEST_P(StoreContract, ProgressOnlyRisesAndIsToldOncePerTask) {
     const auto row = submit();
     const auto unit = claim(Lane::media);

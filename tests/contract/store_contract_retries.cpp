@@ -79,6 +79,36 @@ TEST_P(StoreContract, LostAndStorageSpendNoAttempt) {
     }
 }
 
+TEST_P(StoreContract, AWaitThatIsEndedIsOverAtOnceAndNothingElseChanges) {
+    const auto row = submit();
+    const auto unit = claim(Lane::media);
+    const auto before = store_->event_range()->second;
+    ASSERT_TRUE(store_->end_wait(unit.lease.unit).has_value());
+    EXPECT_EQ(task(row.id).state, TaskState::processing) << "it runs, and waits for nothing";
+    EXPECT_EQ(store_->event_range()->second, before);
+
+    ASSERT_TRUE(store_
+                    ->fail_unit(unit.lease,
+                                {.error = {ErrorClass::storage, "no_room_for_audio", "", ""},
+                                 .retry_after = Millis{300'000}},
+                                {}, 0)
+                    .has_value());
+    EXPECT_EQ(task(row.id).next_attempt_at, clock_.wall() + Millis{300'000});
+    clock_.advance(Millis{60'000});
+    expect_nothing_to_claim(Lane::media);
+    ASSERT_TRUE(store_->end_wait(unit.lease.unit).has_value());
+    EXPECT_EQ(*store_->next_wake_up(), std::nullopt);
+    EXPECT_EQ(task(row.id).state, TaskState::retrying) << "until it is claimed";
+    EXPECT_EQ(task(row.id).next_attempt_at, clock_.wall());
+    EXPECT_EQ(units_of(row.id, Step::extract).at(0).not_before, clock_.wall());
+    EXPECT_EQ(claim(Lane::media).attempt, 1);
+
+    EXPECT_TRUE(store_->end_wait(UnitId{4711}).has_value()) << "of a media that was deleted";
+    ASSERT_TRUE(store_->request_cancel(row.id).has_value());
+    EXPECT_TRUE(store_->end_wait(unit.lease.unit).has_value());
+    EXPECT_EQ(units_of(row.id, Step::extract).at(0).state, UnitState::processing);
+}
+
 TEST_P(StoreContract, AFailedChunkIsAGapAndTheRestIsDelivered) {
     const auto row = submit_extracted(3);
     run_to_end(3, 1);

@@ -159,6 +159,7 @@ class StoreModel {
     // The blobs that nothing names any more.
     Answer<std::set<std::string>> delete_media(const MediaId& id);
 
+    void end_wait(std::int64_t unit);
     void look_at_the_clock();  // a claim does: whose time has come waits no more
     std::vector<std::pair<TaskId, std::int64_t>> claimable(domain::Lane lane) const;
     void claim(const TaskId& task, std::int64_t unit, std::int64_t lease,

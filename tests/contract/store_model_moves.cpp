@@ -25,6 +25,7 @@ constexpr std::array<Odds, kMoveKinds> kOdds{{
     {MoveKind::finish, "finish", 20},
     {MoveKind::finish_as_another_step, "finish_as_another_step", 1},
     {MoveKind::fail, "fail", 12},
+    {MoveKind::end_wait, "end_wait", 2},
     {MoveKind::give_back, "give_back", 2},
     {MoveKind::acknowledge, "acknowledge", 4},
     {MoveKind::use_stale_lease, "use_stale_lease", 5},

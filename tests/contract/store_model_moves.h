@@ -22,6 +22,7 @@ enum class MoveKind {
     finish,
     finish_as_another_step,
     fail,
+    end_wait,
     give_back,
     acknowledge,
     use_stale_lease,
@@ -40,7 +41,7 @@ enum class MoveKind {
     prune,
     edit,  // of a transcript
 };
-inline constexpr int kMoveKinds = 28;
+inline constexpr int kMoveKinds = 29;
 
 struct Move {
     MoveKind kind{};

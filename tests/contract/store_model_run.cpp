@@ -103,6 +103,8 @@ void StoreModelRun::dispatch(const Move& m) {
             return end_attempt(m, live_lease(m.a), static_cast<Step>(1 + m.b % 4));
         case MoveKind::fail:
             return fail_one(m);
+        case MoveKind::end_wait:
+            return end_wait(m);
         case MoveKind::give_back: {
             const ports::Lease lease = live_lease(m.a);
             return same_end(store_->return_unit(lease, "drained"), model_.return_unit(lease));
@@ -444,6 +446,22 @@ void StoreModelRun::fail_one(const Move& m) {
     const bool dies = m.b % 3 == 0 || (m.a % 2 == 0 && crashes(lease) > 0);
     fail(m, lease,
          dies ? kDeadly[static_cast<std::size_t>(m.b % 2)] : static_cast<ErrorClass>(m.b % 11));
+}
+
+// Of one that waits, mostly.
+void StoreModelRun::end_wait(const Move& m) {
+    std::vector<std::int64_t> units;
+    for (const auto& [id, t] : model_.tasks) {
+        for (const ModelUnit& u : t.units) {
+            if (u.due || m.b % 5 == 0) {
+                units.push_back(u.id);
+            }
+        }
+    }
+    const std::int64_t unit = units.empty() ? 4'711 : nth(units, m.a);
+    trace_.back() += fmt::format(" unit {}", unit);
+    model_.end_wait(unit);
+    (void)same_answer(store_->end_wait(UnitId{unit}), Answer<void>());
 }
 
 void StoreModelRun::acknowledge(const Move& m) {

@@ -61,6 +61,7 @@ class StoreModelRun {
     void end_attempt(const Move& m, const ports::Lease& lease, domain::Step step);
     void fail(const Move& m, const ports::Lease& lease, ErrorClass cls);
     void fail_one(const Move& m);
+    void end_wait(const Move& m);
     void acknowledge(const Move& m);
     void use_stale_lease(const Move& m);
     void cancel(const Move& m);

@@ -42,8 +42,11 @@ int retries_worth(ErrorClass cls, int retries_max) {
 // other side asked for, up to an hour.
 Millis delay_after(const ModelUnit& u, const ports::FailedAttempt& failed, double random01) {
     const ErrorClass cls = failed.error.cls;
-    if (cls == ErrorClass::network && failed.retry_after) {
+    if ((cls == ErrorClass::network || cls == ErrorClass::storage) && failed.retry_after) {
         return std::clamp(*failed.retry_after, Millis{0}, Millis{3'600'000});
+    }
+    if (cls == ErrorClass::storage) {
+        return Millis{2'000};
     }
     const auto n = static_cast<int>(u.failures.size());
     if (n == 0 && (cls == ErrorClass::crash || cls == ErrorClass::stall)) {
@@ -75,6 +78,19 @@ std::vector<ports::StoredError> reason_of_failure(const ModelTask& t) {
     return {error};
 }
 
+// The times of its units were moved.
+void tell_next_attempt(ModelTask& t) {
+    if (t.state != TaskState::retrying) {
+        return;
+    }
+    t.next_attempt_at.reset();
+    for (const ModelUnit& u : t.units) {
+        if (u.waits() && (!t.next_attempt_at || *u.not_before < *t.next_attempt_at)) {
+            t.next_attempt_at = u.not_before;
+        }
+    }
+}
+
 }  // namespace
 
 Lane model_lane_of(Step step) {
@@ -100,6 +116,19 @@ void StoreModel::look_at_the_clock() {
             if (u.due && *u.due <= clock_.mono()) {
                 u.due.reset();
             }
+        }
+    }
+}
+
+void StoreModel::end_wait(std::int64_t unit) {
+    for (auto& [id, t] : tasks) {
+        const auto u = std::ranges::find(t.units, unit, &ModelUnit::id);
+        if (u != t.units.end() && u->due) {
+            u->not_before = clock_.wall();
+            u->due = clock_.mono();
+            tell_next_attempt(t);
+            touched.insert(id);
+            return look_at_the_clock();
         }
     }
 }
@@ -321,8 +350,7 @@ Answer<ports::UnitEnd> StoreModel::fail_unit(const ports::Lease& lease,
     u->error = ports::StoredError{cls, failed.error.code, failed.error.message};
     u->crashes += deadly ? 1 : 0;
     if (again) {
-        const Millis delay =
-            cls == ErrorClass::storage ? Millis{2'000} : delay_after(*u, failed, random01);
+        const Millis delay = delay_after(*u, failed, random01);
         u->state = UnitState::pending;
         if (delay > Millis{0}) {
             u->not_before = clock_.wall() + delay;
@@ -506,8 +534,10 @@ int StoreModel::recover(const NodeId& self) {
         bool changed = false;
         for (ModelUnit& u : t.units) {
             if (u.due) {
-                const Millis left =
-                    std::clamp(*u.not_before - clock_.wall(), Millis{0}, kLongestWaitAfterRestart);
+                const bool for_room = u.error->cls == ErrorClass::storage;
+                const Millis left = for_room ? Millis{0}
+                                             : std::clamp(*u.not_before - clock_.wall(), Millis{0},
+                                                          kLongestWaitAfterRestart);
                 u.not_before = clock_.wall() + left;
                 u.due = clock_.mono() + left;
                 changed = true;
@@ -516,13 +546,8 @@ int StoreModel::recover(const NodeId& self) {
         if (changed) {
             touched.insert(id);
         }
-        if (changed && t.state == TaskState::retrying) {
-            t.next_attempt_at.reset();
-            for (const ModelUnit& u : t.units) {
-                if (u.waits() && (!t.next_attempt_at || *u.not_before < *t.next_attempt_at)) {
-                    t.next_attempt_at = u.not_before;
-                }
-            }
+        if (changed) {
+            tell_next_attempt(t);
         }
     }
     int back = 0;

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "engine_fixture.h"
+#include "forwarding_blobs.h"
 
 namespace durascribe::engine {
 namespace {
@@ -667,38 +668,20 @@ TEST_F(EngineTest, WorkersStartOnlyWhereTheirModelFits) {
 }
 
 // The blobs of a test, whose list of files the test may hold up: so long does housekeeping wait.
-class SlowBlobs final : public ports::BlobStore {
+class SlowBlobs final : public testing::ForwardingBlobs {
   public:
-    explicit SlowBlobs(ports::BlobStore& blobs) : blobs_(blobs) {}
-    Result<std::unique_ptr<ports::PendingBlob>> create(std::int64_t expected_bytes) override {
-        return blobs_.create(expected_bytes);
-    }
-    Result<std::unique_ptr<ports::PartialBlob>> open_partial(const std::string& name,
-                                                             std::int64_t keep_bytes) override {
-        return blobs_.open_partial(name, keep_bytes);
-    }
-    Result<void> place_partial(const std::string& name, const ports::BlobRef& blob) override {
-        return blobs_.place_partial(name, blob);
-    }
-    Result<void> remove_partial(const std::string& name) override {
-        return blobs_.remove_partial(name);
-    }
-    Result<std::vector<std::string>> list_partials() override { return blobs_.list_partials(); }
-    Result<UniqueFd> open(const ports::BlobRef& blob) override { return blobs_.open(blob); }
-    Result<bool> exists(const ports::BlobRef& blob) override { return blobs_.exists(blob); }
+    using ForwardingBlobs::ForwardingBlobs;
     Result<void> remove(const ports::BlobRef& blob) override {
-        auto removed = blobs_.remove(blob);
+        auto removed = ForwardingBlobs::remove(blob);
         const std::scoped_lock lock(mutex_);
         removed_.insert(blob.sha256);
         changed_.notify_all();
         return removed;
     }
-    Result<int> remove_leftovers() override { return blobs_.remove_leftovers(); }
     Result<std::vector<std::string>> list(const std::string& after, int limit) override {
         gate.pass({});
-        return blobs_.list(after, limit);
+        return ForwardingBlobs::list(after, limit);
     }
-    Result<std::int64_t> free_bytes() override { return blobs_.free_bytes(); }
 
     bool wait_removed(const ports::BlobRef& blob) {
         std::unique_lock lock(mutex_);
@@ -708,7 +691,6 @@ class SlowBlobs final : public ports::BlobStore {
     Gate gate;
 
   private:
-    ports::BlobStore& blobs_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::set<std::string> removed_;  // guarded by mutex_

@@ -11,6 +11,7 @@
 #include "durascribe/engine/engine.h"
 #include "durascribe/protocol/messages.h"
 #include "durascribe/store/sqlite/sqlite_store.h"
+#include "forwarding_blobs.h"
 #include "scratch_directory.h"
 #include "scripted_workers.h"
 
@@ -372,6 +373,49 @@ TEST_F(ImportTest, ARetryOfATaskWhoseFileAnotherTaskHasFetchedGoesOnWithIt) {
     EXPECT_EQ(retried.state, domain::TaskState::completed)
         << (retried.error ? retried.error->message : "");
     EXPECT_EQ(asked, 2) << "what is there is not fetched again";
+}
+
+// A disk that is as full as the test says.
+class SmallDisk final : public testing::ForwardingBlobs {
+  public:
+    using ForwardingBlobs::ForwardingBlobs;
+    Result<std::int64_t> free_bytes() override { return free.load(); }
+    std::atomic<std::int64_t> free{4};
+};
+
+TEST_F(ImportTest, WhatDoesNotFitIsAskedForOnceAndAgainWhenThereIsRoom) {
+    SmallDisk disk(*blobs_);
+    std::atomic<int> asked = 0;
+    workers_.on_fetch = [&](const ports::FetchJob& job, const ports::RunControl&) {
+        ++asked;
+        const std::string_view whole = "0123456789";
+        send(job.output_fd, {.offset = job.offset, .total = 10, .etag = "\"v1\""},
+             asked == 1 ? "" : whole.substr(static_cast<std::size_t>(job.offset)));
+        return asked == 1 ? lost() : ports::FetchOutcome{.bytes = 10};
+    };
+    engine_ = std::make_unique<Engine>(*store_, disk, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start());
+    const auto made = import();
+    std::int64_t seen = 0;
+    while (store_->task(made.task.id)->state != domain::TaskState::retrying) {
+        const std::int64_t news = engine_->feed().wait_after(seen, Millis{20'000});
+        ASSERT_NE(news, seen) << "it does not wait";
+        seen = news;
+    }
+    const auto waiting = store_->task(made.task.id);
+    EXPECT_EQ(waiting->error->code, "no_room_for_file");
+    EXPECT_EQ(waiting->error->message,
+              "What is to be downloaded needs 1 MiB, and 0 MiB are free. Free some space, and it "
+              "goes on by itself.");
+    EXPECT_EQ((*store_->import_of(made.media.id))->bytes_done, 0);
+    disk.free = 10;
+    EXPECT_EQ(ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_EQ(asked, 2);
+    EXPECT_EQ(extracted_, "0123456789");
+    for (const ports::UnitRow& unit : *store_->units(made.task.id)) {
+        EXPECT_EQ(unit.attempts, 1);
+    }
+    engine_.reset();
 }
 
 TEST_F(ImportTest, ALyingWorkerIsACrash) {

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "engine_fixture.h"
+#include "forwarding_store.h"
 
 namespace durascribe::engine {
 namespace {
@@ -93,6 +94,52 @@ TEST_F(Limits, OfTimeTheRecordSaysHowFarDecodingWas) {
         << attempts->front().error->message;
 }
 
+// The store of a test, whose disk takes no chunk until it has room.
+class NoRoomForChunks final : public testing::ForwardingStore {
+  public:
+    using ForwardingStore::ForwardingStore;
+    Result<ports::UnitEnd> finish_chunk(const ports::Lease& lease,
+                                        const ports::ChunkResult& result) override {
+        if (full) {
+            ++refused;
+            refused.notify_all();
+            return fail(ErrorClass::storage, "disk_full", "The disk is full.");
+        }
+        return store_.finish_chunk(lease, result);
+    }
+    std::atomic<bool> full{true};
+    std::atomic<int> refused{0};
+};
+
+TEST_F(Limits, OfTimeAWaitForTheDiskIsNoWork) {
+    settings_.task_timeout = Millis{4'000};
+    settings_.speech_slots = 1;
+    chunks_ = 6;
+    NoRoomForChunks store(*store_);
+    engine_ = std::make_unique<Engine>(store, *blobs_, workers_, clock_, settings_);
+    ASSERT_TRUE(engine_->start());
+    const auto made = upload();
+    store.refused.wait(0);  // one is done, and can't be recorded
+    // Of each look at most five seconds are counted, and the second one comes after the first
+    // ended.
+    for (int look = 0; look < 2; ++look) {
+        clock_.sleep(Millis{10'000});
+        const auto before = store_->event_range()->second;
+        std::int64_t seen = before;
+        for (bool told = false; !told;) {
+            const std::int64_t news = engine_->feed().wait_after(seen, kPatience);
+            ASSERT_NE(news, seen) << "nobody looks at it";
+            const auto events = store_->events_after(seen, 100);
+            told = std::ranges::count(*events, "task.progress", &ports::Event::type) > 0;
+            seen = news;
+        }
+    }
+    EXPECT_LT(store_->task(made.task.id)->worked, Millis{4'000});
+    store.full = false;
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    engine_.reset();
+}
+
 TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
     know_two_models();
     // Two small ones, or one large one: the workers here hold nothing, and are promised what they
@@ -138,28 +185,65 @@ TEST_F(Limits, OfMemoryAModelThatDoesNotFitBesideTheOthersIsNotLoaded) {
     }
 }
 
-TEST_F(Limits, OfStallsTheTimeInWhichAnotherModelIsLoadedIsNoneAndNoSpeedEither) {
-    know_two_models();
-    settings_.speech_slots = 1;
-    std::vector<Millis> windows;  // of the one worker, whose chunks come one after the other
-    std::size_t learned = 0;
+TEST_F(Limits, OfStallsAFurtherAttemptHasTwiceTheTime) {
+    chunks_ = 1;
+    std::vector<Millis> windows;
     workers_.on_transcribe =
         [&](const ports::TranscribeJob& job,
             const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
         windows.push_back(control.stall_window);
-        learned = windows.size() == 2 ? store_->speeds()->size() : learned;
+        if (windows.size() < 3) {
+            return fail(ErrorClass::stall, "no_progress", "No progress.");
+        }
+        return transcribe(job);
+    };
+    start();
+    EXPECT_EQ(wait_until_ended(upload().task.id).state, domain::TaskState::completed);
+    ASSERT_EQ(windows.size(), 3U);
+    EXPECT_EQ(windows[0], settings_.stall_floor);
+    EXPECT_EQ(windows[1], 2 * windows[0]);
+    EXPECT_EQ(windows[2], 4 * windows[0]);
+}
+
+TEST_F(Limits, OfStallsTheLoadingOfAnotherModelHasItsOwnAndIsNoSpeed) {
+    know_two_models();
+    settings_.speech_slots = 1;
+    std::vector<ports::RunControl> controls;  // of the one worker, whose chunks follow each other
+    std::vector<std::string> stages;
+    std::vector<domain::StepSpeed> learned;  // of the first chunk
+    TaskId task;
+    workers_.on_transcribe =
+        [&](const ports::TranscribeJob& job,
+            const ports::RunControl& control) -> Result<ports::TranscribeOutcome> {
+        if (controls.empty()) {
+            stages.push_back(engine_->view(task)->stage);
+            clock_.sleep(Millis{10'000});  // it takes that long to load
+            control.on_loaded();
+            stages.push_back(engine_->view(task)->stage);
+        } else if (controls.size() == 1) {
+            learned = *store_->speeds();
+        }
+        controls.push_back(control);
         ports::TranscribeOutcome outcome = *transcribe(job);
         outcome.model = job.model;
         return outcome;
     };
     chunks_ = 6;
     start();
-    const std::size_t before = store_->speeds()->size();
-    const auto made = upload();
-    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
-    ASSERT_GE(windows.size(), 2U);
-    EXPECT_GE(windows[0], windows[1] + Millis{30'000}) << "it started with the small one";
-    EXPECT_LE(learned, before + 1) << "of the decoding alone";
+    ASSERT_TRUE(store_->set_paused(true));
+    task = upload().task.id;
+    ASSERT_TRUE(store_->set_paused(false));
+    EXPECT_EQ(wait_until_ended(task).state, domain::TaskState::completed);
+    ASSERT_GE(controls.size(), 2U);
+    EXPECT_GT(controls[0].load_window, Millis{0}) << "it started with the small one";
+    EXPECT_EQ(controls[0].stall_window, controls[1].stall_window);
+    EXPECT_EQ(controls[1].load_window, Millis{0});
+    EXPECT_EQ(stages[0], "Preparing model");
+    EXPECT_TRUE(stages[1].starts_with("Transcribing ")) << stages[1];
+    const auto speed =
+        std::ranges::find(learned, domain::Step::transcribe, &domain::StepSpeed::step);
+    ASSERT_NE(speed, learned.end()) << "what it took after that is learned";
+    EXPECT_LT(speed->seconds_per_audio_second, 0.1);
 }
 
 // Such as whisper.cpp, which says nothing within its windows of 30 s.

@@ -273,6 +273,26 @@ const std::map<std::string_view, Lie>& lies() {
              m.info.duration = Millis{60'000};
              l.send(FrameType::extracted, protocol::encode(m));
          }},
+        {"no_room_but_sound_written",
+         [](Liar& l) {
+             if (::write(l.files.back().get(), "sound", 5) == 5) {
+                 l.send(FrameType::extracted,
+                        protocol::encode(protocol::Extracted{.decoded = false}));
+             }
+         }},
+        {"loads_for_ever",  // longer than its model may take
+         [](Liar&) { hang(); }},
+        {"loaded_and_hangs",
+         [](Liar& l) {
+             l.send(FrameType::loaded, "");
+             hang();
+         }},
+        {"loaded_twice",
+         [](Liar& l) {
+             l.send(FrameType::loaded, "");
+             l.send(FrameType::loaded, "");
+             hang();
+         }},
         {"flood_errors",
          [](Liar& l) {
              flood_errors(16U << 20);

@@ -32,6 +32,35 @@ TEST_F(LyingWorkers, NoProgressIsAStall) {
     EXPECT_EQ(failure_of("half_frame_lives", control).cls, ErrorClass::stall);
 }
 
+TEST_F(LyingWorkers, AModelThatIsNotLoadedInItsTimeIsNamed) {
+    RunControl control;
+    control.stall_window = Millis{60'000};
+    control.load_window = Millis{150};
+    bool told = false;
+    control.on_loaded = [&] { told = true; };
+    const Error error = failure_of("loads_for_ever", control);
+    EXPECT_EQ(error.cls, ErrorClass::stall);
+    EXPECT_EQ(error.code, "model_not_loaded");
+    EXPECT_NE(error.message.find("not loaded within 0.1 s"), std::string::npos) << error.message;
+    EXPECT_FALSE(told);
+}
+
+TEST_F(LyingWorkers, AStallIsCountedFromWhenTheModelIsLoaded) {
+    RunControl control;
+    control.stall_window = Millis{150};
+    control.load_window = Millis{60'000};
+    int told = 0;
+    control.on_loaded = [&] { ++told; };
+    EXPECT_EQ(failure_of("loaded_and_hangs", control).code, "no_progress");
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(failure_of("no_growth", control).code, "no_progress") << "work tells of it, too";
+    EXPECT_EQ(told, 2);
+    control.load_window = Millis{0};
+    EXPECT_EQ(failure_of("loaded_and_hangs", control).code, "no_progress");
+    EXPECT_EQ(told, 2) << "it was loaded before";
+    EXPECT_EQ(failure_of("loaded_twice", control).code, "protocol_error");
+}
+
 TEST_F(LyingWorkers, ProgressThatDoesNotGrowIsAStall) {
     RunControl control;
     control.stall_window = Millis{500};  // in which the first progress comes

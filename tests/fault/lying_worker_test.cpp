@@ -196,6 +196,14 @@ TEST_F(LyingWorkers, SoundThatWasNotWrittenIsNotBelieved) {
     EXPECT_TRUE(gone(pid));
 }
 
+TEST_F(LyingWorkers, NoRoomForWhatWasWrittenIsNotBelieved) {
+    const auto worker = start("no_room_but_sound_written", WorkerRole::media);
+    const auto outcome =
+        worker->extract({.source_fd = file_.get(), .pcm_fd = file_.get(), .room_bytes = 1'000}, {});
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().code, "protocol_error");
+}
+
 TEST_F(LyingWorkers, MoreSoundThanTheJobAllowsIsAnInputError) {
     const auto worker = start("large_file", WorkerRole::media);
     const int pid = worker->pid();

@@ -208,5 +208,36 @@ TEST_F(BadInput, FullDiskIsAnErrorOfStorage) {
     EXPECT_EQ(extracted.result.error().code, "disk_full");
 }
 
+TEST_F(BadInput, AudioThatDoesNotFitTheRoomIsNotBegun) {
+    make_burst();
+    ffmpeg("-i burst.wav -c:a libmp3lame -write_xing 0 burst.mp3");
+    ffmpeg("-f lavfi -i testsrc=duration=3:size=64x48 -i burst.wav -shortest burst.mkv");
+    constexpr std::int64_t kThreeSeconds = std::int64_t{3} * kPcmRateHz * 2;
+    for (const char* file : {"burst.wav", "burst.mp3", "burst.mkv"}) {
+        const Extracted none = extract_file(file, {.room_bytes = kThreeSeconds - 16'000});
+        ASSERT_TRUE(none.result) << file << none.result.error().message;
+        EXPECT_FALSE(none.result->decoded) << file;
+        EXPECT_NEAR(static_cast<double>(none.result->info.duration.count()), 3'000, 150) << file;
+        EXPECT_EQ(std::filesystem::file_size(path("out.raw")), 0U) << file;
+        const Extracted all = extract_file(file, {.room_bytes = kThreeSeconds + 16'000});
+        ASSERT_TRUE(all.result) << file;
+        EXPECT_TRUE(all.result->decoded) << file;
+        EXPECT_NEAR(static_cast<double>(all.pcm.size()), 48'000, 2'000) << file;
+    }
+}
+
+// A header may promise more than there is.
+TEST_F(BadInput, RoomThatWasTakenAndNotNeededIsGivenBack) {
+    ffmpeg("-f lavfi -i sine=duration=60:sample_rate=16000 -c:a flac long.flac");
+    const std::string whole = read("long.flac");
+    write("cut.flac", whole.substr(0, whole.size() / 4));
+    const Extracted cut = extract_file("cut.flac", {.room_bytes = 1 << 30});
+    ASSERT_TRUE(cut.result && cut.result->decoded);
+    struct stat file{};
+    ASSERT_EQ(::stat(path("out.raw").c_str(), &file), 0);
+    EXPECT_LT(file.st_size, 30 * kPcmRateHz * 2);
+    EXPECT_LT(file.st_blocks * 512, file.st_size + 65'536);
+}
+
 }  // namespace
 }  // namespace durascribe::media

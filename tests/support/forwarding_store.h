@@ -130,6 +130,7 @@ class ForwardingStore : public ports::Store {
                                      const domain::RetryLimits& limits, double random01) override {
         return store_.fail_unit(lease, failed, limits, random01);
     }
+    Result<void> end_wait(UnitId unit) override { return store_.end_wait(unit); }
     Result<ports::UnitEnd> return_unit(const ports::Lease& lease,
                                        const std::string& reason) override {
         return store_.return_unit(lease, reason);

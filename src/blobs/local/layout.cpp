@@ -56,7 +56,8 @@ Result<Space> space_of(const fs::path& root, const LocalBlobOptions& options) {
     const auto bytes = [&](fsblkcnt_t blocks) {
         return static_cast<std::int64_t>(blocks) * static_cast<std::int64_t>(s.f_frsize);
     };
-    return Space{bytes(s.f_bavail), options.reserve_bytes.value_or(reserve_of(bytes(s.f_blocks)))};
+    return Space{bytes(s.f_bavail), options.reserve_bytes.value_or(reserve_of(bytes(s.f_blocks))),
+                 bytes(s.f_blocks)};
 }
 
 // In their order.

@@ -31,6 +31,7 @@ Result<std::vector<std::string>> names_in(const std::filesystem::path& folder); 
 struct Space {
     std::int64_t free = 0;     // for this user, the reserve included
     std::int64_t reserve = 0;  // as the options have it, or reserve_of()
+    std::int64_t total = 0;    // of the file system
     std::int64_t free_for_files() const { return std::max<std::int64_t>(0, free - reserve); }
 };
 Result<Space> space_of(const std::filesystem::path& root, const LocalBlobOptions& options);

@@ -358,6 +358,14 @@ Result<std::int64_t> LocalBlobStore::free_bytes() {
     return space->free_for_files();
 }
 
+Result<std::int64_t> LocalBlobStore::capacity_bytes() {
+    const auto space = space_of(root_, options_);
+    if (!space) {
+        return std::unexpected(space.error());
+    }
+    return std::max<std::int64_t>(0, space->total - space->reserve);
+}
+
 Result<void> LocalBlobStore::probe() {
     const std::scoped_lock lock{probe_mutex_};
     const auto now = std::chrono::steady_clock::now();

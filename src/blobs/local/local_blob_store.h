@@ -56,6 +56,7 @@ class LocalBlobStore final : public ports::BlobStore {
     // is free: a file system that became read-only says so here within
     // LocalBlobOptions::probe_interval.
     Result<std::int64_t> free_bytes() override;
+    Result<std::int64_t> capacity_bytes() override;
 
   private:
     LocalBlobStore(std::filesystem::path root, LocalBlobOptions options);

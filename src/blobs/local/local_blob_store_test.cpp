@@ -124,6 +124,7 @@ TEST_F(LocalBlobs, ASmallDiskIsUsableButForItsReserve) {
         const auto store = LocalBlobStore::open(small);
         ASSERT_TRUE(store.has_value());
         EXPECT_GT(*(*store)->free_bytes(), 15'000'000);
+        EXPECT_EQ(*(*store)->capacity_bytes(), (16 << 20) - reserve_of(16 << 20));
         EXPECT_TRUE(put(**store, "abc").has_value());
         const auto refused = (*store)->create(16'100'000);  // the reserve would be taken
         ASSERT_FALSE(refused.has_value());

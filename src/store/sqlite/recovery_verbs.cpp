@@ -37,15 +37,18 @@ std::vector<UnitId> ids_of(Rows rows) {
 }
 
 // The monotonic clock means nothing across runs, and the wall clock may have jumped: what is left
-// to wait is taken from the wall clock, but is never more than the longest wait there is.
+// to wait is taken from the wall clock, but is never more than the longest wait there is. Who was
+// to tell of room on the disk has gone with the server: what waits for that looks itself.
 void restart_waits(WriteTx& tx) {
     std::vector<std::pair<UnitId, WallTime>> waits;
     {
-        Rows rows =
-            tx.db.query("SELECT id, not_before FROM units WHERE not_before_mono IS NOT NULL");
+        Rows rows = tx.db.query(
+            "SELECT id, not_before, error_class FROM units WHERE not_before_mono IS NOT NULL");
         while (rows.step()) {
             const UnitId id{rows.integer()};
-            waits.emplace_back(id, rows.wall());
+            const WallTime not_before = rows.wall();
+            const bool for_room = rows.text() == to_string(ErrorClass::storage);
+            waits.emplace_back(id, for_room ? tx.now : not_before);
         }
     }
     for (const auto& [id, not_before] : waits) {
@@ -53,12 +56,7 @@ void restart_waits(WriteTx& tx) {
             std::clamp(not_before - tx.now, Millis{0}, tx.options.longest_wait_after_restart);
         tx.db.execute("UPDATE units SET not_before = ?, not_before_mono = ? WHERE id = ?",
                       tx.now + left, tx.mono + left, id);
-        tx.db.execute(
-            "UPDATE tasks SET next_attempt_at ="
-            " (SELECT min(not_before) FROM units WHERE units.task_id = tasks.id AND state = "
-            "'pending')"
-            " WHERE id = (SELECT task_id FROM units WHERE id = ?) AND state = 'retrying'",
-            id);
+        tell_next_attempt(tx, id);
     }
 }
 

@@ -241,6 +241,10 @@ Result<ports::UnitEnd> SqliteStore::fail_unit(const ports::Lease& lease,
         [&](WriteTx& tx) { return store::fail_unit(tx, lease, failed, limits, random01); });
 }
 
+Result<void> SqliteStore::end_wait(UnitId unit) {
+    return parts_->writer->run([&](WriteTx& tx) { return store::end_wait(tx, unit); });
+}
+
 Result<ports::UnitEnd> SqliteStore::return_unit(const ports::Lease& lease,
                                                 const std::string& reason) {
     return parts_->writer->run([&](WriteTx& tx) { return store::return_unit(tx, lease, reason); });

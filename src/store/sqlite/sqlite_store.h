@@ -94,6 +94,7 @@ class SqliteStore final : public ports::Store {
                                         const ports::FinalResult& result) override;
     Result<ports::UnitEnd> fail_unit(const ports::Lease& lease, const ports::FailedAttempt& failed,
                                      const domain::RetryLimits& limits, double random01) override;
+    Result<void> end_wait(UnitId unit) override;
     Result<ports::UnitEnd> return_unit(const ports::Lease& lease,
                                        const std::string& reason) override;
     Result<ports::UnitEnd> acknowledge_cancelled(const ports::Lease& lease) override;

@@ -387,6 +387,14 @@ void open_step(WriteTx& tx, TaskRecord& t, domain::Step step,
     t.claimable += cancelled ? 0 : ordinal;
 }
 
+void tell_next_attempt(WriteTx& tx, UnitId unit) {
+    tx.db.execute(
+        "UPDATE tasks SET next_attempt_at ="
+        " (SELECT min(not_before) FROM units WHERE units.task_id = tasks.id AND state = 'pending')"
+        " WHERE id = (SELECT task_id FROM units WHERE id = ?) AND state = 'retrying'",
+        unit);
+}
+
 void follow_step(WriteTx& tx, TaskRecord& t, domain::Step step) {
     if (t.pending > 0 || t.running > 0) {
         return;

@@ -69,6 +69,9 @@ Result<void> change_unit(WriteTx& tx, TaskRecord& t, UnitRecord& u, domain::Unit
 void open_step(WriteTx& tx, TaskRecord& t, domain::Step step,
                const std::vector<domain::AudioSpan>& spans);
 
+// The time of a unit's next attempt was moved: that of its task follows.
+void tell_next_attempt(WriteTx& tx, UnitId unit);
+
 // Opens what follows `step` where that one has ended and left something to go on with.
 void follow_step(WriteTx& tx, TaskRecord& t, domain::Step step);
 

@@ -429,6 +429,18 @@ Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
     return outcome_of(t, u, decision.quarantined);
 }
 
+Result<void> end_wait(WriteTx& tx, UnitId unit) {
+    const int waited = tx.db.execute(
+        "UPDATE units SET not_before = ?, not_before_mono = ? WHERE id = ? AND state = 'pending'"
+        " AND not_before_mono IS NOT NULL",
+        tx.now, tx.mono, unit);
+    if (waited > 0) {
+        tell_next_attempt(tx, unit);
+        promote_due(tx);
+    }
+    return {};
+}
+
 Result<ports::UnitEnd> hand_back(WriteTx& tx, TaskRecord& t, UnitRecord& u, const AttemptEnd& end,
                                  std::optional<MonoTime> expired_by) {
     const bool cancel = t.row.cancel_requested_at.has_value();

@@ -79,6 +79,7 @@ Result<ports::UnitEnd> finish_final(WriteTx& tx, const ports::Lease& lease,
 Result<ports::UnitEnd> fail_unit(WriteTx& tx, const ports::Lease& lease,
                                  const ports::FailedAttempt& failed,
                                  const domain::RetryLimits& limits, double random01);
+Result<void> end_wait(WriteTx& tx, UnitId unit);
 Result<ports::UnitEnd> return_unit(WriteTx& tx, const ports::Lease& lease,
                                    const std::string& reason);
 Result<ports::UnitEnd> acknowledge_cancelled(WriteTx& tx, const ports::Lease& lease);

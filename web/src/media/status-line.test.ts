@@ -61,6 +61,10 @@ describe('the line of a task', () => {
     const line = statusLine({ ...base, status: 'retrying', next_attempt_at: new Date(at + 30_000).toISOString() }, {}, at, at, en)
     expect(line.detail).toBe('tries again in 30 s')
   })
+  it('names no time where it goes on as soon as there is room', () => {
+    const waiting: Status = { ...base, status: 'retrying', next_attempt_at: new Date(at + 300_000).toISOString(), error: { class: 'storage', code: 'no_room_for_audio', message: 'x' } }
+    expect(statusLine(waiting, {}, at, at, en).detail).toBe('waits for room on the server’s disk')
+  })
   it('says it by the clock of the server, whatever the reader’s is', () => {
     const hour = 3_600_000
     const retrying = { ...base, status: 'retrying' as const, next_attempt_at: new Date(at + 30_000).toISOString() }

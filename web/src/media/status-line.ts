@@ -49,6 +49,7 @@ export function statusLine(status: Status, { paused = false, away = false }: { p
       line.tone = 'warn'
       line.percent = status.progress
       if (paused) parts.push(text.pausedQueue)
+      else if (status.error?.class === 'storage') parts.push(text.forRoom) // as soon as there is some, not at a time
       else if (status.next_attempt_at) parts.push(text.nextTry(Math.max(0, (Date.parse(status.next_attempt_at) - now - ahead) / 1000)))
       break
     case 'completed':

@@ -150,6 +150,7 @@ export const en = {
   left: (s: number) => (s < 3 ? 'almost done' : s < 5 ? `${about(s)} left` : `about ${about(s)} left`),
   pausedQueue: 'The queue is paused',
   nextTry: (s: number) => (s < 2 ? 'trying again now' : `tries again in ${about(s)}`),
+  forRoom: 'waits for room on the server’s disk',
   percent: (p: number) => `${Math.floor(p)} %`,
   // actions
   cancel: 'Cancel',
