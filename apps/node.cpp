@@ -189,6 +189,7 @@ class WholeNode final : public cli::Node {
             return std::unexpected(watching.error());
         }
         server.webhooks_changed = [this] { sender_->wake(); };
+        server.webhook_addresses = addresses();
         raise_open_files();
         server_.emplace(engine_, *store_, *blobs_, facts, server, metrics_.get());
         if (auto started = server_->start(); !started) {
@@ -202,13 +203,16 @@ class WholeNode final : public cli::Node {
         return server_ ? server_->command_token() : std::string();
     }
 
+    net::AddressPolicy addresses() const {
+        return net::AddressPolicy::parse(settings_.allow_private_addresses).value();
+    }
+
     // Tells those who asked of what happens, from the outbox on.
     Result<void> start_sender() {
-        auto sender = webhooks::Sender::start(
-            store_->webhooks(), *clock_,
-            {.policy = net::AddressPolicy::parse(settings_.allow_private_addresses).value(),
-             .dns_servers = settings_.dns_servers,
-             .user_agent = "durascribe/" + version_});
+        auto sender = webhooks::Sender::start(store_->webhooks(), *clock_,
+                                              {.policy = addresses(),
+                                               .dns_servers = settings_.dns_servers,
+                                               .user_agent = "durascribe/" + version_});
         if (!sender) {
             return std::unexpected(sender.error());
         }

@@ -33,7 +33,9 @@ Result<std::string> text_of(std::string_view field, const json::value& value,
     return std::string(text->data(), text->size());
 }
 
-Result<std::string> url_of(const json::value& value) {
+// An address that is written out is refused here; where a name leads is seen when it is connected
+// to.
+Result<std::string> url_of(const json::value& value, const net::AddressPolicy& policy) {
     auto text = text_of("url", value, net::kWebAddressMax);
     if (!text) {
         return text;
@@ -46,6 +48,11 @@ Result<std::string> url_of(const json::value& value) {
         }
         return std::unexpected(
             bad_value("url", "an http or https address of a receiver. " + reason));
+    }
+    if (address->literal) {
+        if (const auto kind = policy.refusal(*address->literal)) {
+            return std::unexpected(net::address_refused(address->host, *kind));
+        }
     }
     return std::move(address->text);
 }
@@ -98,12 +105,12 @@ Result<void> put(std::optional<T>& field, Result<T> value) {
     return {};
 }
 
-Result<ports::WebhookChange> change_of(const json::object& body) {
+Result<ports::WebhookChange> change_of(const json::object& body, const net::AddressPolicy& policy) {
     ports::WebhookChange change;
     for (const auto& [key, value] : body) {
         Result<void> taken;
         if (key == "url") {
-            taken = put(change.url, url_of(value));
+            taken = put(change.url, url_of(value, policy));
         } else if (key == "description") {
             taken = put(change.description, text_of("description", value, kDescriptionBytesMax));
         } else if (key == "types") {
@@ -178,15 +185,16 @@ Result<Response> queued(const Services& services, const Result<ports::DeliveryRo
     return response;
 }
 
-Result<ports::WebhookChange> change_in(const Request& request) {
+Result<ports::WebhookChange> change_in(const Services& services, const Request& request) {
     const auto body = json_body(request);
-    return body ? change_of(*body) : std::unexpected(body.error());
+    return body ? change_of(*body, services.settings.webhook_addresses)
+                : std::unexpected(body.error());
 }
 
 }  // namespace
 
 Result<Response> create_webhook(const Services& services, const Request& request) {
-    const auto change = change_in(request);
+    const auto change = change_in(services, request);
     if (!change) {
         return std::unexpected(change.error());
     }
@@ -243,7 +251,7 @@ Result<Response> get_webhook(const Services& services, const Request& request) {
 
 Result<Response> change_webhook(const Services& services, const Request& request) {
     return with_webhook(request, [&](const ports::WebhookId& id) -> Result<Response> {
-        const auto change = change_in(request);
+        const auto change = change_in(services, request);
         if (!change) {
             return std::unexpected(change.error());
         }

@@ -11,6 +11,7 @@
 #include "durascribe/access/access_control.h"
 #include "durascribe/base/error.h"
 #include "durascribe/engine/engine.h"
+#include "durascribe/net/address_policy.h"
 
 namespace durascribe::metrics {
 class Metrics;
@@ -36,6 +37,7 @@ struct ServerSettings {
     bool websockets = true;                  // ENABLE_PROGRESS_WEBSOCKET
     bool require_if_match = false;           // REQUIRE_IF_MATCH: edits without one are refused
     std::function<void()> webhooks_changed;  // something is to be sent; any thread, and quick
+    net::AddressPolicy webhook_addresses;    // ALLOW_PRIVATE_ADDRESSES: those that one may name
     access::AccessSettings access;
     Millis slow_request{1'000};  // of the server's own time: logged; 0: none is
     // Names that this server is reached by, in lower case; empty: any where it is not bound to

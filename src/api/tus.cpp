@@ -77,6 +77,12 @@ Result<std::optional<std::int64_t>> bytes_field(const Request& request, std::str
 }
 
 Result<std::optional<std::int64_t>> announced_length(const Request& request) {
+    // Clients that send several parts at once do not look whether that is there: each part would
+    // become a media.
+    if (request.header("upload-concat") != nullptr) {
+        return std::unexpected(bad_value(
+            "Upload-Concat", "left out: uploads are not joined here, so send the file as one"));
+    }
     const auto length = bytes_field(request, "Upload-Length");
     if (!length) {
         return length;

@@ -52,6 +52,10 @@ TEST(Tus, Lengths) {
     EXPECT_EQ(*announced_length(with("upload-defer-length", "1")), std::nullopt);
     EXPECT_EQ(code_of(announced_length(with("upload-length", "0"))), "empty_file");
     EXPECT_EQ(code_of(announced_length({})), "bad_value");
+    const auto part = announced_length(with("upload-concat", "partial"));
+    ASSERT_FALSE(part.has_value());
+    EXPECT_EQ(part.error().code, "bad_value");
+    EXPECT_TRUE(part.error().message.contains("Upload-Concat")) << part.error().message;
     EXPECT_EQ(code_of(announced_length(with("upload-defer-length", "2"))), "bad_value");
     for (const char* bad : {"-1", "1x", "", "9223372036854775808", "0x10"}) {
         EXPECT_EQ(code_of(announced_length(with("upload-length", bad))), "bad_value") << bad;

@@ -27,6 +27,32 @@ class WebhooksApi : public HttpTest {
     std::atomic<int> changes_{0};
 };
 
+// A name is looked at when it is connected to (src/net/transfers_test.cpp).
+TEST_F(WebhooksApi, AnAddressThatIsWrittenOutAndNotOpenIsRefusedAtOnce) {
+    const auto to = [](const char* host) {
+        return fmt::format(R"({{"url": "http://{}/hook"}})", host);
+    };
+    const std::string id = "/" + text(add(), "id");
+    for (const char* host : {"127.0.0.1:9", "10.0.0.5", "169.254.169.254", "[::1]", "[fd00::1]",
+                             "[::ffff:192.168.0.1]", "0.0.0.0"}) {
+        for (const Answer& refused : {send("POST", "", to(host)), send("PATCH", id, to(host))}) {
+            EXPECT_EQ(refused.status, 422) << host;
+            EXPECT_EQ(code(refused), "address_refused") << host;
+            EXPECT_THAT(text(object(refused), "detail"),
+                        ::testing::HasSubstr("ALLOW_PRIVATE_ADDRESSES"));
+        }
+    }
+    EXPECT_EQ(object(send("GET", "")).at("items").as_array().size(), 1U);
+    EXPECT_EQ(text(object(send("GET", id)), "url"), "https://app.example/hooks");
+    EXPECT_EQ(send("POST", "", to("93.184.216.34")).status, 201);
+    settings_.webhook_addresses = net::AddressPolicy::parse("10.0.0.0/8").value();
+    server_.reset();
+    start_server_again();
+    EXPECT_EQ(send("POST", "", to("10.0.0.5")).status, 201);
+    EXPECT_EQ(send("PATCH", id, to("10.0.0.6")).status, 200);
+    EXPECT_EQ(send("POST", "", to("192.168.0.5")).status, 422);
+}
+
 TEST_F(WebhooksApi, AreMadeShownChangedAndRemoved) {
     const json::object made =
         add(R"(, "types": ["task.state", "media.*"], "states": ["failed"], "description": "mine")");

@@ -15,8 +15,8 @@ id=$(json "$work/created.json" 'd["id"]')
 task=$(json "$work/created.json" 'd["task_id"]')
 wait_until 200 'it is transcribed' media_is "$id" completed
 wait_until 10 'the task is counted' metric_is 'transcriptions_total{status="completed"}' 1
-metric_is transcription_duration_seconds_count 1 || failed 'no duration'
-metric_is durascribe_time_to_start_seconds_count 1 || failed 'no time to start'
+wait_until 10 'a duration' metric_is transcription_duration_seconds_count 1
+wait_until 10 'a time to start' metric_is durascribe_time_to_start_seconds_count 1
 metric_is transcription_queue_size 0 || failed 'nothing waits'
 metric_is durascribe_stuck_tasks 0 || failed 'nothing is stuck'
 metric_is 'durascribe_worker_restarts_total{lane="speech"}' 0 || failed 'no worker was replaced'
