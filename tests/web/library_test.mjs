@@ -157,7 +157,11 @@ await steps({
     await small.keyboard.press('Escape')
     await small.goto(`${server.url}/#/system`)
     await small.locator('.manage').nth(1).waitFor()
-    await expectFits(small, 'the system page')
+    await small.locator('.speeds dd').nth(1).waitFor()
+    for (const width of [320, 360, 800]) {
+      await small.setViewportSize({ width, height: 800 })
+      await expectFits(small, `the system page, ${width} px`)
+    }
     await phone.close()
     await page.goto(`${server.url}/#/`)
   },
