@@ -142,9 +142,26 @@ await steps({
     const { duration_seconds: seconds } = (await server.api('/api/v1/media?search=meeting')).items[0]
     await row('meeting', small).getByText(`0:${String(Math.floor(seconds)).padStart(2, '0')}`, { exact: true }).waitFor()
     await expectFits(small, 'the library')
+    // A menu opens where there is room for it.
+    await small.setViewportSize({ width: 360, height: 640 })
+    await small.evaluate(() => scrollTo(0, document.body.scrollHeight))
+    await small.locator('.row').last().getByRole('button', { name: /^More/ }).click()
+    const covered = await small.getByRole('menu').evaluate((menu) =>
+      [...menu.querySelectorAll('[role=menuitem]')].filter((item) => {
+        const box = item.getBoundingClientRect()
+        return !menu.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))
+      }).map((item) => item.textContent),
+    )
+    assert.deepEqual(covered, [], 'what is in a menu can be reached')
+    await expectFits(small, 'a menu above its button')
+    await small.keyboard.press('Escape')
     await small.goto(`${server.url}/#/system`)
     await small.locator('.manage').nth(1).waitFor()
-    await expectFits(small, 'the system page')
+    await small.locator('.speeds dd').nth(1).waitFor()
+    for (const width of [320, 360, 800]) {
+      await small.setViewportSize({ width, height: 800 })
+      await expectFits(small, `the system page, ${width} px`)
+    }
     await phone.close()
     await page.goto(`${server.url}/#/`)
   },

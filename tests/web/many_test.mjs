@@ -282,6 +282,29 @@ await steps({
     await covered(40, 'Shift+Tab')
   },
 
+  async 'nor is what is found, or spoken, under a player as tall as that of a film'() {
+    const player = page.locator('.player')
+    await player.evaluate((e) => (e.style.paddingTop = '260px'))
+    await page.locator('.segment .segment-time').nth(14).focus()
+    await covered(12, 'Shift+Tab')
+    await page.keyboard.press('Control+f')
+    await page.keyboard.type('evening')
+    const seen = () =>
+      page.evaluate(() => {
+        const [range] = CSS.highlights.get('found-now') ?? []
+        const box = range?.getBoundingClientRect()
+        return Boolean(box) && range.startContainer.parentElement.contains(document.elementFromPoint(box.x + 1, box.y + box.height / 2))
+      })
+    for (let i = 0; i < 8; ++i) {
+      await page.keyboard.press('Enter')
+      await until(`place ${i + 1} is in the window`, seen)
+    }
+    const field = await page.getByRole('textbox', { name: 'Find', exact: true }).boundingBox()
+    assert(field.y >= (await player.evaluate((e) => e.getBoundingClientRect().bottom)), 'the field is below the player')
+    await page.keyboard.press('Escape')
+    await player.evaluate((e) => (e.style.paddingTop = ''))
+  },
+
   async 'ten thousand words play, each lit as it is spoken'() {
     await page.evaluate(() => scrollTo(0, 0))
     await page.locator('[data-segment="1"] [data-word="0"]').click()

@@ -1,7 +1,7 @@
 // What goes wrong: a reload in the middle of an upload, a server killed under an open page.
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { assert, endAll, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { assert, endAll, expectAccessible, expectNoFaults, openContext, openPage, samples, Server, steps, tone, until, work } from './stage.mjs'
 
 const server = await new Server().start()
 const context = await openContext(server)
@@ -117,6 +117,7 @@ await steps({
     await page.goto(`${server.url}/#/media/${id}`)
     await page.getByText('The recording could not be loaded.').waitFor()
     assert(await page.getByRole('button', { name: 'Play', exact: true }).isDisabled())
+    await expectAccessible(page, 'what could not be loaded')
     await page.locator('.segment .w').nth(2).click()
     const at = Number(await page.getByRole('slider').inputValue())
     assert(at > 0)

@@ -1,5 +1,5 @@
 // Waveform, strip of chunks, and the buttons of the player.
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { mediaPath } from '../api/client'
 import type { Gap, Media, Unit, Waveform } from '../api/types'
 import { useLive } from '../live/provider'
@@ -50,10 +50,31 @@ export function PlayerBar(props: { player: Player; media: Media; waveform: Wavef
   const failed = chunks.filter((c) => c.status === 'failed').length
   const src = `${mediaPath(media.id)}/source`
   const mute = state.trouble === 'format'
-  if (media.source_available === false || media.size_bytes === null) return null
+  const bar = useRef<HTMLElement>(null)
+  const present = media.source_available !== false && media.size_bytes !== null
+  // What is gone to is not under it, however tall its film is.
+  useLayoutEffect(() => {
+    const element = bar.current
+    if (!element) return
+    const root = document.documentElement.style
+    const tell = () => {
+      const lower = element.offsetHeight === 0 ? 0 : Math.ceil(parseFloat(getComputedStyle(element).top) + element.offsetHeight)
+      player.setLower(lower)
+      if (lower > 0) root.setProperty('--player-end', `${lower}px`)
+      else root.removeProperty('--player-end')
+    }
+    tell()
+    const observer = new ResizeObserver(tell)
+    observer.observe(element, { box: 'border-box' })
+    return () => {
+      observer.disconnect()
+      root.removeProperty('--player-end')
+    }
+  }, [player, present])
+  if (!present) return null
   return (
     // What is no recording has nothing to show.
-    <section className={`player card ${film ? 'film' : ''}`} aria-label={text.play} hidden={mute && waveform === null}>
+    <section ref={bar} className={`player card ${film ? 'film' : ''}`} aria-label={text.play} hidden={mute && waveform === null}>
       {isFilm ? (
         <video
           ref={player.attach}

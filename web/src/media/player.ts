@@ -9,6 +9,8 @@ export interface PlayerState {
   trouble: '' | 'format' | 'away'
   duration: number
   rate: number
+  /** How far down in the window its bar stays in view when the page is scrolled, px. */
+  lower: number
 }
 
 export const RATES = [0.75, 1, 1.25, 1.5, 2] as const
@@ -21,7 +23,7 @@ const isThere = (address: string): Promise<boolean> =>
 
 export class Player {
   private element: HTMLMediaElement | null = null
-  private state: PlayerState = { playing: false, ready: false, trouble: '', duration: 0, rate: 1 }
+  private state: PlayerState = { playing: false, ready: false, trouble: '', duration: 0, rate: 1, lower: 0 }
   private readonly stateListeners = new Set<() => void>()
   private readonly timeListeners = new Set<(seconds: number, jumped: boolean) => void>()
   private frame = 0
@@ -105,6 +107,10 @@ export class Player {
     this.set({ rate })
   }
 
+  setLower(lower: number): void {
+    if (lower !== this.state.lower) this.set({ lower })
+  }
+
   subscribe = (listener: () => void): (() => void) => {
     this.stateListeners.add(listener)
     return () => this.stateListeners.delete(listener)
@@ -150,4 +156,5 @@ export function usePlayer(media: string): Player {
   return player
 }
 
+export const usePlayerLower = (player: Player): number => useSyncExternalStore(player.subscribe, () => player.read().lower)
 export const usePlayerState = (player: Player): PlayerState => useSyncExternalStore(player.subscribe, player.read)

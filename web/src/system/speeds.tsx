@@ -6,7 +6,8 @@ import { useText } from '../text'
 export function Speeds() {
   const text = useText()
   const system = useQuery(systemQuery)
-  const speeds = (system.data?.speeds ?? []).filter((s) => s.seconds_per_audio_second > 0)
+  // Finishing takes no time that would tell of the machine.
+  const speeds = (system.data?.speeds ?? []).filter((s) => s.seconds_per_audio_second > 0 && s.step !== 'finalize')
   const fastest = Math.max(...speeds.map((s) => 1 / s.seconds_per_audio_second), 1)
   return (
     <section className="card facts speeds">

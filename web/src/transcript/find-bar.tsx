@@ -13,6 +13,9 @@ export interface FindState extends Wanted {
 }
 export const NOTHING_WANTED: FindState = { query: '', matchCase: false, wholeWords: false, current: null }
 
+/** Between the player, the bar and the rows. */
+const BESIDE_PX = 12
+
 export function FindBar(props: {
   segments: Segment[]
   canEdit: boolean
@@ -22,8 +25,10 @@ export function FindBar(props: {
   onFind: (state: FindState) => void
   onShow: (match: Match) => void
   onClose: () => void
+  /** How much of the window it takes below the player, px; 0 once it is gone. */
+  onHeight: (px: number) => void
 }) {
-  const { segments, edits, finder, onFind, onShow } = props
+  const { segments, edits, finder, onFind, onShow, onHeight } = props
   const text = useText()
   const { show } = useNotices()
   const [query, setQuery] = useState('')
@@ -54,6 +59,17 @@ export function FindBar(props: {
   }, [finder])
   useEffect(() => onFind({ ...wanted, current }), [wanted, current, onFind])
   useEffect(() => () => onFind(NOTHING_WANTED), [onFind])
+
+  useLayoutEffect(() => {
+    const element = bar.current
+    if (!element) return
+    const observer = new ResizeObserver(() => onHeight(element.offsetHeight + BESIDE_PX))
+    observer.observe(element)
+    return () => {
+      observer.disconnect()
+      onHeight(0)
+    }
+  }, [onHeight])
 
   const go = (to: number) => {
     if (matches.length === 0) return

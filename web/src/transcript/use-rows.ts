@@ -23,8 +23,8 @@ interface RowsOfWindow {
   focus: { onFocus: (event: FocusEvent) => void; onBlur: (event: FocusEvent) => void }
 }
 
-/** `editing`: the id of the segment that is edited; `edited`: whether it is there. */
-export function useRows(items: readonly Item[], segments: readonly Segment[], editing: number | null): RowsOfWindow {
+/** `editing`: the id of the segment that is edited; `edited`: whether it is there; `covered`: how much of the window's top is, px. */
+export function useRows(items: readonly Item[], segments: readonly Segment[], editing: number | null, covered: number): RowsOfWindow {
   const list = useRef<HTMLDivElement>(null)
   const [scrollMargin, setScrollMargin] = useState(0)
   const [width, setWidth] = useState(1000)
@@ -68,7 +68,7 @@ export function useRows(items: readonly Item[], segments: readonly Segment[], ed
     ),
     overscan: 12,
     scrollMargin,
-    scrollPaddingStart: 220,
+    scrollPaddingStart: covered + 8,
     // Rendered in the frame that comes anyway, not once more in each scroll event.
     useFlushSync: false,
     getItemKey: useCallback(

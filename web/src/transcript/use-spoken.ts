@@ -38,11 +38,13 @@ function useScrolledAt(): RefObject<number> {
   return at
 }
 
-/** `held`: the window stays where it is, whatever is spoken: something is edited. */
-export function useSpoken(of: { player: Player; segments: readonly Segment[]; items: readonly Item[]; list: RefObject<HTMLDivElement | null>; virtual: Rows; held: boolean }): void {
+/** `held`: the window stays where it is, whatever is spoken: something is edited. `covered`: how much of its top is, px. */
+export function useSpoken(of: { player: Player; segments: readonly Segment[]; items: readonly Item[]; list: RefObject<HTMLDivElement | null>; virtual: Rows; held: boolean; covered: number }): void {
   const { player, segments, items, list, virtual } = of
   const held = useRef(of.held)
   held.current = of.held
+  const coveredNow = useRef(of.covered)
+  coveredNow.current = of.covered
   const scrolledAt = useScrolledAt()
   const current = useRef(-1)
   useEffect(() => {
@@ -65,16 +67,17 @@ export function useSpoken(of: { player: Player; segments: readonly Segment[]; it
     const mayFollow = (jumped: boolean) => !held.current && (jumped || (player.read().playing && performance.now() - scrolledAt.current > LEFT_ALONE_MS))
     const follow = (at: number) => {
       const box = list.current?.querySelector(`[data-segment="${at}"]`)?.getBoundingClientRect()
-      if (box && box.top >= 240 && box.bottom <= innerHeight - 80) return
+      const covered = coveredNow.current
+      if (box && box.top >= covered + 4 && box.bottom <= innerHeight - 80) return
       virtual.scrollToIndex(
         items.findIndex((i) => i.kind === 'segment' && i.index === at),
-        { align: 'center' },
+        { align: covered + 120 < innerHeight / 2 ? 'center' : 'start' },
       )
     }
     return player.onTime((seconds, jumped) => {
       const at = segmentAt(segments, seconds)
       light(at, seconds)
-      if (at === current.current) return
+      if (at === current.current && !jumped) return
       current.current = at
       if (at >= 0 && mayFollow(jumped)) follow(at)
     })

@@ -1,9 +1,9 @@
 // The words of a recording: only those near the window are in the document, so that ten thousand
 // scroll like ten.
-import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useFeatures } from '../api/features'
 import { isActive, type Media, type Segments, type TaskState, type Unit } from '../api/types'
-import type { Player } from '../media/player'
+import { type Player, usePlayerLower } from '../media/player'
 import { useText } from '../text'
 import { clock } from '../text/format'
 import { useKeys } from '../ui/hooks'
@@ -57,8 +57,14 @@ export const Transcript = memo(function Transcript(props: Props) {
   segmentsNow.current = segments
   const taskId = data?.task_id ?? ''
   const drafts = useMemo(() => new Drafts(sessionStorage, `durascribe.drafts.${taskId}`), [taskId])
-  const { list, virtual, scrollMargin, edited, focus } = useRows(items, segments, editing?.id ?? null)
-  useSpoken({ player, segments, items, list, virtual, held: edited })
+  const [findPx, setFindPx] = useState(0)
+  const covered = usePlayerLower(player) + findPx
+  useLayoutEffect(() => {
+    document.documentElement.style.setProperty('--covered', `${Math.max(covered, 60)}px`)
+    return () => void document.documentElement.style.removeProperty('--covered')
+  }, [covered])
+  const { list, virtual, scrollMargin, edited, focus } = useRows(items, segments, editing?.id ?? null, covered)
+  useSpoken({ player, segments, items, list, virtual, held: edited, covered })
 
   const showRow = useCallback(
     (index: number) => {
@@ -223,7 +229,7 @@ export const Transcript = memo(function Transcript(props: Props) {
         )}
       </header>
       {data && canEdit && <Unsaved drafts={drafts} segments={segments} editing={editing?.id ?? null} edits={edits} onEdit={(index) => events.edit(index)} onCopy={copyThis} />}
-      {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} finder={finder} onFind={setFind} onShow={onShowMatch} onClose={() => setFinding(false)} />}
+      {finding && <FindBar segments={segments} canEdit={canEdit} edits={edits} finder={finder} onFind={setFind} onHeight={setFindPx} onShow={onShowMatch} onClose={() => setFinding(false)} />}
       {items.length === 0 && !props.loading && (
         <p className="muted transcript-none">{isActive(state) ? (state === 'processing' ? text.notYet : text.waitingWords) : state === 'completed' ? text.noSpeech : state === 'cancelled' ? text.nothingKept : ''}</p>
       )}

@@ -151,11 +151,24 @@ export interface MenuItem {
   onPick?: () => void
 }
 
-/** A button with a list of actions under it: arrows move, Esc leaves. */
+/** Where there is room for a list: below its button, or above it; not under the bars of the page. */
+function sideOf(list: HTMLElement): 'below' | 'above' {
+  const { bottom, height } = list.getBoundingClientRect()
+  const bars = [...document.querySelectorAll('.top, .nav')].map((bar) => bar.getBoundingClientRect())
+  const lowest = Math.min(innerHeight, ...bars.map((bar) => bar.top).filter((top) => top > innerHeight / 2))
+  const highest = Math.max(0, ...bars.map((bar) => bar.bottom).filter((end) => end < innerHeight / 2))
+  const button = list.parentElement?.getBoundingClientRect().top ?? 0
+  return bottom <= lowest || button - highest < height ? 'below' : 'above'
+}
+
+/** A button with a list of actions under it, or over it: arrows move, Esc leaves. */
 export function Menu({ label, items, button, icon, className = '' }: { label: string; items: (MenuItem | null)[]; button?: ReactNode; icon?: ReactNode; className?: string }) {
   const [open, setOpen] = useState(false)
   const root = useRef<HTMLDivElement>(null)
   const list = useRef<HTMLDivElement>(null)
+  useLayoutEffect(() => {
+    if (open && list.current) list.current.dataset.side = sideOf(list.current)
+  }, [open])
   useEffect(() => {
     if (!open) return
     list.current?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])')?.focus()
