@@ -18,9 +18,8 @@ constexpr Millis kStorageRetry{1'000};
 // What waits for room is told of it (RoomWaiters), and looks itself where that goes wrong.
 constexpr Millis kRoomRetry{300'000};
 constexpr int kStallDoublings = 3;
-// For a download of which nobody said how long it is.
-constexpr std::int64_t kRoomOfUnknown = std::int64_t{64} << 20;
-// Decoded audio that filled the disk is not begun again without so much more room than it had.
+// What filled the disk, and nobody knows how much it will be, is not begun again without so much
+// more room than it had.
 constexpr std::int64_t kMoreRoom = std::int64_t{1} << 20;
 constexpr Millis kWarmUpDeadline{60'000};
 constexpr std::int64_t kPcmBytesPerMilli = 32;
@@ -239,9 +238,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();
     if (!taken) {
-        if (taken.error().cls == ErrorClass::storage && !needs_room_bytes_) {  // full meanwhile
-            wait_for_room(download.left().value_or(kRoomOfUnknown));
-        }
+        wait_where_full(taken.error(), download.left().value_or(kMoreRoom));
         return std::unexpected(taken.error());
     }
     if (!outcome) {
@@ -283,15 +280,15 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
     // How long the media is, is known only afterwards: the least limits hold, and the stall limit.
     auto outcome = worker.extract(job, control_for(unit, Millis{0}));
     if (!outcome) {
-        if (outcome.error().cls == ErrorClass::storage) {  // nobody knew how much it would be
-            wait_for_room((*pcm)->size_bytes() + kMoreRoom);
-        }
+        // Nobody knew how much it would be; what was written is given back.
+        wait_where_full(outcome.error(), (*pcm)->size_bytes() + kMoreRoom);
         return std::unexpected(outcome.error());
     }
     if (!outcome->decoded) {
-        return std::unexpected(no_room("no_room_for_audio", "The decoded audio",
-                                       " and cut the recording",
-                                       outcome->info.duration.count() * kPcmBytesPerMilli, *free));
+        return std::unexpected(no_room(
+            "no_room_for_audio", "The decoded audio", " and cut the recording",
+            // The disk may keep some of what is free from us.
+            std::max(outcome->info.duration.count() * kPcmBytesPerMilli, *free + 1), *free));
     }
 
     DURASCRIBE_FAILPOINT("extract.decoded");
@@ -348,9 +345,9 @@ void UnitRunner::wait_for_room(std::int64_t bytes) {
     needs_room_bytes_ = bytes;
 }
 
-void UnitRunner::wait_where_full(const Error& error) {
+void UnitRunner::wait_where_full(const Error& error, std::int64_t more) {
     if (error.code == "disk_full") {
-        wait_for_room(blobs_.free_bytes().value_or(0) + 1);
+        wait_for_room(blobs_.free_bytes().value_or(0) + more);
     }
 }
 

@@ -223,7 +223,8 @@ Result<std::optional<std::string>> Conversation::take(protocol::Channel::Receive
         }
         return std::unexpected(std::move(*error));
     }
-    if (type == FrameType::loaded && awaited == FrameType::transcribed && !course.told_loaded) {
+    if (type == FrameType::loaded && received.frame.payload.empty() &&
+        awaited == FrameType::transcribed && !course.told_loaded) {
         course.told_loaded = true;
         course.loaded();
         return std::nullopt;
