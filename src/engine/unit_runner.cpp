@@ -19,9 +19,8 @@ constexpr Millis kStorageRetry{1'000};
 // What waits for room is told of it (RoomWaiters), and looks itself where that goes wrong.
 constexpr Millis kRoomRetry{300'000};
 constexpr int kStallDoublings = 3;
-// For a download of which nobody said how long it is.
-constexpr std::int64_t kRoomOfUnknown = std::int64_t{64} << 20;
-// Decoded audio that filled the disk is not begun again without so much more room than it had.
+// What filled the disk, and nobody knows how much it will be, is not begun again without so much
+// more room than it had.
 constexpr std::int64_t kMoreRoom = std::int64_t{1} << 20;
 constexpr Millis kWarmUpDeadline{60'000};
 constexpr std::int64_t kPcmBytesPerMilli = 32;
@@ -240,7 +239,7 @@ Result<void> UnitRunner::fetch(RunningUnit& unit, ports::ImportRow import) {
     begun->reset();  // with the worker's copy, the last: what it wrote ends there
     auto taken = download.finish();
     if (!taken) {
-        wait_where_full(taken.error(), download.left().value_or(kRoomOfUnknown));
+        wait_where_full(taken.error(), download.left().value_or(kMoreRoom));
         return std::unexpected(taken.error());
     }
     if (!outcome) {
