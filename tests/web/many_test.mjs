@@ -58,6 +58,19 @@ async function frameTimes(run) {
   return { result, took: took.slice(1).sort((a, b) => a - b) }
 }
 
+/** How much longer than on the machine for which the limits were set a page computes just now; 1 at least. */
+async function slowness() {
+  const { ms } = await threadTime(() =>
+    page.evaluate(() => {
+      let x = 0
+      for (let i = 0; i < 40_000_000; ++i) x = (x * 31 + i) | 0
+      return x
+    }),
+  )
+  console.log(`a sum of forty million terms takes the page ${ms.toFixed(0)} ms`)
+  return Math.max(1, ms / 220)
+}
+
 /** How long each of `frames` frames of a page takes that is scrolled by `step` px in each, ms. */
 const framesOf = (where, frames, step) =>
   where.evaluate(
@@ -89,7 +102,7 @@ async function emptyFrames() {
 
 const MOST_MS = 16
 /** That the page itself leaves a frame in time, on the average and in all but one of twenty; what else was late is told. */
-function expectFrames(what, took, own) {
+async function expectFrames(what, took, own) {
   const late = took.filter((ms) => ms > 25).length
   const sorted = [...took].sort((a, b) => a - b)
   const mean = own.reduce((sum, ms) => sum + ms, 0) / own.length
@@ -98,7 +111,8 @@ function expectFrames(what, took, own) {
     `${what}: ${took.length} frames, ${late} late (> 25 ms), median ${sorted[took.length >> 1].toFixed(1)} ms, worst ${sorted.at(-1).toFixed(1)} ms; page's own time ${mean.toFixed(2)} ms a frame, 95 % within ${p95.toFixed(2)} ms`,
   )
   assert(own.length > took.length / 2 && mean > 0.05, `${own.length} frames of ${mean} ms were measured`)
-  assert(mean <= MOST_MS && p95 <= MOST_MS, `${mean} ms of the page's own time a frame, 95 % within ${p95} ms`)
+  const most = MOST_MS * (await slowness())
+  assert(mean <= most && p95 <= most, `${mean} ms of the page's own time a frame, 95 % within ${p95} ms`)
 }
 
 /** The key so many times: what has the focus then is seen in full each time. */
@@ -151,7 +165,7 @@ await steps({
 
   async 'they scroll, a few of them in the document, until the last is seen'() {
     const { result, took } = await frameTimes(() => scroll(200, 60))
-    expectFrames('library', result, took)
+    await expectFrames('library', result, took)
     assert((await page.locator('.row').count()) < 80, 'only those near the window are in the document')
     await until('all have been loaded', async () => {
       await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
@@ -273,7 +287,7 @@ await steps({
     await page.locator('.segment').first().waitFor()
     await scroll(30, 40)
     const { result, took } = await frameTimes(() => scroll(300, 45))
-    expectFrames('transcript, scrolled', result, took)
+    await expectFrames('transcript, scrolled', result, took)
     assert((await page.locator('.segment').count()) < 80, 'only those near the window are in the document')
   },
 
@@ -329,7 +343,7 @@ await steps({
           }),
       ),
     )
-    expectFrames('transcript, playing', result.took, took)
+    await expectFrames('transcript, playing', result.took, took)
     assert(result.words >= 3, `${result.words} words were lit`)
     assert(result.both <= 1)
     await page.keyboard.press('Space')
@@ -405,7 +419,7 @@ await steps({
       })
       const [worst, name] = (await page.evaluate(() => window.slow)).sort((a, b) => b[0] - a[0])[0] ?? [0, '']
       console.log(`interaction to paint: worst ${worst} ms (${name}) of 17; page's own time ${(ms / 17).toFixed(1)} ms each`)
-      assert(ms / 17 < 100, `${ms / 17} ms of the page's own time for each`)
+      assert(ms / 17 < 100 * (await slowness()), `${ms / 17} ms of the page's own time for each`)
       return worst
     }
     // Where an empty page has its frames in time, the page is to blame for what is late.
@@ -442,7 +456,7 @@ await steps({
     await until('it is calm', () => Date.now() - lastAsked > 1500)
     await scroll(20, 40)
     const { result, took } = await frameTimes(() => scroll(200, 60))
-    expectFrames('queue, scrolled', result, took)
+    await expectFrames('queue, scrolled', result, took)
     assert((await page.locator('.entries li').count()) < 80, 'only those near the window are in the document')
     await until('more are asked for at the end, as many as the server gives', async () => {
       await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
