@@ -14,9 +14,10 @@ export const isFocusLost = (): boolean => document.activeElement === null || doc
 
 /** To the element itself, or to what it has marked with `data-home`, or to the first that takes the focus. */
 function goInto(node: Node): boolean {
-  if (!(node instanceof HTMLElement) || !node.checkVisibility()) return false
+  if (!(node instanceof HTMLElement)) return false
   const choices = node.matches(TAKES_FOCUS) ? [node] : [...node.querySelectorAll<HTMLElement>(`[data-home], ${TAKES_FOCUS}`)]
-  const choice = choices.find((c) => c.dataset.home !== undefined) ?? choices.find((c) => c.checkVisibility())
+  const seen = choices.filter((c) => c.getClientRects().length > 0)
+  const choice = seen.find((c) => c.dataset.home !== undefined) ?? seen[0]
   choice?.focus()
   return choice !== undefined && document.activeElement === choice
 }
