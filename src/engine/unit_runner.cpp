@@ -286,10 +286,10 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
         return std::unexpected(outcome.error());
     }
     if (!outcome->decoded) {
+        // The disk may have become full, or emptier, since the worker was told.
         return std::unexpected(no_room(
             "no_room_for_audio", "The decoded audio", " and cut the recording",
-            // The disk may keep some of what is free from us.
-            std::max(outcome->info.duration.count() * kPcmBytesPerMilli, *free + 1), *free));
+            outcome->info.duration.count() * kPcmBytesPerMilli, blobs_.free_bytes().value_or(0)));
     }
 
     DURASCRIBE_FAILPOINT("extract.decoded");
@@ -342,13 +342,16 @@ Result<ports::UnitEnd> UnitRunner::run_extract(RunningUnit& unit, ports::Worker&
 }
 
 void UnitRunner::wait_for_room(std::int64_t bytes) {
+    if (blobs_.free_bytes().value_or(0) >= bytes) {
+        return;  // it has come meanwhile, or the disk keeps from us what it calls free (a quota)
+    }
     retry_after_ = kRoomRetry;
     needs_room_bytes_ = bytes;
 }
 
-void UnitRunner::wait_where_full(const Error& error, std::int64_t more) {
+void UnitRunner::wait_where_full(const Error& error, std::int64_t bytes) {
     if (error.code == "disk_full") {
-        wait_for_room(blobs_.free_bytes().value_or(0) + more);
+        wait_for_room(bytes);
     }
 }
 
@@ -359,6 +362,15 @@ Error UnitRunner::no_room(std::string_view code, std::string_view what, std::str
     const std::int64_t needed = bytes / kMiB + 1;
     const auto capacity = blobs_.capacity_bytes();
     const bool never = capacity && bytes > *capacity;
+    if (!never && bytes <= free_bytes) {
+        return {
+            ErrorClass::storage,
+            std::string{code},
+            fmt::format("{} needs {} MiB, which the disk did not give just now, though {} MiB "
+                        "are free. It is tried again by itself; if it stays so, look for a quota.",
+                        what, needed, free_bytes / kMiB),
+            {}};
+    }
     return {ErrorClass::storage,
             std::string{code},
             never ? fmt::format("{} needs {} MiB, and the disk of the data directory holds {} MiB "

@@ -42,10 +42,11 @@ class UnitRunner {
     Result<void> fetch(RunningUnit& unit, ports::ImportRow import);
     void collect_nothing(RunningUnit& unit, const Error& why);
     Result<ports::UnitEnd> run_extract(RunningUnit& unit, ports::Worker& worker);
-    // The unit that fails now, class storage, is not tried again before so much is free.
+    // The unit that fails now, class storage, is not tried again before so much is free; where it
+    // is free now, after the usual wait.
     void wait_for_room(std::int64_t bytes);
-    // The same of a disk that is full, for so much more than is free now.
-    void wait_where_full(const Error& error, std::int64_t more = 1);
+    // The same where the error says that the disk is full.
+    void wait_where_full(const Error& error, std::int64_t bytes = 1);
     // As wait_for_room(), and the error. `what` is a sentence's subject; `remedy` is what else
     // helps where the whole disk is too small.
     Error no_room(std::string_view code, std::string_view what, std::string_view remedy,

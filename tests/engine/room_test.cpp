@@ -111,6 +111,50 @@ TEST_F(Room, WhatFilledTheDiskIsNotBegunAgainWithoutMoreRoomThanItHad) {
     EXPECT_EQ(workers_.extracts, 2) << "not with the 12 MiB that it had";
 }
 
+// A clip for which there was room when its worker was told, and none a moment later.
+TEST_F(Room, WhatFoundTheDiskFullMeanwhileGoesOnWithTheRoomThatItNeeds) {
+    chunks_ = 1;
+    workers_.on_extract = [&](const ports::ExtractJob& job,
+                              const ports::RunControl&) -> Result<ports::ExtractOutcome> {
+        if (workers_.extracts > 1) {
+            return extract(job);
+        }
+        disk_->free = 0;
+        ports::ExtractOutcome none;
+        none.info.duration = kChunk;
+        none.decoded = false;
+        return none;
+    };
+    const auto made = upload();
+    ASSERT_EQ(await(made.task.id, domain::TaskState::retrying), domain::TaskState::retrying);
+    disk_->free = 2 * kMiB;
+    const MonoTime room_at = clock_.mono();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_LT(clock_.mono() - room_at, Millis{5'000});
+}
+
+// The room has come again meanwhile, or a quota keeps it.
+TEST_F(Room, WhatTheDiskRefusesThoughItIsFreeIsTriedAgainSoon) {
+    chunks_ = 1;
+    workers_.on_extract = [&](const ports::ExtractJob& job,
+                              const ports::RunControl&) -> Result<ports::ExtractOutcome> {
+        if (workers_.extracts > 1) {
+            return extract(job);
+        }
+        ports::ExtractOutcome none;
+        none.info.duration = kChunk;
+        none.decoded = false;
+        return none;
+    };
+    const auto made = upload();
+    ASSERT_EQ(await(made.task.id, domain::TaskState::retrying), domain::TaskState::retrying);
+    EXPECT_NE(store_->task(made.task.id)->error->message.find("look for a quota"),
+              std::string::npos);
+    const MonoTime waiting = clock_.mono();
+    EXPECT_EQ(wait_until_ended(made.task.id).state, domain::TaskState::completed);
+    EXPECT_LT(clock_.mono() - waiting, Millis{5'000});
+}
+
 TEST_F(Room, OnAFullDiskItWaitsWhereOneCanSeeIt) {
     ASSERT_TRUE(store_->set_paused(true));
     const auto made = upload();
