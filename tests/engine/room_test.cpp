@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <utility>
 
 #include "engine_fixture.h"
 #include "forwarding_blobs.h"
@@ -48,6 +50,23 @@ class Room : public EngineTest {
         ASSERT_TRUE(engine_->start());
     }
     void TearDown() override { engine_.reset(); }
+
+    // A clip's first worker finds no room, whatever it was told; `just_before` that.
+    void refuse_once(std::function<void()> just_before) {
+        chunks_ = 1;
+        workers_.on_extract = [this, just_before = std::move(just_before)](
+                                  const ports::ExtractJob& job,
+                                  const ports::RunControl&) -> Result<ports::ExtractOutcome> {
+            if (workers_.extracts > 1) {
+                return extract(job);
+            }
+            just_before();
+            ports::ExtractOutcome none;
+            none.info.duration = kChunk;
+            none.decoded = false;
+            return none;
+        };
+    }
 
     std::unique_ptr<SmallDisk> disk_;
 };
@@ -113,18 +132,7 @@ TEST_F(Room, WhatFilledTheDiskIsNotBegunAgainWithoutMoreRoomThanItHad) {
 
 // A clip for which there was room when its worker was told, and none a moment later.
 TEST_F(Room, WhatFoundTheDiskFullMeanwhileGoesOnWithTheRoomThatItNeeds) {
-    chunks_ = 1;
-    workers_.on_extract = [&](const ports::ExtractJob& job,
-                              const ports::RunControl&) -> Result<ports::ExtractOutcome> {
-        if (workers_.extracts > 1) {
-            return extract(job);
-        }
-        disk_->free = 0;
-        ports::ExtractOutcome none;
-        none.info.duration = kChunk;
-        none.decoded = false;
-        return none;
-    };
+    refuse_once([this] { disk_->free = 0; });
     const auto made = upload();
     ASSERT_EQ(await(made.task.id, domain::TaskState::retrying), domain::TaskState::retrying);
     disk_->free = 2 * kMiB;
@@ -135,17 +143,7 @@ TEST_F(Room, WhatFoundTheDiskFullMeanwhileGoesOnWithTheRoomThatItNeeds) {
 
 // The room has come again meanwhile, or a quota keeps it.
 TEST_F(Room, WhatTheDiskRefusesThoughItIsFreeIsTriedAgainSoon) {
-    chunks_ = 1;
-    workers_.on_extract = [&](const ports::ExtractJob& job,
-                              const ports::RunControl&) -> Result<ports::ExtractOutcome> {
-        if (workers_.extracts > 1) {
-            return extract(job);
-        }
-        ports::ExtractOutcome none;
-        none.info.duration = kChunk;
-        none.decoded = false;
-        return none;
-    };
+    refuse_once([] {});
     const auto made = upload();
     ASSERT_EQ(await(made.task.id, domain::TaskState::retrying), domain::TaskState::retrying);
     EXPECT_NE(store_->task(made.task.id)->error->message.find("look for a quota"),
