@@ -13,10 +13,16 @@
 
 namespace durascribe::engine {
 
+// What a worker may take until it is ready.
+inline constexpr Millis kWarmUpDeadline{60'000};
+// What filled the disk, and nobody knows how much it will be, is not begun again without so much
+// more room than it had.
+inline constexpr std::int64_t kMoreRoom = std::int64_t{1} << 20;
+
 // What a speech worker may take before it recognises.
 struct WarmUp {
-    Millis ready{60'000};  // until it is ready, with the model that it starts with
-    Millis load{0};        // until it has the unit's model in place of that one; 0: it has it
+    Millis ready = kWarmUpDeadline;  // until it is ready, with the model that it starts with
+    Millis load{0};  // until it has the unit's model in place of that one; 0: it has it
 };
 
 // One per slot; used by its thread alone.

@@ -111,6 +111,15 @@ void StoreContract::expect_nothing_to_claim(domain::Lane lane) {
     EXPECT_FALSE(unit->has_value());
 }
 
+void StoreContract::fail_for_want_of_room(const ports::Lease& lease) {
+    ASSERT_TRUE(store_
+                    ->fail_unit(lease,
+                                {.error = {ErrorClass::storage, "no_room_for_audio", "", ""},
+                                 .retry_after = Millis{300'000}},
+                                {}, 0)
+                    .has_value());
+}
+
 ports::UnitEnd StoreContract::extract(const ports::Lease& lease, int chunks) {
     ports::ExtractResult result;
     result.info.container = "mov,mp4";

@@ -62,6 +62,7 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     ports::UnitEnd finalize(const ports::Lease& lease);
     ports::UnitEnd fail(const ports::Lease& lease, ErrorClass cls,
                         const std::string& message = "it broke");
+    void fail_for_want_of_room(const ports::Lease& lease);  // tried again in five minutes
     ports::UnitEnd fail_for_good(const ports::Lease& lease) {
         return fail(lease, ErrorClass::input);
     }

@@ -223,12 +223,7 @@ TEST_P(StoreContract, AfterARestartAWaitIsNeverLongerThanTheLongest) {
 TEST_P(StoreContract, AfterARestartWhatWaitsForRoomLooksForItAtOnce) {
     const auto row = submit();
     const auto unit = claim(Lane::media);
-    ASSERT_TRUE(store_
-                    ->fail_unit(unit.lease,
-                                {.error = {ErrorClass::storage, "no_room_for_audio", "", ""},
-                                 .retry_after = Millis{300'000}},
-                                {}, 0)
-                    .has_value());
+    fail_for_want_of_room(unit.lease);
     expect_nothing_to_claim(Lane::media);
     reopen();
     ASSERT_TRUE(store_->recover(new_id<NodeId>()).has_value());

@@ -87,12 +87,7 @@ TEST_P(StoreContract, AWaitThatIsEndedIsOverAtOnceAndNothingElseChanges) {
     EXPECT_EQ(task(row.id).state, TaskState::processing) << "it runs, and waits for nothing";
     EXPECT_EQ(store_->event_range()->second, before);
 
-    ASSERT_TRUE(store_
-                    ->fail_unit(unit.lease,
-                                {.error = {ErrorClass::storage, "no_room_for_audio", "", ""},
-                                 .retry_after = Millis{300'000}},
-                                {}, 0)
-                    .has_value());
+    fail_for_want_of_room(unit.lease);
     EXPECT_EQ(task(row.id).next_attempt_at, clock_.wall() + Millis{300'000});
     clock_.advance(Millis{60'000});
     expect_nothing_to_claim(Lane::media);
